@@ -1,0 +1,77 @@
+"""Transfer learning for image classification with Keras 3.
+
+A folder of images in, a classifier you can trust and reuse anywhere out:
+
+    import tlkit
+
+    data = tlkit.load_dataset("photos/")
+    network = tlkit.TransferNetwork("vgg16", weights="imagenet")
+    run = tlkit.train_on_features(tlkit.extract_features(data, network))
+    print(run.summary())
+
+Names are imported when they are first used, so `import tlkit` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tlkit.data.augment import Augmentation as Augmentation
+    from tlkit.data.download import fetch as fetch
+    from tlkit.data.index import DatasetIndex as DatasetIndex
+    from tlkit.data.load import load_dataset as load_dataset
+    from tlkit.data.pipeline import make_batches as make_batches
+    from tlkit.errors import TlkitError as TlkitError
+    from tlkit.errors import UsageError as UsageError
+    from tlkit.features.extract import extract_features as extract_features
+    from tlkit.models.bases import build_base as build_base
+    from tlkit.models.convnet import build_convnet as build_convnet
+    from tlkit.models.transfer import TransferNetwork as TransferNetwork
+    from tlkit.reuse.classifier import evaluate as evaluate
+    from tlkit.reuse.classifier import load_classifier as load_classifier
+    from tlkit.routes.augmented import train_augmented as train_augmented
+    from tlkit.routes.features import train_on_features as train_on_features
+    from tlkit.routes.finetune import fine_tune as fine_tune
+    from tlkit.routes.scratch import train_from_scratch as train_from_scratch
+    from tlkit.runs import Run as Run
+    from tlkit.runs import find_runs as find_runs
+    from tlkit.runs import open_run as open_run
+    from tlkit.training import Training as Training
+
+_HOMES = {
+    "Augmentation": "tlkit.data.augment",
+    "DatasetIndex": "tlkit.data.index",
+    "Run": "tlkit.runs",
+    "TlkitError": "tlkit.errors",
+    "Training": "tlkit.training",
+    "TransferNetwork": "tlkit.models.transfer",
+    "UsageError": "tlkit.errors",
+    "build_base": "tlkit.models.bases",
+    "build_convnet": "tlkit.models.convnet",
+    "evaluate": "tlkit.reuse.classifier",
+    "extract_features": "tlkit.features.extract",
+    "fetch": "tlkit.data.download",
+    "find_runs": "tlkit.runs",
+    "fine_tune": "tlkit.routes.finetune",
+    "load_classifier": "tlkit.reuse.classifier",
+    "load_dataset": "tlkit.data.load",
+    "make_batches": "tlkit.data.pipeline",
+    "open_run": "tlkit.runs",
+    "train_augmented": "tlkit.routes.augmented",
+    "train_from_scratch": "tlkit.routes.scratch",
+    "train_on_features": "tlkit.routes.features",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tlkit' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])
