@@ -1,0 +1,1 @@
+"""Data: a folder becomes batches."""

@@ -1,0 +1,147 @@
+"""Which images there are, what they show and which split they belong to.
+
+A `DatasetIndex` is made once, before training; it travels beside the batches.
+TensorFlow is not needed here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tlkit.data.decode import read_image, resize_image
+from tlkit.errors import UsageError
+from tlkit.image_size import ImageSize
+
+TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
+
+
+class LeftOut(NamedTuple):
+    """A file or folder that is not used, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The images of one split, in their fixed order.
+
+    Args:
+        images: paths of files, or a uint8 array of shape
+            `(count, height, width, 3)`.
+        labels: int64 array of shape `(count,)`, positions in `class_names`.
+        digests: 32 hexadecimal digits an image, of its content; equal
+            images have equal digests.
+    """
+
+    images: Sequence[Path] | np.ndarray
+    labels: np.ndarray
+    digests: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.digests)
+
+    def read(self, row: int, image_size: ImageSize | None = None) -> np.ndarray:
+        """Returns image number `row` as uint8 `(height, width, 3)`.
+
+        Args:
+            row: 0 to `len(split) - 1`.
+            image_size: resize to this size; None keeps the image's own.
+
+        Raises:
+            TlkitError: the file has become unreadable since it was indexed.
+        """
+        image = self.images[row]
+        if isinstance(image, Path):
+            return read_image(image, image_size)
+        return image if image_size is None else resize_image(image, image_size)
+
+    def name(self, row: int) -> str:
+        """Returns the path of image `row`, or its number for an array."""
+        image = self.images[row]
+        return str(image) if isinstance(image, Path) else f"#{row}"
+
+    def select(self, rows: np.ndarray) -> Split:
+        """Returns the split that holds only these rows, in this order."""
+        rows = np.asarray(rows, dtype=np.int64)
+        images = (
+            self.images[rows]
+            if isinstance(self.images, np.ndarray)
+            else tuple(self.images[row] for row in rows)
+        )
+        digests = tuple(self.digests[row] for row in rows)
+        return Split(images, self.labels[rows], digests)
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetIndex:
+    """A data set: its classes, its splits, and what was left out of it.
+
+    Args:
+        name: short name, for run folders and titles.
+        source: where it came from: a path or the name of a data set.
+        class_names: fixed once for all splits; labels point into it.
+        splits: `"train"`, `"validation"` and, where there is one, `"test"`.
+        left_out: files and folders that are not used, with reasons.
+        notes: what the reader should know before trusting a figure.
+    """
+
+    name: str
+    source: str
+    class_names: tuple[str, ...]
+    splits: Mapping[str, Split]
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def split(self, name: str) -> Split:
+        """Returns a split by its name.
+
+        Raises:
+            UsageError: the data set has no such split.
+        """
+        if name not in self.splits:
+            raise UsageError(
+                f"The data set {self.name} has no {name} split.",
+                where=self.source,
+                expected=" or ".join(self.splits),
+                received=name,
+            )
+        return self.splits[name]
+
+    def with_note(self, note: str) -> DatasetIndex:
+        """Returns the same index with one more note for the reader."""
+        return replace(self, notes=(*self.notes, note))
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Returns images per split and class: `{split: {class: count}}`."""
+        return {
+            name: {
+                class_name: int(np.sum(split.labels == label))
+                for label, class_name in enumerate(self.class_names)
+            }
+            for name, split in self.splits.items()
+        }
+
+    def fingerprint(self) -> str:
+        """Returns 16 hexadecimal digits that change when the data change.
+
+        They depend on class names, image contents, labels and splits, and
+        not on paths: a moved or renamed folder keeps its fingerprint.
+        """
+        parts = [repr(self.class_names)]
+        for name in sorted(self.splits):
+            split = self.splits[name]
+            rows = zip(split.digests, split.labels.tolist(), strict=True)
+            parts.append(repr((name, sorted(rows))))
+        return digest("".join(parts).encode())[:16]
+
+
+def digest(content: bytes) -> str:
+    """Returns 32 hexadecimal digits that identify `content` (SHA-256)."""
+    return hashlib.sha256(content).hexdigest()[:32]

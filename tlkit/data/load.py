@@ -1,0 +1,169 @@
+"""Any source of images becomes a `DatasetIndex`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tlkit.data import download, sample
+from tlkit.data.arrays import array_split, read_npz
+from tlkit.data.folders import read_folder
+from tlkit.data.index import TEST, TRAIN, VALIDATION, DatasetIndex, Split
+from tlkit.data.splitting import complete_splits
+from tlkit.errors import TlkitError, UsageError
+
+#: Name of the drawn cats and dogs that come with tlkit.
+SAMPLE = "cartoon"
+#: Images in each split of the embedded sample.
+SAMPLE_SIZES = {TRAIN: 200, VALIDATION: 100, TEST: 400}
+
+
+def load_dataset(
+    source: str | os.PathLike[str],
+    *,
+    validation_fraction: float = 0.2,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+) -> DatasetIndex:
+    """Finds the images of a data set, checks them and fixes the splits.
+
+    `source` may be
+
+    - a folder with `train/`, `validation/` (or `val/`) and `test/`, each
+      holding one folder per class;
+    - a folder that holds one folder per class;
+    - a `.npz` file in Keras's form: uint8 `x_train`, `x_test` of shape
+      `(count, height, width[, channels])`, integer `y_train`, `y_test`, and
+      optionally `class_names`;
+    - `cartoon`, the drawn cats and dogs that come with tlkit;
+    - the name of a public data set that `tlkit data fetch` has got.
+
+    What the source does not divide, tlkit divides: validation images are
+    taken from the training images, and test images too if there is neither
+    a validation nor a test split. The split of an image is decided by its
+    content alone: adding, renaming or moving files never moves another
+    image to a different split, and equal files share one. Hence a class has
+    about, not exactly, the fraction asked for; a class that would be missing
+    from a split gives it its nearest image.
+
+    Files that cannot be used are left out and listed in `left_out` with
+    their reason; nothing is deleted or changed.
+
+    Args:
+        source: as above.
+        validation_fraction: share of validation images, above 0, below 1.
+        test_fraction: share of test images, 0 to below 1.
+        seed: another seed divides otherwise.
+
+    Returns:
+        The index; images are in order of their path.
+
+    Raises:
+        UsageError: there is no such source, or a fraction is impossible.
+        TlkitError: the source cannot be read, there are no usable images,
+            fewer than two classes, or a class that not every split has.
+
+    Example:
+        >>> load_dataset("cartoon").class_names
+        ('cats', 'dogs')
+    """
+    fractions = {TEST: test_fraction, VALIDATION: validation_fraction}
+    _check_fractions(fractions)
+    try:
+        found = _find(str(source))
+    except OSError as error:
+        raise TlkitError(
+            "Cannot read the data.",
+            where=error.filename or source,
+            received=error.strerror,
+        ) from error
+    splits = complete_splits(found.splits, fractions, seed)
+    index = replace(found, splits=splits, notes=_notes(splits))
+    _check_every_class(index)
+    return index
+
+
+def _check_fractions(fractions: Mapping[str, float]) -> None:
+    validation, test = fractions[VALIDATION], fractions[TEST]
+    if not (validation > 0 and test >= 0 and validation + test < 1):
+        raise UsageError(
+            "The fractions leave no images for training or validation.",
+            expected="validation above 0, test 0 or more, together below 1",
+            received=f"validation {validation}, test {test}",
+        )
+
+
+def _find(source: str) -> DatasetIndex:
+    """Reads a source with the splits that it has itself."""
+    path = Path(source)
+    if path.is_dir():
+        return read_folder(path)
+    if path.is_file():
+        return read_npz(path)
+    if source == SAMPLE:
+        return _draw_sample()
+    if source in download.PUBLIC:
+        path = download.local_path(source)
+        if path.exists():
+            return replace(_find(str(path)), name=source)
+        raise TlkitError(
+            f"The data set {source} has not been fetched yet.",
+            where=path.absolute(),
+            remedy=f"Run: tlkit data fetch {source}",
+        )
+    raise UsageError(
+        "No such data.",
+        where=path.absolute(),
+        expected="a folder of images, a .npz file, or one of "
+        + ", ".join([SAMPLE, *download.PUBLIC]),
+        received=source,
+    )
+
+
+def _draw_sample() -> DatasetIndex:
+    splits: dict[str, Split] = {}
+    for seed, (split, count) in enumerate(SAMPLE_SIZES.items()):
+        images, labels, _ = sample.draw_pets(count, seed=seed)
+        splits[split] = array_split(images, labels)
+    return DatasetIndex(SAMPLE, SAMPLE, sample.CLASS_NAMES, splits)
+
+
+def _check_every_class(index: DatasetIndex) -> None:
+    for split in (TRAIN, VALIDATION):
+        labels = index.splits[split].labels
+        absent = [
+            name
+            for label, name in enumerate(index.class_names)
+            if not np.any(labels == label)
+        ]
+        if absent:
+            raise TlkitError(
+                f"Too few images of {', '.join(absent)} for a {split} split.",
+                where=index.source,
+                expected="a different image of every class for each split",
+                remedy="Add images, or remove the class.",
+            )
+
+
+def _notes(splits: Mapping[str, Split]) -> tuple[str, ...]:
+    """Says which images stand in two splits, and whether a test is missing."""
+    notes = []
+    names = list(splits)
+    for position, first in enumerate(names):
+        for second in names[position + 1 :]:
+            shared = set(splits[first].digests) & set(splits[second].digests)
+            if shared:
+                notes.append(
+                    f"{len(shared)} images of {second} are also in {first}: "
+                    "accuracy there is flattered."
+                )
+    if TEST not in splits:
+        notes.append(
+            "There is no test split: accuracy is measured on the validation "
+            "images that also chose the best epoch, which flatters it."
+        )
+    return tuple(notes)

@@ -1,0 +1,113 @@
+"""From an index to batches: decode, resize and augment on every core."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from tlkit.data.augment import Augmentation
+from tlkit.data.index import TRAIN, DatasetIndex, Split
+from tlkit.errors import UsageError
+from tlkit.image_size import ImageSize, as_height_width
+
+
+def make_batches(
+    index: DatasetIndex,
+    split: str,
+    image_size: ImageSize,
+    batch_size: int,
+    augmentation: Augmentation | None = None,
+    seed: int | None = None,
+) -> tf.data.Dataset:
+    """Makes the batches of one split.
+
+    Without a seed the images come in the order of the index, as evaluation
+    and feature extraction need them. With a seed every pass over the
+    dataset is another epoch: another order and, with an augmentation, other
+    views; the same seed gives the same passes. The last batch is kept,
+    whatever its size.
+
+    Args:
+        index: the data set.
+        split: `"train"`, `"validation"` or `"test"`.
+        image_size: size of the batches' images in pixels, `int` or
+            `(height, width)`.
+        batch_size: images in a batch, 1 or more.
+        augmentation: random views, for the training split alone.
+        seed: of order and views; None for the order of the index.
+
+    Returns:
+        A finite `tf.data.Dataset` of pairs: uint8 images of shape
+        `(batch, height, width, 3)`, values 0 to 255, and int64 labels of
+        shape `(batch,)`.
+
+    Raises:
+        UsageError: the split does not exist or may not be augmented, a
+            size is not positive, or the seed is negative.
+    """
+    images = index.split(split)
+    height, width = as_height_width(image_size)
+    if batch_size < 1:
+        raise UsageError(
+            "The batch size is not valid.",
+            expected="1 or more",
+            received=batch_size,
+        )
+    if augmentation is not None and (split != TRAIN or seed is None):
+        raise UsageError(
+            "Only training images are augmented, and with a seed.",
+            expected='split="train" and a seed',
+            received=f"split={split!r}, seed={seed}",
+        )
+    if seed is not None and seed < 0:
+        raise UsageError(
+            "The seed is negative.", expected="0 or more", received=seed
+        )
+
+    labels = tf.constant(images.labels)
+
+    def read(row: np.ndarray, view: np.ndarray) -> np.ndarray:
+        image = images.read(int(row), (height, width))
+        if augmentation is None or seed is None:
+            return image
+        return augmentation(
+            image,
+            seed=seed,
+            image_id=int(images.digests[row][:15], 16),
+            view=int(view),
+        )
+
+    def load(row: tf.Tensor, view: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        image = tf.numpy_function(read, [row, view], tf.uint8, stateful=False)
+        # A static shape lets the model skip its own resize.
+        return tf.ensure_shape(image, (height, width, 3)), labels[row]
+
+    batches = math.ceil(len(images) / batch_size)
+    return (
+        _rows(images, seed)
+        .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .batch(batch_size)
+        .apply(tf.data.experimental.assert_cardinality(batches))
+        .prefetch(2)
+    )
+
+
+def _rows(images: Split, seed: int | None) -> tf.data.Dataset:
+    """Pairs of row and epoch, one pass of the dataset being one epoch."""
+    epochs = itertools.count()
+
+    def one_epoch() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        epoch = next(epochs)
+        order = np.arange(len(images))
+        if seed is not None:
+            np.random.default_rng([seed, epoch]).shuffle(order)
+        yield order, np.full(len(order), epoch)
+
+    vector = tf.TensorSpec((len(images),), tf.int64)
+    return tf.data.Dataset.from_generator(
+        one_epoch, output_signature=(vector, vector)
+    ).unbatch()
