@@ -1,0 +1,165 @@
+"""Conv bases: from raw pixels to a feature map, in one flat graph.
+
+The networks are those of `keras.applications`. What is added here is the
+entry for raw pixels of any size, the network's own preprocessing inside the
+graph, and strict loading of weights.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from typing import Any
+
+import keras
+
+from tlkit.errors import TlkitError, UsageError
+from tlkit.image_size import ImageSize, as_height_width
+from tlkit.models.inputs import raw_pixels
+from tlkit.models.precision import with_precision
+from tlkit.models.specs import BASES as BASES
+from tlkit.models.specs import ConvBaseSpec as ConvBaseSpec
+from tlkit.models.specs import base_spec as base_spec
+from tlkit.models.weights import load_weights
+
+
+def build_base(
+    name: str,
+    weights: str | os.PathLike[str] = "imagenet",
+    image_size: ImageSize | None = None,
+    alpha: float = 1.0,
+) -> keras.Model:
+    """Builds a conv base that takes raw pixels.
+
+    Args:
+        name: a name in `BASES`, such as "vgg16".
+        weights: "imagenet" to fetch the published weights (kept in Keras's
+            cache), the path of an HDF5 weights file with or without the
+            classifier on top, or "none" for random weights.
+        image_size: size the network works at, a number of pixels or
+            `(height, width)`; by default the base's own.
+        alpha: width multiplier, for the MobileNets.
+
+    Returns:
+        A flat functional `keras.Model` from `(batch, None, None, 3)`, values
+        0 to 255, to the feature map `(batch, height, width, channels)`, in
+        the compute dtype of Keras's current dtype policy. Resizing and
+        normalisation are float32 under every policy. All layers train; see
+        `freeze_all` and `freeze_below`.
+
+    Raises:
+        UsageError: an unknown base, a width it does not come in, an image
+            smaller than it is made for, or a weights file that is not there.
+        TlkitError: the weights could not be fetched, or the file holds those
+            of another network.
+    """
+    spec = base_spec(name)
+    size = as_height_width(
+        spec.image_size if image_size is None else image_size
+    )
+    _check(spec, size, alpha)
+    _, resized = raw_pixels(size)
+    pixels = getattr(keras.applications, spec.module).preprocess_input(resized)
+    if weights == "imagenet":
+        model = _with_imagenet_weights(spec, pixels, alpha)
+    else:
+        model = _build(spec, pixels, alpha, weights=None)
+    if weights not in ("imagenet", "none"):
+        width = f" with alpha={alpha}" if len(spec.alphas) > 1 else ""
+        load_weights(model, weights, f"{spec.name}{width}")
+    # The builders take their inputs as a list of one, and a model built on a
+    # list warns whenever it is called on a plain array.
+    model = _inline(model)
+    model = keras.Model(model.inputs[0], model.output, name=spec.name)
+    return _with_float32_entry(model)
+
+
+def _check(spec: ConvBaseSpec, size: tuple[int, int], alpha: float) -> None:
+    if alpha not in spec.alphas:
+        raise UsageError(
+            f"{spec.name} does not come in this width.",
+            where="alpha",
+            expected=" or ".join(map(str, spec.alphas)),
+            received=alpha,
+        )
+    if min(size) < spec.smallest_size:
+        raise UsageError(
+            f"The image is too small for {spec.name}.",
+            where="image_size",
+            expected=f"{spec.smallest_size} pixels or more a side",
+            received=f"{size[0]}x{size[1]}",
+            remedy="Choose a larger image size; smaller images are enlarged "
+            "to it by the model.",
+        )
+
+
+def _build(
+    spec: ConvBaseSpec,
+    pixels: keras.KerasTensor,
+    alpha: float,
+    weights: str | None,
+) -> keras.Model:
+    builder = getattr(keras.applications, spec.builder)
+    width = {"alpha": alpha} if len(spec.alphas) > 1 else {}
+    return builder(
+        include_top=False, weights=weights, input_tensor=pixels, **width
+    )
+
+
+def _with_imagenet_weights(
+    spec: ConvBaseSpec, pixels: keras.KerasTensor, alpha: float
+) -> keras.Model:
+    try:
+        with warnings.catch_warnings():
+            # MobileNet warns that it takes its 224-pixel weights, which is
+            # what is wanted at every size.
+            warnings.filterwarnings("ignore", message="`input_shape` is un")
+            return _build(spec, pixels, alpha, weights="imagenet")
+    except Exception as error:
+        # Keras raises a bare Exception when a download fails.
+        url = re.search(r"https?://[^\s:]+", str(error))
+        raise TlkitError(
+            f"Cannot fetch the ImageNet weights of {spec.name}.",
+            where=url.group() if url else None,
+            received=error,
+            remedy="Fetch that file on a machine with a network and pass it: "
+            "--weights PATH, or build_base(..., weights=PATH).",
+        ) from error
+
+
+def _inline(model: keras.Model) -> keras.Model:
+    """The same graph without models inside it.
+
+    ConvNeXt keeps its stem and its downsampling in `Sequential` models;
+    their layers could not be reached by name after a reload.
+    """
+    nested = [x for x in model.layers if isinstance(x, keras.Sequential)]
+    if not nested:
+        return model
+    flat = keras.models.clone_model(
+        model, clone_function=_clone, call_function=_call_inlined
+    )
+    for layer in model.layers:
+        for leaf in layer.layers if layer in nested else [layer]:
+            flat.get_layer(leaf.name).set_weights(leaf.get_weights())
+    return flat
+
+
+def _clone(layer: keras.Layer) -> keras.Layer:
+    return type(layer).from_config(layer.get_config())
+
+
+def _call_inlined(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
+    if not isinstance(layer, keras.Sequential):
+        return layer(*args, **kwargs)
+    (x,) = args
+    for inner in layer.layers:
+        x = _clone(inner)(x)
+    return x
+
+
+def _with_float32_entry(model: keras.Model) -> keras.Model:
+    """Puts preprocessing layers that came with the network into float32."""
+    policy = keras.config.dtype_policy().name
+    return model if policy == "float32" else with_precision(model, policy)

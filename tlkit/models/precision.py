@@ -1,0 +1,69 @@
+"""The same model computing in another dtype policy.
+
+Mixed precision makes training on recent hardware several times faster, but
+a model that leaves the house should compute in float32 like everyone else's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from tlkit.errors import UsageError
+
+POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
+"""The dtype policies a model can be put into."""
+
+FLOAT32_NAMES = frozenset({"flatten", "pool", "predictions"})
+"""Layers that compute in float32 under every policy, by name."""
+
+FLOAT32_KINDS = frozenset(
+    {"InputLayer", "Resizing", "Rescaling", "Normalization"}
+)
+"""Kinds of layers that do too: all that touch pixels before the network."""
+
+
+def with_precision(model: keras.Model, policy: str) -> keras.Model:
+    """Builds the same flat model with layers that compute in `policy`.
+
+    Weights are float32 under all three policies, so they are copied to the
+    bit, and going to mixed precision and back changes nothing. Resizing,
+    normalisation, pooling for the head and the softmax stay float32.
+
+    Args:
+        model: a flat functional model built by `tlkit.models`.
+        policy: "float32", "mixed_bfloat16" or "mixed_float16".
+
+    Returns:
+        A new, uncompiled model with the same layers, names, weights and
+        `trainable` flags. Dropout layers without a seed of their own start
+        with a fresh one.
+
+    Raises:
+        UsageError: there is no such policy here.
+    """
+    if policy not in POLICIES:
+        raise UsageError(
+            "There is no such precision.",
+            where="precision",
+            expected=" or ".join(POLICIES),
+            received=repr(policy),
+        )
+    config = model.get_config()
+    for layer in config["layers"]:
+        # Operations such as the subtraction of a mean carry no policy: they
+        # compute in the dtype they are given, which is float32.
+        if "dtype" in layer["config"]:
+            kept = _stays_float32(layer)
+            layer["config"]["dtype"] = "float32" if kept else policy
+    twin = type(model).from_config(config)
+    twin.set_weights(model.get_weights())
+    for layer in model.layers:
+        twin.get_layer(layer.name).trainable = layer.trainable
+    return twin
+
+
+def _stays_float32(layer: dict[str, Any]) -> bool:
+    name, kind = layer["config"]["name"], layer["class_name"]
+    return name in FLOAT32_NAMES or kind in FLOAT32_KINDS

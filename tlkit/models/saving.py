@@ -1,0 +1,89 @@
+"""Model files: whole or not there, and able to say what they classify.
+
+A saved classifier is an ordinary `.keras` file. tlkit adds one member to the
+archive, `tlkit.json`, with the class names and the image size; Keras ignores
+it, so the file loads anywhere without tlkit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from tlkit.atomic import atomic_path
+from tlkit.errors import TlkitError, UsageError
+
+_MEMBER = "tlkit.json"
+
+
+def save_classifier(
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    class_names: Sequence[str],
+    image_size: tuple[int, int],
+) -> None:
+    """Saves a classifier with its class names, whole or not at all.
+
+    Args:
+        model: maps pixels to probabilities.
+        path: of the `.keras` file; an existing one is replaced only when the
+            new one is complete.
+        class_names: one name per output.
+        image_size: `(height, width)` in pixels that the network works at.
+
+    Raises:
+        TlkitError: the disk is full or the folder cannot be written.
+    """
+    about = {"class_names": list(class_names), "image_size": list(image_size)}
+    with atomic_path(path) as partial:
+        model.save(partial)
+        with zipfile.ZipFile(partial, "a") as archive:
+            archive.writestr(_MEMBER, json.dumps(about, ensure_ascii=False))
+
+
+def load_model(path: str | os.PathLike[str]) -> keras.Model:
+    """Loads a `.keras` file in safe mode: no code in it is run.
+
+    Raises:
+        UsageError: there is no such file, or it is not a `.keras` file.
+        TlkitError: the file is damaged or cannot be loaded safely.
+    """
+    path = Path(path)
+    if not path.is_file() or path.suffix != ".keras":
+        raise UsageError(
+            "No such model.",
+            where=path,
+            expected="a .keras file or a run folder that holds model.keras",
+            received="another kind of file" if path.exists() else "nothing",
+        )
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        raise TlkitError(
+            "Cannot load this model.",
+            where=path,
+            expected="a whole .keras file that runs no code when loaded",
+            received=str(error).strip().split("\n")[0][:300],
+        ) from error
+
+
+def read_about(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Returns what tlkit wrote into a model file; empty if it wrote nothing.
+
+    Args:
+        path: a `.keras` file.
+
+    Returns:
+        `class_names` (a list) and `image_size` (`[height, width]`).
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read(_MEMBER))
+    except (KeyError, OSError, zipfile.BadZipFile, json.JSONDecodeError):
+        return {}

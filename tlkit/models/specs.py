@@ -1,0 +1,247 @@
+"""The conv bases: which there are, and where each can be cut.
+
+A table, nothing is built here. Block names and first layers are those of the
+graphs in `keras.applications`; the tests hold the table against the graphs.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from tlkit.errors import UsageError
+
+
+@dataclass(frozen=True)
+class ConvBaseSpec:
+    """One conv base of `keras.applications` and how to use it.
+
+    Attributes:
+        name: the name it has here and on the command line.
+        module: module of `keras.applications` with its `preprocess_input`.
+        builder: function of `keras.applications` that builds it.
+        image_size: default side in pixels: the size it was trained at, or,
+            for the VGG networks, the 150 of "Deep Learning with Python".
+        smallest_size: smallest side in pixels the network is made for.
+        pooling: pooling a head on it uses by default.
+        blocks: `(block name, name of its first layer)`, input to output.
+        fine_tune_from: the block from which fine-tuning trains by default:
+            the last stage, that is, all that runs at the lowest resolution.
+        paper: where the network was published.
+        alphas: width multipliers it comes in.
+    """
+
+    name: str
+    module: str
+    builder: str
+    image_size: int
+    smallest_size: int
+    pooling: str
+    blocks: tuple[tuple[str, str], ...]
+    fine_tune_from: str
+    paper: str
+    alphas: tuple[float, ...] = (1.0,)
+
+
+def _vgg(name: str) -> ConvBaseSpec:
+    return ConvBaseSpec(
+        name=name,
+        module=name,
+        builder=name.upper(),
+        image_size=150,
+        smallest_size=32,
+        pooling="flatten",
+        blocks=tuple((f"block{k}", f"block{k}_conv1") for k in range(1, 6)),
+        fine_tune_from="block5",
+        paper="Simonyan and Zisserman, Very Deep Convolutional Networks for "
+        "Large-Scale Image Recognition, arXiv:1409.1556",
+    )
+
+
+RESNET50V2 = ConvBaseSpec(
+    name="resnet50v2",
+    module="resnet_v2",
+    builder="ResNet50V2",
+    image_size=224,
+    smallest_size=32,
+    pooling="average",
+    blocks=(
+        ("conv1", "conv1_pad"),
+        *((f"conv{k}", f"conv{k}_block1_preact_bn") for k in range(2, 6)),
+    ),
+    fine_tune_from="conv5",
+    paper="He et al., Identity Mappings in Deep Residual Networks, "
+    "arXiv:1603.05027",
+)
+
+MOBILENET = ConvBaseSpec(
+    name="mobilenet",
+    module="mobilenet",
+    builder="MobileNet",
+    image_size=224,
+    smallest_size=32,
+    pooling="average",
+    blocks=(
+        ("conv1", "conv1"),
+        *((f"conv_dw_{k}", f"conv_dw_{k}") for k in range(1, 14)),
+    ),
+    fine_tune_from="conv_dw_12",
+    paper="Howard et al., MobileNets: Efficient Convolutional Neural Networks "
+    "for Mobile Vision Applications, arXiv:1704.04861",
+    alphas=(0.25, 0.5, 0.75, 1.0),
+)
+
+MOBILENET_V2 = ConvBaseSpec(
+    name="mobilenet_v2",
+    module="mobilenet_v2",
+    builder="MobileNetV2",
+    image_size=224,
+    smallest_size=32,
+    pooling="average",
+    blocks=(
+        ("Conv1", "Conv1"),
+        ("expanded_conv", "expanded_conv_depthwise"),
+        *((f"block_{k}", f"block_{k}_expand") for k in range(1, 17)),
+        ("Conv_1", "Conv_1"),
+    ),
+    fine_tune_from="block_13",
+    paper="Sandler et al., MobileNetV2: Inverted Residuals and Linear "
+    "Bottlenecks, arXiv:1801.04381",
+    alphas=(0.35, 0.5, 0.75, 1.0, 1.3, 1.4),
+)
+
+DENSENET121 = ConvBaseSpec(
+    name="densenet121",
+    module="densenet",
+    builder="DenseNet121",
+    image_size=224,
+    smallest_size=32,
+    pooling="average",
+    blocks=(
+        ("conv1", "conv1_conv"),
+        *((f"conv{k}", f"conv{k}_block1_0_bn") for k in range(2, 6)),
+    ),
+    fine_tune_from="conv5",
+    paper="Huang et al., Densely Connected Convolutional Networks, "
+    "arXiv:1608.06993",
+)
+
+XCEPTION = ConvBaseSpec(
+    name="xception",
+    module="xception",
+    builder="Xception",
+    image_size=299,
+    smallest_size=71,
+    pooling="average",
+    blocks=(
+        ("block1", "block1_conv1"),
+        ("block2", "block2_sepconv1"),
+        *((f"block{k}", f"block{k}_sepconv1_act") for k in range(3, 14)),
+        ("block14", "block14_sepconv1"),
+    ),
+    fine_tune_from="block13",
+    paper="Chollet, Xception: Deep Learning with Depthwise Separable "
+    "Convolutions, arXiv:1610.02357",
+)
+
+EFFICIENTNETV2B0 = ConvBaseSpec(
+    name="efficientnetv2b0",
+    module="efficientnet_v2",
+    builder="EfficientNetV2B0",
+    image_size=224,
+    smallest_size=32,
+    pooling="average",
+    blocks=(
+        ("stem", "stem_conv"),
+        ("block1a", "block1a_project_conv"),
+        *(
+            (f"block{stage}{copy}", f"block{stage}{copy}_expand_conv")
+            for stage, copies in enumerate(
+                ("ab", "ab", "abc", "abcde", "abcdefgh"), start=2
+            )
+            for copy in copies
+        ),
+        ("top", "top_conv"),
+    ),
+    fine_tune_from="block6a",
+    paper="Tan and Le, EfficientNetV2: Smaller Models and Faster Training, "
+    "arXiv:2104.00298",
+)
+
+CONVNEXT_TINY = ConvBaseSpec(
+    name="convnext_tiny",
+    module="convnext",
+    builder="ConvNeXtTiny",
+    image_size=224,
+    smallest_size=32,
+    pooling="average",
+    blocks=(
+        ("convnext_tiny_stem", "convnext_tiny_stem_conv"),
+        *(
+            (
+                f"convnext_tiny_stage_{k}",
+                f"convnext_tiny_stage_{k}_block_0_depthwise_conv",
+            )
+            for k in range(4)
+        ),
+    ),
+    fine_tune_from="convnext_tiny_stage_3",
+    paper="Liu et al., A ConvNet for the 2020s, arXiv:2201.03545",
+)
+
+BASES: Mapping[str, ConvBaseSpec] = MappingProxyType(
+    {
+        spec.name: spec
+        for spec in (
+            _vgg("vgg16"),
+            _vgg("vgg19"),
+            RESNET50V2,
+            MOBILENET,
+            MOBILENET_V2,
+            DENSENET121,
+            XCEPTION,
+            EFFICIENTNETV2B0,
+            CONVNEXT_TINY,
+        )
+    }
+)
+"""Every conv base, by name; the book's VGG16 first."""
+
+
+def base_spec(name: str) -> ConvBaseSpec:
+    """Looks a conv base up by name.
+
+    Args:
+        name: one of the names in `BASES`.
+
+    Returns:
+        Its row of the table.
+
+    Raises:
+        UsageError: there is no such base.
+
+    Example:
+        >>> base_spec("vgg16").fine_tune_from
+        'block5'
+    """
+    if name not in BASES:
+        raise UsageError(
+            f"There is no conv base {name!r}.",
+            where="base",
+            expected=", ".join(BASES),
+            remedy=did_you_mean(name, BASES),
+        )
+    return BASES[name]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """A sentence with the known names nearest to `name`, or None.
+
+    Example:
+        >>> did_you_mean("vgg61", ["vgg16", "xception"])
+        'Did you mean vgg16?'
+    """
+    near = difflib.get_close_matches(name, list(known), n=4, cutoff=0.6)
+    return f"Did you mean {', '.join(near)}?" if near else None
