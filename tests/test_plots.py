@@ -1,0 +1,79 @@
+"""Curves say what they should; pictures are whole files."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tlkit import plots
+
+
+def test_smoothing_is_the_closed_form():
+    values = np.array([3.0, 1.0, 4.0, 1.0, 5.0])
+    # s_t = f^t v_0 + (1 - f) sum f^(t - i) v_i
+    expected = [
+        0.8**t * values[0]
+        + 0.2 * sum(0.8 ** (t - i) * values[i] for i in range(1, t + 1))
+        for t in range(5)
+    ]
+    assert plots.smooth(values) == pytest.approx(expected)
+
+
+def history(validation, training=None):
+    length = len(validation)
+    falling = np.linspace(1, 0.1, length) if training is None else training
+    return {
+        "loss": list(falling),
+        "val_loss": list(validation),
+        "accuracy": [0.5] * length,
+        "val_accuracy": [0.5] * length,
+    }
+
+
+def test_overfitting_starts_where_the_validation_loss_turns():
+    validation = [1.0, 0.8, 0.6, 0.5, 0.6, 0.8, 1.0, 1.2]
+    assert plots.overfitting_epoch(history(validation)) in (4, 5)
+
+
+@pytest.mark.parametrize(
+    "validation",
+    [
+        np.linspace(1, 0.2, 8),  # still falling
+        [0.7],  # one epoch
+        [1.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5],  # flat
+    ],
+)
+def test_no_overfitting_is_claimed_where_there_is_none(validation):
+    assert plots.overfitting_epoch(history(validation)) is None
+
+
+def test_a_network_that_gets_worse_everywhere_does_not_overfit():
+    rising = [1.0, 0.5, 0.8, 1.1, 1.4, 1.8]
+    assert plots.overfitting_epoch(history(rising, rising)) is None
+
+
+def test_pictures_are_saved_whole(tmp_path):
+    figures = {
+        "curves": plots.draw_curves(history([1.0, 0.5, 0.7, 0.9, 1.2])),
+        "confusion": plots.draw_confusion([[5, 1], [0, 7]], ["a", "b"], "test"),
+        "predictions": plots.draw_predictions(
+            [np.zeros((20, 30, 3), np.uint8)] * 3, "abc", [True, False, True]
+        ),
+    }
+    for name, figure in figures.items():
+        path = tmp_path / "new" / f"{name}.png"
+        plots.save(figure, path)
+        with Image.open(path) as image:
+            image.load()
+            assert min(image.size) > 200
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == [
+        "confusion.png",
+        "curves.png",
+        "predictions.png",
+    ]
+
+
+def test_the_confusion_matrix_shows_its_counts():
+    figure = plots.draw_confusion([[50, 3], [4, 43]], ["a", "b"], "test")
+    texts = {text.get_text() for text in figure.axes[0].texts}
+    assert texts == {"50", "3", "4", "43"}
+    assert figure.axes[0].get_title() == "100 test images"

@@ -1,0 +1,587 @@
+"""The `tlkit` command: one verb for each step of the way.
+
+Every verb is a call or two into the library; nothing heavy is imported until
+a verb runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from enum import Enum
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tlkit.errors import TlkitError, UsageError
+
+if TYPE_CHECKING:
+    from tlkit.data.index import DatasetIndex
+    from tlkit.runs import Run
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    help="From a folder of images to a classifier you can trust.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+data_app = typer.Typer(
+    help="Look at data, fetch public data sets, draw the sample.",
+    no_args_is_help=True,
+)
+app.add_typer(data_app, name="data")
+
+
+class Precision(str, Enum):
+    """Choices of `--precision`."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    MIXED_BFLOAT16 = "mixed_bfloat16"
+    MIXED_FLOAT16 = "mixed_float16"
+
+
+class Pooling(str, Enum):
+    """Choices of `--pooling`."""
+
+    FLATTEN = "flatten"
+    AVERAGE = "average"
+    MAX = "max"
+
+
+# Options that several verbs share are declared once.
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="A folder of images, a .npz file, or the name of a data set "
+        "(cartoon, cats-vs-dogs, fashion-mnist, mnist).",
+    ),
+]
+ValidationFraction = Annotated[
+    float,
+    typer.Option(help="Share of validation images, if DATA has no such split."),
+]
+TestFraction = Annotated[
+    float, typer.Option(help="Share of test images, if DATA is not split.")
+]
+ImageSize = Annotated[
+    int, typer.Option(help="Side in pixels that the network works at.")
+]
+BaseSize = Annotated[
+    int | None,
+    typer.Option(
+        "--image-size",
+        help="Side in pixels that the conv base works at; else its own.",
+    ),
+]
+Base = Annotated[
+    str,
+    typer.Option(
+        help="Conv base: vgg16, vgg19, resnet50v2, mobilenet, mobilenet_v2, "
+        "densenet121, xception, efficientnetv2b0, convnext_tiny."
+    ),
+]
+Weights = Annotated[
+    str,
+    typer.Option(
+        help="imagenet (downloaded once), the path of a .h5 or .weights.h5 "
+        "file, or none for random weights."
+    ),
+]
+Alpha = Annotated[
+    float, typer.Option(help="Width of mobilenet and mobilenet_v2.")
+]
+PoolingOption = Annotated[
+    Pooling | None,
+    typer.Option(
+        "--pooling", help="From feature map to vector; else what suits it."
+    ),
+]
+Units = Annotated[
+    int, typer.Option(help="Units of the head's dense layer; 0: no such layer.")
+]
+Dropout = Annotated[
+    float, typer.Option(help="Share of features dropped in training.")
+]
+Augment = Annotated[
+    bool, typer.Option(help="Random views of the training images.")
+]
+Epochs = Annotated[int, typer.Option(help="At most so many epochs.")]
+BatchSize = Annotated[
+    int, typer.Option(help="Images per step, over all devices.")
+]
+LearningRate = Annotated[float, typer.Option(help="Of the Adam optimizer.")]
+Patience = Annotated[
+    int,
+    typer.Option(help="Stop after so many epochs without a lower loss."),
+]
+Seed = Annotated[
+    int, typer.Option(help="Of weights, order, augmentation and dropout.")
+]
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option(
+        "--precision",
+        help="auto: mixed_bfloat16 where the machine is fast in it.",
+    ),
+]
+Devices = Annotated[
+    str, typer.Option(help="How many devices train together, or all.")
+]
+Tensorboard = Annotated[
+    bool, typer.Option("--tensorboard", help="Write TensorBoard logs.")
+]
+RunFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--run", help="New folder for the run; else one in runs/ by time."
+    ),
+]
+
+
+@contextlib.contextmanager
+def errors_in_words() -> Iterator[None]:
+    """Turns errors into a message on standard error and an exit code."""
+    try:
+        yield
+    except TlkitError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        typer.echo(
+            "Interrupted. A run that has finished an epoch keeps its best "
+            "model so far; `tlkit runs` lists it.",
+            err=True,
+        )
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def verb(parent: typer.Typer) -> Callable[[Callable], Callable]:
+    """Makes a function a command of `parent` with its errors in words."""
+
+    def register(command: Callable) -> Callable:
+        @functools.wraps(command)
+        def call(**flags: Any) -> None:
+            with errors_in_words():
+                command(**flags)
+
+        parent.command()(call)
+        return command
+
+    return register
+
+
+@verb(app)
+def scratch(
+    data: Data,
+    image_size: ImageSize = 150,
+    augment: Augment = False,
+    dropout: Dropout = 0.5,
+    l2: Annotated[float, typer.Option(help="L2 penalty on weights.")] = 0.0,
+    epochs: Epochs = 60,
+    batch_size: BatchSize = 32,
+    learning_rate: LearningRate = 5e-4,
+    patience: Patience = 15,
+    seed: Seed = 0,
+    precision: PrecisionOption = Precision.AUTO,
+    devices: Devices = "1",
+    tensorboard: Tensorboard = False,
+    run: RunFolder = None,
+    validation_fraction: ValidationFraction = 0.2,
+    test_fraction: TestFraction = 0.2,
+) -> None:
+    """Way 1: train a small convnet from scratch."""
+    import tlkit
+
+    index = read_data(data, validation_fraction, test_fraction)
+    training = _training(locals())
+    finished = tlkit.train_from_scratch(
+        index,
+        image_size=image_size,
+        augmentation=tlkit.Augmentation() if augment else None,
+        dropout=dropout,
+        l2=l2,
+        training=training,
+        run_folder=run,
+    )
+    print_result(finished)
+
+
+@verb(app)
+def features(
+    data: Data,
+    base: Base = "vgg16",
+    weights: Weights = "imagenet",
+    image_size: BaseSize = None,
+    alpha: Alpha = 1.0,
+    pooling: PoolingOption = None,
+    units: Units = 256,
+    dropout: Dropout = 0.5,
+    epochs: Epochs = 30,
+    batch_size: BatchSize = 32,
+    learning_rate: LearningRate = 1e-3,
+    patience: Patience = 10,
+    seed: Seed = 0,
+    precision: PrecisionOption = Precision.AUTO,
+    devices: Devices = "1",
+    tensorboard: Tensorboard = False,
+    run: RunFolder = None,
+    validation_fraction: ValidationFraction = 0.2,
+    test_fraction: TestFraction = 0.2,
+) -> None:
+    """Way 2: run the conv base once, train a head on what it gave."""
+    import tlkit
+
+    index = read_data(data, validation_fraction, test_fraction)
+    training = _training(locals())
+    extracted = tlkit.extract_features(index, _network(locals()), training)
+    print_result(tlkit.train_on_features(extracted, training, run))
+
+
+@verb(app)
+def augmented(
+    data: Data,
+    base: Base = "vgg16",
+    weights: Weights = "imagenet",
+    image_size: BaseSize = None,
+    alpha: Alpha = 1.0,
+    pooling: PoolingOption = None,
+    units: Units = 256,
+    dropout: Dropout = 0.5,
+    epochs: Epochs = 30,
+    batch_size: BatchSize = 32,
+    learning_rate: LearningRate = 1e-3,
+    patience: Patience = 5,
+    seed: Seed = 0,
+    precision: PrecisionOption = Precision.AUTO,
+    devices: Devices = "1",
+    tensorboard: Tensorboard = False,
+    run: RunFolder = None,
+    validation_fraction: ValidationFraction = 0.2,
+    test_fraction: TestFraction = 0.2,
+) -> None:
+    """Way 3: train a head end to end on a frozen base, augmented."""
+    import tlkit
+
+    index = read_data(data, validation_fraction, test_fraction)
+    training = _training(locals())
+    finished = tlkit.train_augmented(
+        index,
+        _network(locals()),
+        training=training,
+        run_folder=run,
+    )
+    print_result(finished)
+
+
+@verb(app)
+def finetune(
+    data: Data,
+    start: Annotated[
+        Path,
+        typer.Option(help="Run of `features` or `augmented` to go on from."),
+    ],
+    from_layer: Annotated[
+        str | None,
+        typer.Option(
+            help="First layer or block to unfreeze; else the last block "
+            "(block5 of vgg16)."
+        ),
+    ] = None,
+    epochs: Epochs = 30,
+    batch_size: BatchSize = 32,
+    learning_rate: LearningRate = 1e-5,
+    patience: Patience = 5,
+    seed: Seed = 0,
+    precision: PrecisionOption = Precision.AUTO,
+    devices: Devices = "1",
+    tensorboard: Tensorboard = False,
+    run: RunFolder = None,
+    validation_fraction: ValidationFraction = 0.2,
+    test_fraction: TestFraction = 0.2,
+) -> None:
+    """Way 4: unfreeze the top of the base and train on, gently."""
+    import tlkit
+
+    index = read_data(data, validation_fraction, test_fraction)
+    training = _training(locals())
+    finished = tlkit.fine_tune(
+        index,
+        start,
+        from_layer,
+        training=training,
+        run_folder=run,
+    )
+    print_result(finished)
+
+
+Model = Annotated[
+    Path,
+    typer.Argument(metavar="RUN|MODEL", help="A run folder or .keras file."),
+]
+
+
+@verb(app)
+def evaluate(
+    model: Model,
+    data: Data,
+    split: Annotated[
+        str, typer.Option(help="train, validation or test.")
+    ] = "test",
+    validation_fraction: ValidationFraction = 0.2,
+    test_fraction: TestFraction = 0.2,
+) -> None:
+    """Measure a model on images: accuracy with its 95 % interval."""
+    import tlkit
+    from tlkit.tables import metrics_table, print_table
+
+    start_tensorflow()
+    classifier = tlkit.load_classifier(model)
+    index = read_data(data, validation_fraction, test_fraction)
+    print_table(metrics_table(tlkit.evaluate(classifier, index, split)))
+
+
+@verb(app)
+def predict(
+    model: Model,
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGES...", help="Files, or folders of them."),
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line.")
+    ] = False,
+) -> None:
+    """Say what is in pictures."""
+    import tlkit
+    from tlkit.reuse.predict import classify_files, find_files
+    from tlkit.tables import predictions_table, print_table
+
+    start_tensorflow()
+    classifier = tlkit.load_classifier(model)
+    predictions, unreadable = classify_files(classifier, find_files(images))
+    if as_json:
+        for prediction in predictions:
+            typer.echo(json.dumps(prediction.as_dict(), ensure_ascii=False))
+    elif predictions:
+        print_table(predictions_table(predictions))
+    for path, reason in unreadable:
+        typer.echo(f"left out: {path}: {reason}", err=True)
+    if unreadable:
+        raise typer.Exit(1)
+
+
+@verb(app)
+def runs(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder that holds the runs.")
+    ] = Path("runs"),
+) -> None:
+    """List all runs: what was trained on what, and how well it does."""
+    import tlkit
+    from tlkit.tables import print_table, runs_table
+
+    found = tlkit.find_runs(folder)
+    if not found:
+        typer.echo(f"No runs in {folder}/ yet.")
+        return
+    print_table(runs_table(found))
+
+
+@verb(data_app)
+def show(
+    data: Data,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the sheets; else sheets/<data set>/."),
+    ] = None,
+    validation_fraction: ValidationFraction = 0.2,
+    test_fraction: TestFraction = 0.2,
+) -> None:
+    """Draw a contact sheet, and one image augmented many times."""
+    index = read_data(data, validation_fraction, test_fraction)
+    from tlkit import plots
+    from tlkit.data.augment import Augmentation
+    from tlkit.tables import data_table, print_table
+
+    folder = output or Path("sheets") / index.name
+    print_table(data_table(index))
+    for name, figure in (
+        ("images.png", plots.draw_contact_sheet(index)),
+        ("augmented.png", plots.draw_augmentation_sheet(index, Augmentation())),
+    ):
+        plots.save(figure, folder / name)
+        typer.echo(folder / name)
+
+
+@verb(data_app)
+def fetch(
+    name: Annotated[
+        str, typer.Argument(help="cats-vs-dogs, fashion-mnist or mnist.")
+    ],
+    subset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRAIN/VALIDATION/TEST",
+            help="Of cats-vs-dogs: so many images, e.g. 2000/1000/1000.",
+        ),
+    ] = None,
+) -> None:
+    """Download a public data set into data/ (or $TLKIT_DATA)."""
+    import tlkit
+
+    fetched = tlkit.fetch(name, subset)
+    typer.echo(fetched.summary())
+
+
+@verb(data_app)
+def make(
+    output: Annotated[
+        Path, typer.Argument(help="New folder for the drawn images.")
+    ],
+    train: Annotated[int, typer.Option(help="Training images.")] = 200,
+    validation: Annotated[int, typer.Option(help="Validation images.")] = 100,
+    test: Annotated[int, typer.Option(help="Test images.")] = 400,
+    image_size: Annotated[int, typer.Option(help="Side in pixels.")] = 128,
+    seed: Annotated[int, typer.Option(help="Another seed, other animals.")] = 0,
+) -> None:
+    """Draw cats and dogs: the sample `cartoon` as a folder of PNG files."""
+    from tlkit.data.make import write_sample
+
+    counts = {"train": train, "validation": validation, "test": test}
+    typer.echo(write_sample(output, counts, image_size, seed))
+
+
+def read_data(
+    source: str, validation_fraction: float, test_fraction: float
+) -> DatasetIndex:
+    """Loads a data set and tells the user what was found and left out.
+
+    Args:
+        source: see `tlkit.load_dataset`.
+        validation_fraction: share of validation images.
+        test_fraction: share of test images.
+    """
+    import tlkit
+    from tlkit.tables import describe_data
+
+    index = tlkit.load_dataset(
+        source,
+        validation_fraction=validation_fraction,
+        test_fraction=test_fraction,
+    )
+    typer.echo(describe_data(index), err=True)
+    return index
+
+
+def print_result(run: Run) -> None:
+    """Prints what a finished run has achieved and where it lies."""
+    from tlkit.tables import metrics_table, print_table
+
+    print_table(metrics_table(run.metrics))
+    typer.echo(run.summary())
+
+
+def start_tensorflow() -> None:
+    """Imports TensorFlow without its talk, which no setting turns off.
+
+    What it prints before its log is set up goes straight to the process's
+    standard error, and would bury what tlkit has to say.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    standard_error = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        importlib.import_module("tensorflow")
+    finally:
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
+
+
+def run_script(verb: str, script: Callable[[SimpleNamespace], None]) -> None:
+    """Runs a script with the flags, help and errors of a verb.
+
+    Args:
+        verb: name of the command, such as `"scratch"`.
+        script: gets the flags as attributes; `flags.training` and, where
+            the verb has a conv base, `flags.network` are made from them.
+    """
+    command = next(
+        info.callback
+        for info in app.registered_commands
+        if info.callback is not None and info.callback.__name__ == verb
+    )
+
+    @functools.wraps(command)
+    def call(**flags: Any) -> None:
+        with errors_in_words():
+            flags["training"] = _training(flags)
+            if "base" in flags:
+                flags["network"] = _network(flags)
+            script(SimpleNamespace(**flags))
+
+    own = typer.Typer(add_completion=False, rich_markup_mode=None)
+    own.command()(call)
+    own()
+
+
+def main() -> None:
+    """Runs the command."""
+    app()
+
+
+def _training(flags: dict[str, Any]) -> Any:
+    start_tensorflow()
+    import tlkit
+
+    devices = flags["devices"]
+    if devices != "all":
+        if not devices.isdigit():
+            raise UsageError(
+                "The number of devices is not valid.",
+                where="--devices",
+                expected="a number, or all",
+                received=devices,
+            )
+        devices = int(devices)
+    return tlkit.Training(
+        epochs=flags["epochs"],
+        batch_size=flags["batch_size"],
+        learning_rate=flags["learning_rate"],
+        patience=flags["patience"],
+        seed=flags["seed"],
+        precision=flags["precision"].value,
+        devices=devices,
+        tensorboard=flags["tensorboard"],
+    )
+
+
+def _network(flags: dict[str, Any]) -> Any:
+    import tlkit
+
+    return tlkit.TransferNetwork(
+        base=flags["base"],
+        weights=flags["weights"],
+        image_size=flags["image_size"],
+        alpha=flags["alpha"],
+        pooling=flags["pooling"] and flags["pooling"].value,
+        units=flags["units"],
+        dropout=flags["dropout"],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Training from pixels to probabilities: what three of the four ways share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import keras
+
+from tlkit.data.augment import Augmentation
+from tlkit.data.index import TRAIN, VALIDATION, DatasetIndex
+from tlkit.data.pipeline import make_batches
+from tlkit.models.precision import with_precision
+from tlkit.models.saving import save_classifier
+from tlkit.results import predict_split, write_results
+from tlkit.runs import Run, recorded_run
+from tlkit.strategy import choose_precision
+from tlkit.training import Training, fit, frozen_stays_frozen
+
+
+@dataclass(frozen=True)
+class EndToEnd:
+    """How images reach the network and how it is trained.
+
+    Args:
+        image_size: `(height, width)` in pixels that the network works at.
+        augmentation: random views of the training images, or None.
+        training: how to train.
+    """
+
+    image_size: tuple[int, int]
+    augmentation: Augmentation | None
+    training: Training
+
+    def settings(self) -> dict[str, Any]:
+        """Returns what `config.json` keeps of this."""
+        precision = choose_precision(self.training.precision)
+        return {
+            "image_size": list(self.image_size),
+            "augmentation": self.augmentation and asdict(self.augmentation),
+            "training": {**asdict(self.training), "precision": precision},
+        }
+
+
+def train_end_to_end(
+    route: str,
+    model: keras.Model,
+    data: DatasetIndex,
+    how: EndToEnd,
+    settings: Mapping[str, Any],
+    run_folder: str | os.PathLike[str] | None = None,
+) -> Run:
+    """Trains a compiled classifier and leaves a finished run folder.
+
+    Args:
+        route: name of the way, for the run.
+        model: compiled in the scope of its strategy; its frozen layers are
+            checked to be the same to the bit afterwards.
+        data: the data set.
+        how: image size, augmentation and training.
+        settings: what else `config.json` should keep.
+        run_folder: where; None for a new folder in `runs/`.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        UsageError: the run folder exists.
+        TlkitError: the data, the disk or the training failed.
+    """
+    size, training = how.image_size, how.training
+    batches = make_batches(
+        data, TRAIN, size, training.batch_size, how.augmentation, training.seed
+    )
+    validation = make_batches(data, VALIDATION, size, training.batch_size)
+    settings = {**settings, **how.settings()}
+    with recorded_run(route, data, settings, run_folder) as run:
+
+        def save() -> None:
+            final = with_precision(model, "float32")
+            save_classifier(final, run.model_path, data.class_names, size)
+
+        with frozen_stays_frozen(model):
+            about = fit(model, batches, validation, training, run, save)
+        final = with_precision(model, "float32")
+        write_results(
+            run,
+            data,
+            lambda split: predict_split(final, data, split, size),
+            about,
+        )
+    return run

@@ -1,0 +1,112 @@
+"""How good a classifier is on images it has not seen, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest
+from sklearn.metrics import (
+    confusion_matrix,
+    log_loss,
+    precision_recall_fscore_support,
+)
+
+from tlkit.errors import UsageError
+
+
+def wilson_interval(correct: int, count: int) -> tuple[float, float]:
+    """Returns the 95 % confidence interval of a share of successes.
+
+    Wilson's score interval (E. B. Wilson, *Probable inference, the law of
+    succession, and statistical inference*, JASA 22, 1927): unlike the
+    normal approximation it stays inside [0, 1] and is right for shares
+    near 0 and 1.
+
+    Args:
+        correct: successes, 0 to `count`.
+        count: trials, 1 or more.
+
+    Returns:
+        `(low, high)`, both in [0, 1].
+
+    Example:
+        >>> low, high = wilson_interval(490, 500)
+        >>> round(low, 3), round(high, 3)
+        (0.964, 0.989)
+    """
+    interval = binomtest(correct, count).proportion_ci(0.95, "wilson")
+    return float(interval.low), float(interval.high)
+
+
+def measure(
+    labels: np.ndarray, probabilities: np.ndarray, class_names: Sequence[str]
+) -> dict[str, Any]:
+    """Measures predictions against the truth.
+
+    Args:
+        labels: int array of shape `(count,)`, positions in `class_names`.
+        probabilities: float array of shape `(count, classes)`, rows that
+            sum to 1.
+        class_names: one name per class.
+
+    Returns:
+        What a run keeps in `metrics.json`: `count`, `correct`, `accuracy`
+        with its 95 % Wilson interval `accuracy_interval`, `log_loss` (mean
+        negative natural logarithm of the true class's probability),
+        `per_class` (precision, recall with interval, F1 score, count) and
+        `confusion_matrix` (rows: true class, columns: predicted class).
+
+    Raises:
+        UsageError: the shapes do not fit each other.
+    """
+    labels = np.asarray(labels)
+    probabilities = np.asarray(probabilities, np.float64)
+    if probabilities.shape != (len(labels), len(class_names)):
+        raise UsageError(
+            "The probabilities do not fit the labels.",
+            expected=f"shape ({len(labels)}, {len(class_names)})",
+            received=probabilities.shape,
+        )
+    # Float32 rows sum to 1 up to 1e-7; log_loss wants them exact.
+    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
+    predicted = probabilities.argmax(axis=1)
+    every_class = np.arange(len(class_names))
+    correct = int((predicted == labels).sum())
+    matrix = confusion_matrix(labels, predicted, labels=every_class)
+    return {
+        "count": len(labels),
+        "correct": correct,
+        "accuracy": correct / len(labels),
+        "accuracy_interval": wilson_interval(correct, len(labels)),
+        "log_loss": float(log_loss(labels, probabilities, labels=every_class)),
+        "class_names": list(class_names),
+        "per_class": _per_class(labels, predicted, class_names),
+        "confusion_matrix": matrix.tolist(),
+    }
+
+
+def _per_class(
+    labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    precision, recall, f1_score, count = precision_recall_fscore_support(
+        labels,
+        predicted,
+        labels=np.arange(len(class_names)),
+        zero_division=0,
+    )
+    return {
+        name: {
+            "count": int(count[label]),
+            "precision": float(precision[label]),
+            "recall": float(recall[label]),
+            "recall_interval": wilson_interval(
+                round(recall[label] * count[label]), int(count[label])
+            )
+            if count[label]
+            else None,
+            "f1_score": float(f1_score[label]),
+        }
+        for label, name in enumerate(class_names)
+    }

@@ -1,0 +1,1 @@
+"""Features: what the frozen part of a network has computed, once."""

@@ -1,0 +1,242 @@
+"""All pictures: the only place that imports matplotlib."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from tlkit.atomic import atomic_path
+from tlkit.data.augment import Augmentation
+from tlkit.data.decode import resize_image
+from tlkit.data.index import DatasetIndex
+
+#: Training and validation, told apart by colour-blind readers too.
+_TRAINING, _VALIDATION = "#0072B2", "#D55E00"
+#: Share of the past in the smoothed curves, as in the book.
+_SMOOTHING = 0.8
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Saves a figure as PNG, whole or not at all."""
+    with atomic_path(path) as partial:
+        figure.savefig(partial, dpi=120, metadata={"Software": "tlkit"})
+
+
+def smooth(values: Sequence[float], factor: float = _SMOOTHING) -> np.ndarray:
+    """Returns the exponential moving average of a curve.
+
+    Each point is `factor` times the point before it plus `1 - factor` times
+    the value; the first is the first value.
+
+    Args:
+        values: one number per epoch.
+        factor: share of the past, 0 to below 1.
+
+    Example:
+        >>> smooth([1.0, 0.0], 0.8).tolist()
+        [1.0, 0.8]
+    """
+    smoothed: list[float] = []
+    for value in values:
+        last = smoothed[-1] if smoothed else value
+        smoothed.append(factor * last + (1 - factor) * value)
+    return np.array(smoothed)
+
+
+def overfitting_epoch(history: Mapping[str, Sequence[float]]) -> int | None:
+    """Says from which epoch on the network only learns by heart.
+
+    It is the epoch (from 1) with the lowest smoothed validation loss,
+    provided that the validation loss stays above it afterwards while the
+    training loss goes on falling; None if that has not happened.
+
+    Args:
+        history: columns `loss` and `val_loss`, one value per epoch.
+    """
+    validation = smooth(history["val_loss"], 0.5)
+    lowest = int(np.argmin(validation))
+    if lowest >= len(validation) - 2:
+        return None
+    falls = history["loss"][-1] < history["loss"][lowest]
+    rises = np.mean(validation[lowest + 1 :]) > validation[lowest] * 1.01
+    return lowest + 1 if falls and rises else None
+
+
+def draw_curves(history: Mapping[str, Sequence[float]]) -> Figure:
+    """Draws accuracy and loss over the epochs, raw and smoothed.
+
+    Args:
+        history: columns `accuracy`, `val_accuracy`, `loss`, `val_loss`.
+    """
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    turn = overfitting_epoch(history)
+    for axes, name in zip(
+        figure.subplots(1, 2), ("accuracy", "loss"), strict=True
+    ):
+        draw_curve(axes, history, name)
+        if turn is not None:
+            axes.axvline(turn, color="0.5", linestyle=":")
+            axes.annotate(
+                f"overfitting starts\nat epoch {turn}",
+                (turn, 0.02),
+                xycoords=("data", "axes fraction"),
+                xytext=(4, 0),
+                textcoords="offset points",
+                color="0.3",
+                fontsize=8,
+            )
+    return figure
+
+
+def draw_curve(
+    axes: Axes, history: Mapping[str, Sequence[float]], name: str
+) -> None:
+    """Draws one quantity for training and validation into `axes`.
+
+    Args:
+        axes: where to draw.
+        history: columns `<name>` and `val_<name>`, one value per epoch.
+        name: `"accuracy"` or `"loss"`.
+    """
+    for column, label, colour in (
+        (name, "training", _TRAINING),
+        (f"val_{name}", "validation", _VALIDATION),
+    ):
+        epochs = np.arange(1, len(history[column]) + 1)
+        axes.plot(epochs, history[column], ".", color=colour, alpha=0.4)
+        axes.plot(epochs, smooth(history[column]), color=colour, label=label)
+    axes.set(xlabel="epoch", title=name)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.2)
+    axes.legend()
+
+
+def draw_confusion(
+    matrix: Sequence[Sequence[int]], class_names: Sequence[str], split: str
+) -> Figure:
+    """Draws a confusion matrix with its counts.
+
+    Args:
+        matrix: counts; rows are true classes, columns predicted ones.
+        class_names: one name per row.
+        split: which images were counted, for the title.
+    """
+    counts = np.asarray(matrix)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = min(max(4.0, 0.55 * len(class_names) + 2), 20.0)
+    figure = Figure(figsize=(side, side), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    ticks = np.arange(len(class_names))
+    axes.set_xticks(ticks, class_names, rotation=45, ha="right")
+    axes.set_yticks(ticks, class_names)
+    axes.set(
+        xlabel="predicted",
+        ylabel="true",
+        title=f"{counts.sum()} {split} images",
+    )
+    if len(class_names) <= 30:
+        for (row, column), count in np.ndenumerate(counts):
+            dark = shares[row, column] > 0.5
+            axes.text(
+                column,
+                row,
+                str(count),
+                ha="center",
+                va="center",
+                color="white" if dark else "black",
+            )
+    return figure
+
+
+def draw_contact_sheet(data: DatasetIndex, per_class: int = 8) -> Figure:
+    """Draws training images of every class (the first 12 classes).
+
+    Args:
+        data: the data set.
+        per_class: how many images of each.
+    """
+    split = data.split("train")
+    shown = data.class_names[:12]
+    figure = Figure(
+        figsize=(1.4 * per_class, 1.5 * len(shown)), layout="constrained"
+    )
+    grid = figure.subplots(len(shown), per_class, squeeze=False)
+    for label, name in enumerate(shown):
+        rows = np.flatnonzero(split.labels == label)
+        # Spread over the class: neighbours in a folder often look alike.
+        picked = rows[np.linspace(0, len(rows) - 1, per_class).astype(int)]
+        for axes, row in zip(grid[label], picked, strict=True):
+            show_image(axes, split.read(int(row), 160))
+        grid[label][0].set_ylabel(f"{name}\n{len(rows)} images")
+    figure.suptitle(f"{data.name}: training images")
+    return figure
+
+
+def draw_augmentation_sheet(
+    data: DatasetIndex, augmentation: Augmentation, image_size: int = 150
+) -> Figure:
+    """Draws one training image of each of two classes, augmented many times.
+
+    Args:
+        data: the data set.
+        augmentation: what may happen to an image.
+        image_size: pixels of a side at which it happens.
+    """
+    split, columns = data.split("train"), 8
+    figure = Figure(figsize=(1.4 * columns, 6), layout="constrained")
+    grid = figure.subplots(4, columns)
+    for label in (0, 1):
+        row = int(np.flatnonzero(split.labels == label)[0])
+        image = split.read(row, image_size)
+        cells = grid[2 * label : 2 * label + 2].ravel()
+        show_image(cells[0], image)
+        cells[0].set_title("as it is", fontsize=8)
+        for view, axes in enumerate(cells[1:]):
+            show_image(
+                axes, augmentation(image, seed=0, image_id=row, view=view)
+            )
+    figure.suptitle("one image, augmented many times")
+    return figure
+
+
+def draw_predictions(
+    images: Sequence[np.ndarray],
+    captions: Sequence[str],
+    right: Sequence[bool],
+    columns: int = 8,
+) -> Figure:
+    """Draws images with what a classifier said of them.
+
+    Args:
+        images: uint8 arrays of shape `(height, width, 3)`.
+        captions: one per image.
+        right: whether the classifier was right; mistakes are red.
+        columns: images in a row.
+    """
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(1.5 * columns, 1.8 * rows), layout="constrained")
+    cells = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in cells[len(images) :]:
+        axes.set_axis_off()
+    for axes, image, caption, is_right in zip(
+        cells, images, captions, right, strict=False
+    ):
+        show_image(axes, resize_image(image, 160))
+        axes.set_title(
+            caption, fontsize=8, color="black" if is_right else "#C00000"
+        )
+    return figure
+
+
+def show_image(axes: Axes, image: np.ndarray) -> None:
+    """Shows an image without ticks and frame."""
+    axes.imshow(image)
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set_visible(False)

@@ -1,0 +1,1 @@
+"""Reuse: saved models at work."""

@@ -1,0 +1,64 @@
+"""Way 3, first half: end to end with augmentation on a frozen conv base."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+
+from tlkit.data.augment import Augmentation
+from tlkit.data.index import DatasetIndex
+from tlkit.end_to_end import EndToEnd, train_end_to_end
+from tlkit.models.freezing import freeze_all
+from tlkit.models.heads import attach_head
+from tlkit.models.transfer import TransferNetwork
+from tlkit.progress import say
+from tlkit.runs import Run
+from tlkit.strategy import choose_precision, computing_in
+from tlkit.training import Training, compile_model
+
+AUGMENTED_TRAINING = Training(epochs=30, patience=5)
+
+
+def train_augmented(
+    data: DatasetIndex,
+    network: TransferNetwork | None = None,
+    augmentation: Augmentation | None = None,
+    training: Training = AUGMENTED_TRAINING,
+    run_folder: str | os.PathLike[str] | None = None,
+) -> Run:
+    """Trains a head on a frozen conv base that sees augmented images.
+
+    *Deep Learning with Python* (1st edition), section 5.3.1, "feature
+    extraction with data augmentation". Every epoch sends every image through
+    the base again; in return no two epochs are alike.
+
+    Args:
+        data: the data set.
+        network: conv base and head; None for VGG16 with ImageNet weights.
+        augmentation: random views of the training images; None for the
+            book's.
+        training: how to train.
+        run_folder: where; None for `runs/<time>-augmented-<data set>`.
+
+    Returns:
+        The finished run, from which `fine_tune` can go on.
+
+    Raises:
+        UsageError: a setting is impossible or the run folder exists.
+        TlkitError: weights, data, disk or training failed, or a frozen layer
+            has changed.
+    """
+    network = network or TransferNetwork()
+    how = EndToEnd(network.size, augmentation or Augmentation(), training)
+    policy = choose_precision(training.precision)
+    strategy = training.strategy()
+    with strategy.scope(), computing_in(policy):
+        base = network.build_base()
+        freeze_all(base)
+        model = attach_head(base, network.head(len(data.class_names)))
+        compile_model(model, training.learning_rate)
+    settings = {"network": asdict(network)}
+    if network.warning:
+        say(network.warning)
+        data = data.with_note(network.warning)
+    return train_end_to_end("augmented", model, data, how, settings, run_folder)

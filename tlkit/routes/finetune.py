@@ -1,0 +1,123 @@
+"""Way 3, second half: the top blocks of the conv base learn on."""
+
+from __future__ import annotations
+
+import os
+
+from tlkit.data.augment import Augmentation
+from tlkit.data.index import DatasetIndex
+from tlkit.end_to_end import EndToEnd, train_end_to_end
+from tlkit.errors import UsageError
+from tlkit.models.freezing import freeze_below
+from tlkit.models.precision import with_precision
+from tlkit.models.saving import load_model
+from tlkit.models.transfer import TransferNetwork
+from tlkit.progress import say
+from tlkit.runs import Run, open_run
+from tlkit.strategy import choose_precision, computing_in
+from tlkit.training import Training, compile_model
+
+#: So low that what the base knows is adjusted, not overwritten.
+FINE_TUNING = Training(epochs=30, patience=5, learning_rate=1e-5)
+
+
+def fine_tune(
+    data: DatasetIndex,
+    start: Run | str | os.PathLike[str],
+    from_layer: str | None = None,
+    augmentation: Augmentation | None = None,
+    training: Training = FINE_TUNING,
+    run_folder: str | os.PathLike[str] | None = None,
+) -> Run:
+    """Goes on from a trained head: unfreezes the top of the conv base.
+
+    *Deep Learning with Python* (1st edition), section 5.3.2. The head must
+    have been trained first: the large gradients of a random head would wreck
+    the base. Batch normalisation stays frozen everywhere.
+
+    Args:
+        data: the data set, as a rule the one that `start` was trained on.
+        start: a run of `train_augmented` or `train_on_features`, or its
+            folder.
+        from_layer: the first layer, or its block, to learn on; None for the
+            base's last block (`block5` of VGG16).
+        augmentation: random views of the training images; None for the
+            book's.
+        training: how to train.
+        run_folder: where; None for `runs/<time>-finetune-<data set>`.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        UsageError: `start` is no such run, has other classes, the layer does
+            not exist, or the run folder exists.
+        TlkitError: model, data, disk or training failed, or a frozen layer
+            has changed.
+    """
+    started = start if isinstance(start, Run) else open_run(start)
+    network = _network_of(started)
+    _check_classes(started, data)
+    policy = choose_precision(training.precision)
+    strategy = training.strategy()
+    with strategy.scope(), computing_in(policy):
+        model = with_precision(load_model(started.model_path), policy)
+        unfrozen = freeze_below(
+            model, from_layer or network.spec.fine_tune_from
+        )
+        compile_model(model, training.learning_rate)
+    settings = {
+        "network": started.config["settings"]["network"],
+        "start": str(started.path),
+        "from_layer": from_layer or network.spec.fine_tune_from,
+        "unfrozen": list(unfrozen),
+    }
+    return train_end_to_end(
+        "finetune",
+        model,
+        _with_notes(data, started, network),
+        EndToEnd(network.size, augmentation or Augmentation(), training),
+        settings,
+        run_folder,
+    )
+
+
+def _network_of(run: Run) -> TransferNetwork:
+    settings = run.config["settings"].get("network")
+    if settings is None:
+        raise UsageError(
+            "This run has no conv base to fine-tune.",
+            where=run.path,
+            expected="a run of `tlkit features` or `tlkit augmented`",
+            received=f"a run of `tlkit {run.config['route']}`",
+        )
+    return TransferNetwork(**settings)
+
+
+def _check_classes(run: Run, data: DatasetIndex) -> None:
+    trained = run.config["dataset"]["class_names"]
+    if trained != list(data.class_names):
+        raise UsageError(
+            "The data have other classes than the run to go on from.",
+            where=data.source,
+            expected=", ".join(trained),
+            received=", ".join(data.class_names),
+        )
+
+
+def _with_notes(
+    data: DatasetIndex, started: Run, network: TransferNetwork
+) -> DatasetIndex:
+    """Says so if the base is random or test images have trained the start."""
+    if network.warning:
+        say(network.warning)
+        data = data.with_note(network.warning)
+    test = data.splits.get("test")
+    seen = started.training_digests()
+    known = sum(digest in seen for digest in test.digests) if test else 0
+    if known:
+        data = data.with_note(
+            f"{known} test images trained the run this one goes on from: "
+            "accuracy is flattered."
+        )
+    return data

@@ -1,0 +1,148 @@
+"""What the command prints: tables and sentences for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tlkit.data.index import DatasetIndex
+from tlkit.runs import Run
+
+if TYPE_CHECKING:
+    from tlkit.reuse.predict import Prediction
+
+#: A pipe or a log file has no width of its own.
+_PLAIN_WIDTH = 160
+
+
+def print_table(table: Table) -> None:
+    """Prints a table to standard output, as wide as the terminal."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_PLAIN_WIDTH)
+    console.print(table)
+
+
+def describe_data(data: DatasetIndex, most: int = 20) -> str:
+    """Says what was found, what was left out and what to beware of.
+
+    Args:
+        data: the data set.
+        most: how many of the left-out files are named.
+    """
+    counts = ", ".join(
+        f"{len(split)} {name}" for name, split in data.splits.items()
+    )
+    lines = [f"{data.name}: {len(data.class_names)} classes, {counts} images"]
+    if data.left_out:
+        lines.append(f"left out {len(data.left_out)}:")
+        lines += [
+            f"  {left.path}: {left.reason}" for left in data.left_out[:most]
+        ]
+        if len(data.left_out) > most:
+            lines.append(f"  and {len(data.left_out) - most} more")
+    lines += [f"note: {note}" for note in data.notes]
+    return "\n".join(lines)
+
+
+def data_table(data: DatasetIndex) -> Table:
+    """Tabulates the images of each class and split."""
+    counts = data.counts()
+    table = Table(title=data.name)
+    table.add_column("class")
+    for split in counts:
+        table.add_column(split, justify="right")
+    for name in data.class_names:
+        table.add_row(name, *(str(counts[split][name]) for split in counts))
+    return table
+
+
+def metrics_table(metrics: Mapping[str, Any]) -> Table:
+    """Tabulates what was measured: overall, then class by class."""
+    table = Table(
+        title=f"{metrics['count']} {metrics['split']} images, "
+        f"log loss {metrics['log_loss']:.3f}",
+        caption="\n".join(metrics.get("notes", [])) or None,
+    )
+    for name in ("", "images", "accuracy", "95 % interval", "precision"):
+        table.add_column(name, justify="right" if name else "left")
+    table.add_row(
+        "all",
+        str(metrics["count"]),
+        f"{metrics['accuracy']:.1%}",
+        interval_text(metrics["accuracy_interval"]),
+        "",
+        end_section=True,
+    )
+    for name, measured in metrics["per_class"].items():
+        table.add_row(
+            name,
+            str(measured["count"]),
+            f"{measured['recall']:.1%}",
+            interval_text(measured["recall_interval"]),
+            f"{measured['precision']:.1%}",
+        )
+    return table
+
+
+def interval_text(interval: Sequence[float] | None) -> str:
+    """Writes an interval of shares as percentages."""
+    if interval is None:
+        return ""
+    low, high = interval
+    return f"{low:.1%} to {high:.1%}"
+
+
+def runs_table(runs: Sequence[Run]) -> Table:
+    """Tabulates runs: what was trained on what, and how well it does."""
+    table = Table()
+    for name in ("run", "way", "data", "base", "state", "epochs"):
+        table.add_column(name)
+    for name in ("accuracy", "95 % interval", "measured on", "seconds"):
+        table.add_column(name, justify="right")
+    for run in runs:
+        table.add_row(*_run_row(run))
+    return table
+
+
+def _run_row(run: Run) -> list[str]:
+    config, status, metrics = run.config, run.status, run.metrics
+    network = config["settings"].get("network") or {}
+    row = [
+        run.path.name,
+        config["route"],
+        config["dataset"]["name"],
+        network.get("base", ""),
+        status.get("state", "unknown"),
+        str(len(run.history.get("epoch", []))),
+    ]
+    if not metrics:
+        return [*row, "", "", "", str(status.get("seconds", ""))]
+    return [
+        *row,
+        f"{metrics['accuracy']:.1%}",
+        interval_text(metrics["accuracy_interval"]),
+        f"{metrics['count']} {metrics['split']}",
+        str(status.get("seconds", "")),
+    ]
+
+
+def predictions_table(predictions: Sequence[Prediction]) -> Table:
+    """Tabulates what is in pictures."""
+    table = Table()
+    table.add_column("image", overflow="fold")
+    table.add_column("class")
+    table.add_column("probability", justify="right")
+    table.add_column("then", style="dim")
+    for prediction in predictions:
+        (name, share), *rest = prediction.ranked
+        table.add_row(
+            str(prediction.path),
+            name,
+            f"{share:.1%}",
+            ", ".join(f"{other} {part:.1%}" for other, part in rest[:2]),
+        )
+    return table
