@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from tlkit import plots
+from tlkit.errors import UsageError
 
 
 def test_smoothing_is_the_closed_form():
@@ -15,7 +16,7 @@ def test_smoothing_is_the_closed_form():
         + 0.2 * sum(0.8 ** (t - i) * values[i] for i in range(1, t + 1))
         for t in range(5)
     ]
-    assert plots.smooth(values) == pytest.approx(expected)
+    assert plots.smooth(values, 0.8) == pytest.approx(expected)
 
 
 def history(validation, training=None):
@@ -77,3 +78,15 @@ def test_the_confusion_matrix_shows_its_counts():
     texts = {text.get_text() for text in figure.axes[0].texts}
     assert texts == {"50", "3", "4", "43"}
     assert figure.axes[0].get_title() == "100 test images"
+
+
+def test_a_picture_of_the_users_is_never_replaced(tmp_path):
+    theirs = tmp_path / "images.png"
+    Image.new("RGB", (5, 5)).save(theirs)
+    content = theirs.read_bytes()
+    figure = plots.draw_confusion([[1, 0], [0, 1]], "ab", "test")
+    with pytest.raises(UsageError, match="another origin"):
+        plots.save(figure, theirs)
+    assert theirs.read_bytes() == content
+    plots.save(figure, tmp_path / "ours.png")
+    plots.save(figure, tmp_path / "ours.png")

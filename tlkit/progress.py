@@ -16,7 +16,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-_console = Console(stderr=True, highlight=False)
+# Plain lines in notebooks too: rich would make a block of HTML of each.
+_console = Console(stderr=True, highlight=False, force_jupyter=False)
 
 
 def steps_bar() -> Progress:

@@ -15,20 +15,22 @@ from numbers import Integral
 import numpy as np
 
 from tlkit.data.drawing import (
-    FIGURES,
-    SHAPES,
-    TEXTURES,
     Brush,
     Colour,
     corners,
     develop,
     ellipse,
     mix,
-    paint_backdrop,
     random_colour,
-    scatter,
     shaded,
     smooth,
+)
+from tlkit.data.subjects import (
+    FIGURES,
+    SHAPES,
+    TEXTURES,
+    paint_backdrop,
+    scatter,
     texture,
 )
 from tlkit.errors import UsageError
@@ -153,7 +155,7 @@ def _draw_one_of_many(
 
 
 def _blank_canvas(rng: np.random.Generator, size: int) -> Brush:
-    """Return a canvas; two in seven pictures are drawn without outlines."""
+    """Return a canvas; about a third of the pictures have no outlines."""
     return Brush.on_blank(size).outlined(max(0.0, rng.uniform(-0.01, 0.025)))
 
 
