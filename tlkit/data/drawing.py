@@ -95,10 +95,11 @@ def ellipse(
     Returns:
         Float `(36, 2)`.
     """
-    return CIRCLE * (width, height) @ turn(angle).T + (x, y)
+    return CIRCLE * (width, height) @ rotation(angle).T + (x, y)
 
 
-def turn(degrees: float) -> np.ndarray:
+def rotation(degrees: float) -> np.ndarray:
+    """Returns the float64 matrix (2, 2) that turns points by an angle."""
     angle = np.deg2rad(degrees)
     sine, cosine = np.sin(angle), np.cos(angle)
     return np.array([[cosine, -sine], [sine, cosine]])
@@ -152,7 +153,7 @@ class Brush:
         """
         return replace(
             self,
-            linear=self.linear @ turn(angle) * np.asarray(scale),
+            linear=self.linear @ rotation(angle) * np.asarray(scale),
             origin=self.linear @ (x, y) + self.origin,
         )
 

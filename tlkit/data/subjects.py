@@ -16,8 +16,8 @@ from tlkit.data.drawing import (
     polar,
     ramp,
     random_colour,
+    rotation,
     smooth,
-    turn,
 )
 
 # --- textures: a value in 0 to 1 at every (u, v), counted in periods ---
@@ -93,7 +93,7 @@ def _two_coloured(rng: np.random.Generator, value: np.ndarray) -> np.ndarray:
 def texture(rng: np.random.Generator, name: str, size: int) -> np.ndarray:
     """Return a texture, uint8 `(size, size, 3)`, in two random colours."""
     axis = np.linspace(-1, 1, size, dtype=np.float32) * rng.uniform(2, 5)
-    turn = turn(rng.uniform(0, 180)).astype(np.float32)
+    turn = rotation(rng.uniform(0, 180)).astype(np.float32)
     centre = rng.uniform(-1, 1, 2).astype(np.float32)
     x, y = axis[None, :] + centre[0], axis[:, None] + centre[1]
     u, v = (row[0] * x + row[1] * y for row in turn)
@@ -145,7 +145,7 @@ def _spiral(rng: np.random.Generator) -> np.ndarray:
 def _cross(rng: np.random.Generator) -> np.ndarray:
     a = rng.uniform(0.2, 0.4)
     quarter = np.array([(a, -a), (a, -1), (-a, -1)])
-    return np.concatenate([quarter @ turn(-90 * k).T for k in range(4)])
+    return np.concatenate([quarter @ rotation(-90 * k).T for k in range(4)])
 
 
 def _arrow(rng: np.random.Generator) -> np.ndarray:
