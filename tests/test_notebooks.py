@@ -30,4 +30,4 @@ def test_the_notebook_runs(path, weights, tmp_path):
     client.execute()
     text = str(notebook.cells)
     assert "of 400 test images right (95 % interval" in text
-    assert "image/png" in text
+    assert "image/jpeg" in text

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
 import time
 from typing import Any
 
@@ -16,8 +18,22 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-# Plain lines in notebooks too: rich would make a block of HTML of each.
-_console = Console(stderr=True, highlight=False, force_jupyter=False)
+
+def _on_a_terminal() -> bool:
+    """Whether a person watches; a notebook only claims to be a terminal."""
+    try:
+        return os.isatty(sys.__stderr__.fileno())  # type: ignore[union-attr]
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+_console = Console(
+    stderr=True,
+    highlight=False,
+    force_terminal=_on_a_terminal(),
+    # Plain lines in notebooks: rich would make a block of HTML of each.
+    force_jupyter=False,
+)
 
 
 def steps_bar() -> Progress:
