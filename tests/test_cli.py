@@ -191,6 +191,65 @@ def test_data_that_cannot_be_trained_on(tmp_path, make, words):
     assert not (tmp_path / "run").exists()
 
 
+def fill_with_rubbish(folder):
+    """Adds one file of each bad kind; returns what must be named."""
+    cats = folder / "cats"
+    picture = next(cats.glob("*.png"))
+    Image.open(picture).save(folder / "whole.jpg")
+    jpeg = (folder / "whole.jpg").read_bytes()
+    (folder / "whole.jpg").unlink()
+    for name, content in {
+        "empty.jpg": b"",
+        "text.jpg": b"a letter",
+        "page.png": b"<html></html>",
+        "cut.jpg": jpeg[: len(jpeg) // 2],
+        "cut.png": picture.read_bytes()[:-900],
+        "archive.jpg": b"PK\x03\x04" + bytes(50),
+        "report.jpg": b"%PDF-1.7",
+        "._ghost.jpg": b"\0" * 99,
+        "Thumbs.db": b"\0" * 99,
+        ".DS_Store": b"\0" * 99,
+    }.items():
+        (cats / name).write_bytes(content)
+    Image.new("RGB", (9, 9)).save(cats / "scan.jpg", format="TIFF")
+    os.mkfifo(cats / "pipe.jpg")
+    (cats / "broken link.jpg").symlink_to("nowhere.jpg")
+    (folder / "__MACOSX").mkdir()
+    (folder / "birds").mkdir()
+    (folder / "loose.png").write_bytes(picture.read_bytes())
+    return [path.name for path in cats.iterdir() if path.suffix != ".png"] + [
+        "page.png",
+        "cut.png",
+        "__MACOSX",
+        "birds",
+        "loose.png",
+    ]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="makes a named pipe")
+def test_forty_images_with_bad_files_among_them_train(tmp_path):
+    counts = {"train": 40}
+    drawn = write_sample(tmp_path / "drawn", counts, image_size=64)
+    folder = drawn / "train"
+    bad = fill_with_rubbish(folder)
+    assert len(bad) >= 12
+    before = {
+        path: path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+    done = call(
+        "scratch", folder, "--image-size", 64, "--epochs", 1,
+        "--run", tmp_path / "run",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    for name in bad:
+        assert f"{name}: " in done.output
+    counted = tlkit.open_run(tmp_path / "run").config["dataset"]["counts"]
+    assert sum(sum(split.values()) for split in counted.values()) == 40
+    assert before == {
+        path: path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
 def test_mistakes_in_the_command_end_with_2(pets, run, tmp_path):
     new = ["--run", tmp_path / "run"]
     vgg = ["features", pets, "--base", "vgg16", "--image-size", 32]

@@ -184,8 +184,8 @@ def idx(array: np.ndarray) -> bytes:
 def clothes() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(5)
     return {
-        "train-images.gz": rng.integers(0, 256, (6, 4, 5), np.uint8),
-        "train-labels.gz": np.array([0, 9, 1, 2, 3, 4], np.uint8),
+        "train-images.gz": rng.integers(0, 256, (10, 4, 5), np.uint8),
+        "train-labels.gz": np.array([0, 9, 1, 2, 3, 4, 8, 6, 7, 5], np.uint8),
         "t10k-images.gz": rng.integers(0, 256, (3, 4, 5), np.uint8),
         "t10k-labels.gz": np.array([2, 1, 0], np.uint8),
     }
@@ -851,7 +851,7 @@ def test_idx_files_become_one_npz_in_keras_form(
     )
 
     assert fetched.path == tmp_path / "fashion-mnist.npz"
-    assert fetched.counts == {"train": 6, "test": 3}
+    assert fetched.counts == {"train": 10, "test": 3}
     with np.load(fetched.path, allow_pickle=False) as made:
         names = ("x_train", "y_train", "x_test", "y_test")
         for name, expected in zip(names, arrays.values(), strict=True):
@@ -895,7 +895,7 @@ def test_an_npz_is_used_as_it_is(server: Behaviour, tmp_path: Path) -> None:
     fetched = fetch_dataset(dataset, tmp_path, progress=quiet)
 
     assert fetched.path.read_bytes() == stream.getvalue()
-    assert fetched.counts == {"train": 6, "test": 3}
+    assert fetched.counts == {"train": 10, "test": 3}
 
 
 @pytest.mark.parametrize(

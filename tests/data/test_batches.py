@@ -1,0 +1,145 @@
+"""Batches hold the pixels of the index, in an order that a seed fixes."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+import tlkit
+from tlkit.data.index import DatasetIndex, Split
+from tlkit.data.make import write_sample
+from tlkit.errors import TlkitError, UsageError
+from tlkit.training import Training, compile_model, fit
+
+
+@pytest.fixture(scope="module")
+def pets(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "pets"
+    counts = {"train": 22, "validation": 10, "test": 10}
+    return tlkit.load_dataset(write_sample(folder, counts, image_size=40))
+
+
+def passes(batches, count):
+    """Returns images and labels of several passes over a dataset."""
+    found = []
+    for _ in range(count):
+        pairs = [(x.numpy(), y.numpy()) for x, y in batches]
+        images, labels = zip(*pairs, strict=True)
+        found.append((np.concatenate(images), np.concatenate(labels)))
+    return found
+
+
+def test_without_a_seed_batches_follow_the_index(pets):
+    batches = tlkit.make_batches(pets, "train", 32, 8)
+    assert [len(labels) for _, labels in batches] == [8, 8, 6]
+    assert batches.cardinality() == 3
+    assert batches.element_spec[0].shape.as_list() == [None, 32, 32, 3]
+    (images, labels), again = passes(batches, 2)
+    split = pets.split("train")
+    expected = np.stack([split.read(row, 32) for row in range(22)])
+    assert images.dtype == np.uint8
+    np.testing.assert_array_equal(images, expected)
+    np.testing.assert_array_equal(labels, split.labels)
+    np.testing.assert_array_equal(again[0], expected)
+
+
+def test_with_a_seed_every_pass_is_another_order_of_the_same(pets):
+    first, second = passes(tlkit.make_batches(pets, "train", 32, 8, seed=3), 2)
+    assert not np.array_equal(first[0], second[0])
+    for images, labels in (first, second):
+        split = pets.split("train")
+        expected = {
+            (split.read(row, 32).tobytes(), int(split.labels[row]))
+            for row in range(22)
+        }
+        found = {
+            (image.tobytes(), int(label))
+            for image, label in zip(images, labels, strict=True)
+        }
+        assert found == expected
+
+
+def test_the_same_seed_gives_the_same_passes(pets):
+    def run(seed):
+        return passes(
+            tlkit.make_batches(
+                pets, "train", 32, 8, tlkit.Augmentation(), seed
+            ),
+            3,
+        )
+
+    one, other, different = run(3), run(3), run(4)
+    for (images, labels), (same, same_labels) in zip(one, other, strict=True):
+        np.testing.assert_array_equal(images, same)
+        np.testing.assert_array_equal(labels, same_labels)
+    assert not np.array_equal(one[0][0], different[0][0])
+
+
+def test_every_pass_shows_other_views(pets):
+    one_image = replace(
+        pets, splits={"train": pets.split("train").select(np.array([0]))}
+    )
+    batches = tlkit.make_batches(
+        one_image, "train", 32, 8, tlkit.Augmentation(), seed=0
+    )
+    views = {images.tobytes() for images, _ in passes(batches, 5)}
+    assert len(views) == 5
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_only_training_images_are_augmented(pets, split):
+    with pytest.raises(UsageError, match="Only training images"):
+        tlkit.make_batches(pets, split, 32, 8, tlkit.Augmentation(), 0)
+    with pytest.raises(UsageError, match="Only training images"):
+        tlkit.make_batches(pets, "train", 32, 8, tlkit.Augmentation())
+
+
+def test_arrays_are_batched_like_files():
+    images = np.random.default_rng(0).integers(
+        0, 256, (7, 9, 11, 3), dtype=np.uint8
+    )
+    split = Split(images, np.arange(7) % 2, tuple("0123456"))
+    data = DatasetIndex("x", "x", ("a", "b"), {"test": split})
+    ((found, labels),) = passes(tlkit.make_batches(data, "test", (9, 11), 3), 1)
+    np.testing.assert_array_equal(found, images)
+    assert labels.tolist() == [0, 1, 0, 1, 0, 1, 0]
+
+
+def test_impossible_arguments_are_refused(pets):
+    for arguments in [
+        ("exam", 32, 8),
+        ("train", 0, 8),
+        ("train", 32, 0),
+    ]:
+        with pytest.raises(UsageError):
+            tlkit.make_batches(pets, *arguments)
+    with pytest.raises(UsageError, match="negative"):
+        tlkit.make_batches(pets, "train", 32, 8, seed=-1)
+
+
+def test_a_file_that_vanishes_is_named_in_training(tmp_path):
+    counts = {"train": 8, "validation": 4, "test": 4}
+    folder = write_sample(tmp_path / "pets", counts, image_size=48)
+    data = tlkit.load_dataset(folder)
+    gone = data.split("train").images[5]
+    gone.write_bytes(b"overwritten")
+    model = keras.Sequential(
+        [
+            keras.Input((48, 48, 3)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    compile_model(model, 1e-3)
+    with pytest.raises(TlkitError, match="Cannot read this image") as caught:
+        fit(
+            model,
+            tlkit.make_batches(data, "train", 48, 4, seed=0),
+            tlkit.make_batches(data, "validation", 48, 4),
+            Training(epochs=1),
+            tlkit.Run(tmp_path),
+            lambda: None,
+        )
+    assert gone.name in str(caught.value)
+    assert "Traceback" not in str(caught.value)

@@ -1,0 +1,146 @@
+"""Every way on real photographs of cats and dogs, shortened.
+
+The lower bounds are what a broken pipeline does not reach; the full figures
+are in the README.
+"""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import tlkit
+
+DATA, WEIGHTS = (
+    os.environ.get(name) for name in ("TLKIT_REAL_DATA", "TLKIT_REAL_WEIGHTS")
+)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (DATA and WEIGHTS),
+        reason="TLKIT_REAL_DATA and TLKIT_REAL_WEIGHTS are not set",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def photographs():
+    return tlkit.load_dataset(Path(DATA) / "cats_vs_dogs")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_store(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TLKIT_STORE", str(tmp_path_factory.mktemp("store")))
+        yield
+
+
+def shortened(data, **counts):
+    """The same data set with only so many images in each split."""
+    splits = {}
+    for name, count in counts.items():
+        split = data.split(name)
+        rows = np.linspace(0, len(split) - 1, count).astype(int)
+        splits[name] = split.select(rows)
+    return replace(data, splits=splits)
+
+
+def mobilenet(alpha, image_size):
+    name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels"
+    return tlkit.TransferNetwork(
+        "mobilenet_v2",
+        weights=str(Path(WEIGHTS) / f"{name}_{alpha}_224_no_top.h5"),
+        image_size=image_size,
+        alpha=alpha,
+    )
+
+
+def test_the_protocol_of_the_book(photographs):
+    counts = photographs.counts()
+    assert counts["train"] == {"cats": 1000, "dogs": 1000}
+    assert counts["validation"] == {"cats": 250, "dogs": 250}
+    assert counts["test"] == {"cats": 250, "dogs": 250}
+    assert not photographs.left_out
+    assert not photographs.notes
+
+
+def test_from_scratch(photographs, tmp_path):
+    run = tlkit.train_from_scratch(
+        shortened(photographs, train=1600, validation=300, test=500),
+        image_size=96,
+        training=tlkit.Training(epochs=8, learning_rate=5e-4),
+        run_folder=tmp_path / "run",
+    )
+    assert run.metrics["accuracy_interval"][0] > 0.52
+    assert run.metrics["accuracy"] > 0.6
+
+
+def test_fast_features(photographs, tmp_path):
+    data = shortened(photographs, train=400, validation=200, test=300)
+    features = tlkit.extract_features(data, mobilenet(1.0, 160))
+    run = tlkit.train_on_features(features, run_folder=tmp_path / "run")
+    assert run.metrics["accuracy"] > 0.94
+    assert tlkit.extract_features(data, mobilenet(1.0, 160)).computed == 0
+
+
+def test_augmented_extraction_and_fine_tuning(photographs, tmp_path):
+    data = shortened(photographs, train=400, validation=200, test=300)
+    augmented = tlkit.train_augmented(
+        data,
+        mobilenet(0.35, 160),
+        training=tlkit.Training(epochs=3),
+        run_folder=tmp_path / "augmented",
+    )
+    assert augmented.metrics["accuracy"] > 0.86
+    tuned = tlkit.fine_tune(
+        data,
+        augmented,
+        training=tlkit.Training(epochs=2, learning_rate=1e-5),
+        run_folder=tmp_path / "finetune",
+    )
+    assert tuned.metrics["accuracy"] > 0.86
+
+
+def test_vgg16_learns_fifteen_photographs_by_heart(photographs, tmp_path):
+    """All routes with VGG16; its weights are random, its gradients are not."""
+    data = shortened(photographs, train=15, validation=15, test=15)
+    same = data.split("train")
+    data = replace(data, splits=dict.fromkeys(data.splits, same))
+    network = tlkit.TransferNetwork("vgg16", weights="none", image_size=96)
+    quick = tlkit.Training(epochs=25, batch_size=5, patience=25)
+    features = tlkit.extract_features(data, network, quick)
+    head = tlkit.train_on_features(features, quick, tmp_path / "features")
+    assert head.metrics["accuracy"] == 1
+    augmented = tlkit.train_augmented(
+        data,
+        network,
+        training=replace(quick, epochs=2),
+        run_folder=tmp_path / "augmented",
+    )
+    tuned = tlkit.fine_tune(
+        data,
+        augmented,
+        training=replace(quick, epochs=2, learning_rate=1e-4),
+        run_folder=tmp_path / "finetune",
+    )
+    before = keras.models.load_model(augmented.model_path)
+    after = keras.models.load_model(tuned.model_path)
+    moved = {
+        layer.name
+        for layer in before.layers
+        for one, other in zip(
+            layer.get_weights(),
+            after.get_layer(layer.name).get_weights(),
+            strict=True,
+        )
+        if not np.array_equal(one, other)
+    }
+    convolutions = {f"block5_conv{number}" for number in (1, 2, 3)}
+    assert moved == convolutions | {"head_dense", "predictions"}
+    scratch = tlkit.train_from_scratch(
+        data, 96, training=quick, run_folder=tmp_path / "scratch"
+    )
+    assert scratch.metrics["accuracy"] == 1
