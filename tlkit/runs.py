@@ -165,10 +165,18 @@ def recorded_run(
 
 
 def find_runs(folder: str | os.PathLike[str] = RUNS_FOLDER) -> list[Run]:
-    """Returns the runs in a folder, oldest first."""
-    return [
+    """Returns the runs in a folder, oldest first; it may hold other things."""
+    found = [
         Run(path.parent) for path in sorted(Path(folder).glob("*/config.json"))
     ]
+    return [run for run in found if _is_run(run)]
+
+
+def _is_run(run: Run) -> bool:
+    try:
+        return {"route", "settings", "dataset"} <= run.config.keys()
+    except (TlkitError, AttributeError):
+        return False
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:
@@ -178,14 +186,12 @@ def open_run(path: str | os.PathLike[str]) -> Run:
         UsageError: the folder is not a run.
     """
     run = Run(Path(path))
-    if not (run.path / "config.json").is_file():
+    if not _is_run(run):
         raise UsageError(
             "No such run.",
             where=run.path,
             expected="a run folder; `tlkit runs` lists them",
-            received="a folder without config.json"
-            if run.path.is_dir()
-            else "no folder",
+            received="another folder" if run.path.is_dir() else "no folder",
         )
     return run
 
@@ -306,4 +312,9 @@ def _as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 def _read_json(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TlkitError(
+            "Cannot read this file of a run.", where=path, received=error
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import keras
@@ -18,8 +19,8 @@ class TransferNetwork:
 
     Args:
         base: name of the conv base, one of `tlkit.models.bases.BASES`.
-        weights: `"imagenet"`, the path of a `.h5` or `.weights.h5` file, or
-            `"none"` for random weights.
+        weights: `"imagenet"`, the path of a `.h5` or `.weights.h5` file
+            (`str` or `Path`), or `"none"` for random weights.
         image_size: pixels the base works at, `int` or `(height, width)`;
             None for the base's own default.
         alpha: width multiplier of MobileNet and MobileNetV2.
@@ -37,7 +38,7 @@ class TransferNetwork:
     """
 
     base: str = "vgg16"
-    weights: str = "imagenet"
+    weights: str | os.PathLike[str] = "imagenet"
     image_size: ImageSize | None = None
     alpha: float = 1.0
     pooling: str | None = None
@@ -45,6 +46,8 @@ class TransferNetwork:
     dropout: float = 0.5
 
     def __post_init__(self) -> None:
+        # A Path would not fit into a run's config.json.
+        object.__setattr__(self, "weights", str(self.weights))
         self.head(2)
 
     @property
@@ -69,7 +72,7 @@ class TransferNetwork:
 
     def build_base(self) -> keras.Model:
         """Builds the conv base with its weights."""
-        return build_base(self.base, self.weights, self.size, self.alpha)
+        return build_base(self.base, str(self.weights), self.size, self.alpha)
 
     def head(self, classes: int) -> HeadSpec:
         """Says what the head is for a number of classes."""

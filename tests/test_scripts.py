@@ -1,0 +1,101 @@
+"""The scripts are the verbs: same flags, same results."""
+
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import tlkit
+from tlkit.cli import app
+from tlkit.data.make import write_sample
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+VERBS = {
+    "scratch": "train_from_scratch.py",
+    "features": "fast_feature_extraction.py",
+    "augmented": "augmented_extraction.py",
+    "finetune": "fine_tuning.py",
+}
+VGG = ["--base", "vgg16", "--weights", "none", "--image-size", "32"]
+FLAGS = {
+    "scratch": ["--image-size", "64"],
+    "features": VGG,
+    "augmented": VGG,
+    "finetune": ["--start", "augmented"],
+}
+
+
+@pytest.fixture(scope="module")
+def pets(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "pets"
+    counts = {"train": 16, "validation": 8, "test": 8}
+    return write_sample(folder, counts, image_size=48)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def workplace(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("here"))
+        patch.setenv("TLKIT_STORE", str(tmp_path_factory.mktemp("store")))
+        yield
+
+
+def run_script(name, *arguments):
+    """Runs a script as `python` would and returns its exit code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [name, *map(str, arguments)])
+        with pytest.raises(SystemExit) as done:
+            runpy.run_path(str(SCRIPTS / name), run_name="__main__")
+    return done.value.code or 0
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_script_is_short(verb):
+    lines = (SCRIPTS / VERBS[verb]).read_text().splitlines()
+    assert len(lines) < 40
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_script_has_the_flags_of_its_verb(verb, capsys):
+    assert run_script(VERBS[verb], "--help") == 0
+    own = re.findall(r"--[a-z0-9-]+", capsys.readouterr().out)
+    helped = CliRunner().invoke(app, [verb, "--help"]).stdout
+    assert own == re.findall(r"--[a-z0-9-]+", helped)
+    assert "--epochs" in own
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_script_does_what_its_verb_does(verb, pets):
+    common = [str(pets), *FLAGS[verb], "--epochs", "1"]
+    if verb == "finetune":
+        run_script(
+            VERBS["augmented"], pets, *VGG, "--epochs", 1, "--run", "augmented"
+        )
+    assert run_script(VERBS[verb], *common, "--run", f"{verb}-script") == 0
+    done = CliRunner().invoke(app, [verb, *common, "--run", f"{verb}-verb"])
+    assert done.exit_code == 0, done.output
+    script, command = (
+        tlkit.open_run(f"{verb}-{how}") for how in ("script", "verb")
+    )
+    assert script.config["settings"] == command.config["settings"]
+    assert script.history["val_loss"] == command.history["val_loss"]
+    assert script.metrics["log_loss"] == command.metrics["log_loss"]
+
+
+def test_a_script_speaks_of_mistakes_in_words(capsys):
+    assert run_script(VERBS["scratch"], "nowhere") == 2
+    assert "Error: No such data" in capsys.readouterr().err
+    assert run_script(VERBS["scratch"], "nowhere", "--bogus") == 2
+
+
+def test_the_demo_runs(capsys):
+    script = runpy.run_path(str(SCRIPTS / "demo.py"))
+    script["main"].__globals__["EPOCHS"] = 1
+    script["main"]()
+    shown = capsys.readouterr().out
+    assert shown.count("400 test") == 2
+    pictures = re.search(r"predictions: (\S+)", shown).group(1)
+    assert Path(pictures).stat().st_size > 10_000
