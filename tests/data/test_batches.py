@@ -143,3 +143,80 @@ def test_a_file_that_vanishes_is_named_in_training(tmp_path):
         )
     assert gone.name in str(caught.value)
     assert "Traceback" not in str(caught.value)
+
+
+class NotingViews(tlkit.Augmentation):
+    """Changes nothing, and notes which views are asked for."""
+
+    def __call__(self, image, *, seed, image_id, view):
+        NotingViews.asked.append((seed, image_id, view))
+        return image
+
+
+def test_fit_shows_view_0_in_its_first_epoch_and_each_image_once(pets):
+    # Keras looks at a batch before it builds a model: that must not use up
+    # an epoch's views.
+    NotingViews.asked = []
+    model = keras.Sequential(
+        [
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    compile_model(model, 1e-3)
+    batches = tlkit.make_batches(pets, "train", 16, 8, NotingViews(), seed=5)
+    history = model.fit(batches, epochs=3, verbose=0, shuffle=False)
+    assert np.all(np.isfinite(history.history["loss"]))
+    expected = [
+        (5, int(digest[:15], 16), view)
+        for view in range(3)
+        for digest in pets.split("train").digests
+    ]
+    assert sorted(NotingViews.asked) == sorted(expected)
+
+
+def test_views_are_those_of_the_augmentation_itself(pets):
+    augmentation = tlkit.Augmentation()
+    split = pets.split("train")
+    batches = tlkit.make_batches(pets, "train", (24, 32), 8, augmentation, 7)
+    for epoch, (images, labels) in enumerate(passes(batches, 2)):
+        expected = {
+            augmentation(
+                split.read(row, (24, 32)),
+                seed=7,
+                image_id=int(split.digests[row][:15], 16),
+                view=epoch,
+            ).tobytes(): int(split.labels[row])
+            for row in range(len(split))
+        }
+        found = {
+            image.tobytes(): int(label)
+            for image, label in zip(images, labels, strict=True)
+        }
+        assert found == expected
+
+
+def test_gray_arrays_from_a_file_are_resized_and_augmented(tmp_path):
+    images = np.random.default_rng(0).integers(
+        0, 256, (60, 9, 9), dtype=np.uint8
+    )
+    labels = np.arange(60) % 2
+    np.savez(
+        tmp_path / "a.npz",
+        x_train=images,
+        y_train=labels,
+        x_test=255 - images[:6],
+        y_test=labels[:6],
+    )
+    data = tlkit.load_dataset(tmp_path / "a.npz")
+    ((found, _),) = passes(tlkit.make_batches(data, "test", 9, 4), 1)
+    np.testing.assert_array_equal(
+        found, np.repeat(255 - images[:6, ..., None], 3, axis=-1)
+    )
+    train = tlkit.make_batches(data, "train", 20, 8, tlkit.Augmentation(), 0)
+    ((found, found_labels),) = passes(train, 1)
+    assert found.shape == (len(data.split("train")), 20, 20, 3)
+    assert np.ptp(found, axis=-1).max() == 0
+    counts = data.counts()["train"]
+    assert np.bincount(found_labels).tolist() == [counts["0"], counts["1"]]

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+import scipy.stats
 from keras.src.legacy.preprocessing.image import apply_affine_transform
 from PIL import Image, ImageEnhance
 
@@ -17,6 +18,35 @@ STILL = {
     "zoom_range": 0,
     "horizontal_flip": False,
 }
+
+
+class FixedView(Augmentation):
+    """An augmentation whose warp is not drawn but given."""
+
+    def __init__(self, warp, fill_mode="nearest"):
+        super().__init__(fill_mode=fill_mode)
+        object.__setattr__(self, "warp", warp)
+
+    def draw_warp(self, random, height, width):
+        return affine_matrix(height, width, **self.warp)
+
+
+def warped(image, warp, fill_mode="nearest"):
+    """The image as an augmentation shows it under this very warp."""
+    view = FixedView(warp, fill_mode)
+    return view(image, seed=0, image_id=0, view=0)
+
+
+def by_keras(image, fill_mode="nearest", **options):
+    """The oracle: what `ImageDataGenerator` makes of an image."""
+    return apply_affine_transform(
+        image.astype("float32"),
+        row_axis=0,
+        col_axis=1,
+        channel_axis=2,
+        fill_mode=fill_mode,
+        **options,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -44,26 +74,72 @@ def smooth():
     ids=lambda value: "-".join(value),
 )  # fmt: skip
 def test_a_warp_is_image_data_generators(smooth, ours, theirs, fill_mode):
-    borders = {
-        "nearest": cv2.BORDER_REPLICATE,
-        "reflect": cv2.BORDER_REFLECT,
-    }
-    warped = cv2.warpAffine(
-        smooth,
-        affine_matrix(80, 80, **ours)[:2],
-        (80, 80),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=borders[fill_mode],
-    )
-    expected = apply_affine_transform(
-        smooth.astype("float32"),
-        row_axis=0,
-        col_axis=1,
-        channel_axis=2,
-        fill_mode=fill_mode,
-        **theirs,
-    )
-    assert np.abs(warped - expected).max() <= 1
+    view = warped(smooth, ours, fill_mode)
+    expected = by_keras(smooth, fill_mode, **theirs)
+    assert view.dtype == np.uint8
+    assert np.abs(view - expected).max() <= 1
+
+
+TURN = {"rotation": 35, "shift": (12, -6), "zoom": (1.3, 1.3)}
+KERAS_TURN = {"theta": 35, "tx": 12, "ty": -6, "zx": 1.3, "zy": 1.3}
+
+
+def test_constant_is_black_outside_and_the_picture_inside(smooth):
+    light = np.maximum(smooth, 60)
+    view = warped(light, TURN, "constant")
+    share = by_keras(np.ones((80, 80, 1)), "constant", **KERAS_TURN)[..., 0]
+    inside = cv2.erode(share, np.ones((3, 3))) > 0.999
+    outside = cv2.dilate(share, np.ones((5, 5))) == 0
+    expected = by_keras(light, "constant", **KERAS_TURN)
+    assert inside.sum() > 1000
+    assert np.abs(view - expected)[inside].max() <= 1
+    assert outside.sum() > 1000
+    assert view[outside].max() == 0
+
+
+def test_wrap_goes_on_at_the_other_side():
+    y, x = np.mgrid[:80, :80] * (2 * np.pi / 80)
+    waves = [np.sin(x + 2 * y), np.cos(2 * x - y), np.sin(3 * x)]
+    periodic = (128 + 100 * np.stack(waves, -1)).astype(np.uint8)
+    view = warped(periodic, TURN, "wrap")
+    # Nine pictures side by side, turned about the middle of the middle one.
+    carpet = np.tile(periodic, (3, 3, 1))
+    expected = by_keras(carpet, "nearest", **KERAS_TURN)[80:160, 80:160]
+    assert np.abs(view - expected).max() <= 2
+
+
+def test_turning_and_zooming_resamples_once():
+    noise = np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8)
+    turn, zoom = {"rotation": 20}, {"zoom": (0.8, 0.8)}
+    once = by_keras(noise, theta=20, zx=0.8, zy=0.8)
+    both = warped(noise, {**turn, **zoom})
+    one_by_one = warped(warped(noise, turn), zoom)
+    assert np.std(both - once) < 3
+    assert np.std(one_by_one - once) > 10  # blurred twice
+
+
+def test_a_picture_that_is_not_square_turns_about_its_centre(smooth):
+    wide = np.ascontiguousarray(smooth[:50])
+    for turn, expected in (
+        ({"rotation": 180}, wide[::-1, ::-1]),
+        ({"flip": (True, False)}, wide[:, ::-1]),
+        ({"flip": (False, True)}, wide[::-1]),
+    ):
+        view = warped(wide, turn)
+        assert np.abs(view.astype(int) - expected).max() <= 1
+    shifted = warped(wide, {"shift": (9, -4)}, "constant")
+    np.testing.assert_array_equal(shifted[4:, :-9], wide[:-4, 9:])
+
+
+def test_an_image_that_may_not_be_written_to_can_be_seen(smooth):
+    # As gray arrays come: one plane shown three times, and read-only.
+    plane = smooth[..., :1]
+    three = np.broadcast_to(plane, (80, 80, 3))
+    options = {"seed": 0, "image_id": 0, "view": 0}
+    view = Augmentation(saturation_range=(0.5, 1))(three, **options)
+    copy = Augmentation(saturation_range=(0.5, 1))(three.copy(), **options)
+    np.testing.assert_array_equal(view, copy)
+    np.testing.assert_array_equal(plane, smooth[..., :1])
 
 
 def test_flips_are_flips(smooth):
@@ -165,9 +241,124 @@ def test_channel_shift_stays_in_its_range():
         {"zoom_range": (1.2, 0.8)},
         {"brightness_range": (-0.5, 1)},
         {"channel_shift_range": -3},
+        {"rotation_range": float("nan")},
+        {"shear_range": float("inf")},
+        {"width_shift_range": -0.1},
+        {"height_shift_range": -0.1},
+        {"zoom_range": (0, 1)},
+        {"zoom_range": (0.8, 1, 1.2)},
+        {"contrast_range": (1.5, 0.5)},
+        {"saturation_range": (float("nan"), 1)},
     ],
     ids=str,
 )
 def test_impossible_ranges_are_refused(mistake):
     with pytest.raises(UsageError):
         Augmentation(**mistake)
+
+
+#: One range at a time, and how to read what was drawn off the matrix.
+DRAWN = {
+    "rotation": (
+        {"rotation_range": 40},
+        lambda m: np.rad2deg(np.arctan2(m[1, 0], m[0, 0])) / 40,
+    ),
+    "width": (
+        {"width_shift_range": 0.2},
+        lambda m: m[0, 2] / 20,
+    ),
+    "height": (
+        {"height_shift_range": 0.2},
+        lambda m: m[1, 2] / 12,
+    ),
+    "pixels": (
+        {"height_shift_range": 7},
+        lambda m: m[1, 2] / 7,
+    ),
+    "shear": (
+        {"shear_range": 30},
+        lambda m: np.rad2deg(np.arcsin(-m[0, 1])) / 30,
+    ),
+    "zoom x": ({"zoom_range": 0.3}, lambda m: (m[0, 0] - 1) / 0.3),
+    "zoom y": ({"zoom_range": (0.5, 0.7)}, lambda m: (m[1, 1] - 0.6) / 0.1),
+}
+
+
+@pytest.mark.parametrize(("options", "measure"), DRAWN.values(), ids=DRAWN)
+def test_what_is_drawn_is_uniform_in_its_range(options, measure):
+    augmentation = Augmentation(**{**STILL, **options})
+    random = np.random.default_rng(0)
+    values = [
+        measure(augmentation.draw_warp(random, 60, 100)) for _ in range(2000)
+    ]
+    assert np.abs(values).max() <= 1 + 1e-9
+    uniform = scipy.stats.uniform(-1, 2)
+    assert scipy.stats.kstest(values, uniform.cdf).pvalue > 0.001
+
+
+def test_the_axes_are_drawn_apart():
+    zooms = Augmentation(**{**STILL, "zoom_range": 0.3})
+    shifts = Augmentation(
+        **{**STILL, "width_shift_range": 0.2, "height_shift_range": 0.2}
+    )
+    random = np.random.default_rng(0)
+    for augmentation, one, other in (
+        (zooms, (0, 0), (1, 1)),
+        (shifts, (0, 2), (1, 2)),
+    ):
+        drawn = [augmentation.draw_warp(random, 60, 60) for _ in range(1000)]
+        pairs = np.array([(warp[one], warp[other]) for warp in drawn])
+        assert abs(np.corrcoef(pairs.T)[0, 1]) < 0.1
+
+
+@pytest.mark.parametrize(
+    "option", ["brightness_range", "contrast_range", "saturation_range"]
+)
+def test_colour_factors_fill_their_range(option):
+    # Two colours of luma 100 together, so that each factor can be read off.
+    image = np.array([[[60, 60, 60], [140, 140, 140]]], np.uint8)
+    if option == "saturation_range":
+        image = np.array([[[180, 100, 100]]], np.uint8)
+    augmentation = Augmentation(**STILL, **{option: (0.5, 1.3)})
+    views = np.array(
+        [
+            augmentation(image, seed=0, image_id=0, view=view)
+            for view in range(800)
+        ]
+    ).astype(float)
+    factors = {
+        "brightness_range": lambda v: v[:, 0, 1, 0] / 140,
+        "contrast_range": lambda v: (v[:, 0, 1, 0] - v[:, 0, 0, 0]) / 80,
+        "saturation_range": lambda v: (v[:, 0, 0, 0] - v[:, 0, 0, 1]) / 80,
+    }[option](views)
+    spread = scipy.stats.uniform(0.5, 0.8)
+    assert 0.49 <= factors.min() < 0.52
+    assert 1.28 < factors.max() <= 1.31
+    assert scipy.stats.kstest(factors, spread.cdf).pvalue > 0.001
+
+
+def test_colour_changes_together_are_pillows_one_after_the_other(smooth):
+    mild = (smooth // 2 + 50).astype(np.uint8)  # so that none is cut off
+    augmentation = Augmentation(
+        **STILL,
+        saturation_range=(0.6, 0.6),
+        contrast_range=(1.3, 1.3),
+        brightness_range=(1.2, 1.2),
+    )
+    view = augmentation(mild, seed=0, image_id=0, view=0)
+    expected = Image.fromarray(mild)
+    for enhance, factor in (
+        (ImageEnhance.Color, 0.6),
+        (ImageEnhance.Contrast, 1.3),
+        (ImageEnhance.Brightness, 1.2),
+    ):
+        expected = enhance(expected).enhance(factor)
+    difference = np.abs(view.astype(int) - np.asarray(expected))
+    assert difference.max() <= 4  # Pillow rounds three times
+
+
+def test_values_are_cut_off_and_do_not_wrap(smooth):
+    bright = Augmentation(**STILL, brightness_range=(3, 3))
+    view = bright(smooth, seed=0, image_id=0, view=0)
+    expected = np.minimum(smooth.astype(int) * 3, 255)
+    np.testing.assert_array_equal(view, expected)
