@@ -109,8 +109,10 @@ def test_vgg16_learns_fifteen_photographs_by_heart(photographs, tmp_path):
     data = shortened(photographs, train=15, validation=15, test=15)
     same = data.split("train")
     data = replace(data, splits=dict.fromkeys(data.splits, same))
-    network = tlkit.TransferNetwork("vgg16", weights="none", image_size=96)
-    quick = tlkit.Training(epochs=25, batch_size=5, patience=25)
+    network = tlkit.TransferNetwork(
+        "vgg16", weights="none", image_size=96, dropout=0.0
+    )
+    quick = tlkit.Training(epochs=40, batch_size=5, patience=40)
     features = tlkit.extract_features(data, network, quick)
     head = tlkit.train_on_features(features, quick, tmp_path / "features")
     assert head.metrics["accuracy"] == 1
@@ -141,6 +143,10 @@ def test_vgg16_learns_fifteen_photographs_by_heart(photographs, tmp_path):
     convolutions = {f"block5_conv{number}" for number in (1, 2, 3)}
     assert moved == convolutions | {"head_dense", "predictions"}
     scratch = tlkit.train_from_scratch(
-        data, 96, training=quick, run_folder=tmp_path / "scratch"
+        data,
+        96,
+        dropout=0.0,
+        training=quick,
+        run_folder=tmp_path / "scratch",
     )
     assert scratch.metrics["accuracy"] == 1
