@@ -145,5 +145,6 @@ def test_the_name_of_a_file_that_is_not_utf_8_can_be_noted(tmp_path):
         "image": name,
         "also": "café",
     }
+    assert "café" in (tmp_path / "a.json").read_text("utf-8")
     write_text(tmp_path / "a.csv", name)
     assert (tmp_path / "a.csv").read_text("utf-8") == r"caf\udce9.jpg"

@@ -1,5 +1,6 @@
 """Batches hold the pixels of the index, in an order that a seed fixes."""
 
+import time
 from dataclasses import replace
 
 import keras
@@ -104,6 +105,25 @@ def test_arrays_are_batched_like_files():
     ((found, labels),) = passes(tlkit.make_batches(data, "test", (9, 11), 3), 1)
     np.testing.assert_array_equal(found, images)
     assert labels.tolist() == [0, 1, 0, 1, 0, 1, 0]
+
+
+class UnevenSplit(Split):
+    """Every fourth image takes its time."""
+
+    def read(self, row, image_size=None):
+        time.sleep(0.02 if row % 4 == 0 else 0)
+        return super().read(row, image_size)
+
+
+def test_a_slow_image_is_not_overtaken():
+    images = np.random.default_rng(0).integers(
+        0, 256, (24, 4, 4, 3), dtype=np.uint8
+    )
+    split = UnevenSplit(images, np.arange(24), tuple(map(str, range(24))))
+    data = DatasetIndex("x", "x", tuple(map(str, range(24))), {"test": split})
+    ((found, labels),) = passes(tlkit.make_batches(data, "test", 4, 5), 1)
+    np.testing.assert_array_equal(found, images)
+    assert labels.tolist() == list(range(24))
 
 
 def test_impossible_arguments_are_refused(pets):
