@@ -306,6 +306,20 @@ def test_a_damaged_model_is_named(run, tmp_path):
     assert_one_clear_error(done, 1, "Cannot load this model", "broken.keras")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX")
+def test_a_name_that_is_not_utf_8_can_be_printed(tmp_path):
+    one_class(tmp_path / "data")
+    name = tmp_path / "data" / "cats" / os.fsdecode(b"caf\xe9.jpg")
+    name.write_bytes(b"no picture")
+    process = start(
+        "data", "show", tmp_path / "data",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+    )  # fmt: skip
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert r"caf\udce9.jpg: not a JPEG" in errors
+
+
 def start(*arguments, **options):
     command = [sys.executable, "-m", "tlkit", *map(str, arguments)]
     return subprocess.Popen(

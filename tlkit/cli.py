@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import io
 import json
 import os
 import sys
@@ -535,12 +536,21 @@ def run_script(verb: str, script: Callable[[SimpleNamespace], None]) -> None:
 
     own = typer.Typer(add_completion=False, rich_markup_mode=None)
     own.command()(call)
+    _print_any_name()
     own()
 
 
 def main() -> None:
     """Runs the command."""
+    _print_any_name()
     app()
+
+
+def _print_any_name() -> None:
+    """Lets file names that are not UTF-8 be printed, escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _training(flags: dict[str, Any]) -> Any:
