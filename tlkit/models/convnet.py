@@ -70,8 +70,9 @@ def build_convnet(
     _check(classes, image_size, dropout, l2)
     penalty = keras.regularizers.L2(l2) if l2 > 0 else None
     inputs, x = raw_pixels(image_size)
-    # The book divides by 255. Centred values learn about twice as fast: on
-    # 2,000 photographs 7 epochs reach .70 instead of .66 on validation.
+    # Centred, as most networks take their pixels. The book divides by 255,
+    # which learns as well: on 2,000 photographs, Adam at 5e-4, both reach
+    # .70 to .71 on validation in 7 epochs.
     x = keras.layers.Rescaling(
         1 / 127.5, offset=-1, dtype="float32", name="rescale"
     )(x)
