@@ -37,6 +37,16 @@ def test_a_run_is_named_by_time_way_and_data(data, tmp_path, monkeypatch):
         assert run.config["settings"] == {"x": 1}
 
 
+def test_runs_are_listed_by_age_and_not_by_name(data, tmp_path):
+    for name, started in (("b", "2026-01-01"), ("a", "2026-01-02")):
+        with recorded_run("scratch", data, {}, tmp_path / name) as run:
+            pass
+        status = run.status | {"started": started}
+        (run.path / "status.json").write_text(json.dumps(status))
+    found = [run.path.name for run in tlkit.find_runs(tmp_path)]
+    assert found == ["b", "a"]
+
+
 def test_the_images_of_training_are_remembered(data, tmp_path):
     with recorded_run("scratch", data, {}, tmp_path / "run") as run:
         pass

@@ -169,7 +169,15 @@ def find_runs(folder: str | os.PathLike[str] = RUNS_FOLDER) -> list[Run]:
     found = [
         Run(path.parent) for path in sorted(Path(folder).glob("*/config.json"))
     ]
-    return [run for run in found if _is_run(run)]
+    return sorted(filter(_is_run, found), key=_started)
+
+
+def _started(run: Run) -> str:
+    # Folders with names of the user's own say nothing of their age.
+    try:
+        return str(run.status.get("started", ""))
+    except TlkitError:
+        return ""
 
 
 def _is_run(run: Run) -> bool:

@@ -11,8 +11,9 @@ import keras
 import tensorflow as tf
 
 from tlkit.errors import UsageError
+from tlkit.models.precision import POLICIES
 
-PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+PRECISIONS = ("auto", *POLICIES)
 
 
 def make_strategy(devices: int | str = 1) -> tf.distribute.Strategy:

@@ -58,15 +58,6 @@ def mobilenet(alpha, image_size):
     )
 
 
-def test_the_protocol_of_the_book(photographs):
-    counts = photographs.counts()
-    assert counts["train"] == {"cats": 1000, "dogs": 1000}
-    assert counts["validation"] == {"cats": 250, "dogs": 250}
-    assert counts["test"] == {"cats": 250, "dogs": 250}
-    assert not photographs.left_out
-    assert not photographs.notes
-
-
 def test_from_scratch(photographs, tmp_path):
     run = tlkit.train_from_scratch(
         shortened(photographs, train=1600, validation=300, test=500),

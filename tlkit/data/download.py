@@ -27,7 +27,7 @@ from tlkit.data.public import PUBLIC as PUBLIC
 from tlkit.data.public import PublicDataset as PublicDataset
 from tlkit.data.public import RemoteFile as RemoteFile
 from tlkit.data.public import public_dataset
-from tlkit.data.transfer import Progress, obtain, reporting
+from tlkit.data.remote import Progress, obtain, reporting
 from tlkit.data.unpack import Sizes, pack_arrays, unpack_photographs
 from tlkit.errors import TlkitError, UsageError
 

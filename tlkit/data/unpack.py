@@ -20,7 +20,7 @@ from tlkit.atomic import atomic_path, write_json
 from tlkit.data.decode import why_not_an_image
 from tlkit.data.folders import MARKER
 from tlkit.data.index import SPLITS, TEST, TRAIN, VALIDATION
-from tlkit.data.transfer import Progress
+from tlkit.data.remote import Progress
 from tlkit.errors import TlkitError
 
 #: Numbers of training, validation and test images over all classes.
