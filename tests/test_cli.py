@@ -350,7 +350,8 @@ def test_an_interrupted_run_says_so_and_keeps_its_best_weights(pets, tmp_path):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Interrupted" in errors
+    assert f"is kept: {folder / 'model.keras'}" in errors
+    assert "Interrupted." in errors
     assert "Traceback" not in errors
     run = tlkit.open_run(folder)
     assert run.status["state"] == "interrupted"

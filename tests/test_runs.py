@@ -81,13 +81,14 @@ def test_a_failure_with_a_model_keeps_it(data, tmp_path):
     assert "division" in run.status["error"]
 
 
-def test_an_interruption_keeps_the_folder(data, tmp_path):
+def test_an_interruption_keeps_the_folder(data, tmp_path, capsys):
     with (
         pytest.raises(KeyboardInterrupt),
         recorded_run("scratch", data, {}, tmp_path / "run") as run,
     ):
         raise KeyboardInterrupt
     assert run.status["state"] == "interrupted"
+    assert "holds no model" in capsys.readouterr().err
 
 
 def test_foreign_folders_are_no_runs(data, tmp_path):

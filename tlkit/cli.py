@@ -160,11 +160,7 @@ def errors_in_words() -> Iterator[None]:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
-        typer.echo(
-            "Interrupted. A run that has finished an epoch keeps its best "
-            "model so far; `tlkit runs` lists it.",
-            err=True,
-        )
+        typer.echo("Interrupted.", err=True)
         raise typer.Exit(INTERRUPTED) from None
 
 

@@ -158,10 +158,21 @@ def recorded_run(
         _write_status(run, "finished", started)
     except KeyboardInterrupt:
         _write_status(run, "interrupted", started)
+        _say_what_is_kept(run)
         raise
     except BaseException as error:
         _write_failure(run, started, error)
         raise
+
+
+def _say_what_is_kept(run: Run) -> None:
+    # It loads Keras, which a list of runs can do without.
+    from tlkit.progress import say
+
+    if run.model_path.exists():
+        say(f"The best model so far is kept: {run.model_path}")
+    else:
+        say(f"No epoch was finished, so {run.path} holds no model.")
 
 
 def find_runs(folder: str | os.PathLike[str] = RUNS_FOLDER) -> list[Run]:
