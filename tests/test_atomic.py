@@ -148,3 +148,12 @@ def test_the_name_of_a_file_that_is_not_utf_8_can_be_noted(tmp_path):
     assert "café" in (tmp_path / "a.json").read_text("utf-8")
     write_text(tmp_path / "a.csv", name)
     assert (tmp_path / "a.csv").read_text("utf-8") == r"caf\udce9.jpg"
+
+
+def test_the_temporary_name_ends_like_the_final_one(tmp_path):
+    """Keras refuses to save weights under another ending."""
+    with atomic_path(tmp_path / "own.weights.h5") as partial:
+        assert partial.name.endswith(".weights.h5")
+        assert partial.name.startswith(".")
+        partial.write_bytes(b"w")
+    assert [path.name for path in tmp_path.iterdir()] == ["own.weights.h5"]

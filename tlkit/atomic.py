@@ -22,8 +22,8 @@ from tlkit.errors import TlkitError
 def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
     """Gives a temporary path that becomes `target` when the block succeeds.
 
-    The temporary name keeps the suffix of `target`, since Keras and NumPy
-    choose the format by it. If the block fails, the temporary file is removed
+    The temporary name ends like `target`, since Keras and NumPy choose the
+    format by it. If the block fails, the temporary file is removed
     and `target` stays what it was.
 
     Args:
@@ -36,7 +36,7 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
         TlkitError: the disk is full or the folder cannot be written.
     """
     target = Path(target)
-    name = f".{target.stem}-{secrets.token_hex(4)}.partial{target.suffix}"
+    name = f".partial-{secrets.token_hex(4)}-{target.name}"
     partial = target.with_name(name)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -204,7 +204,7 @@ class Augmentation:
         )
         gray = np.tile(_LUMA, (3, 1))
         matrix = saturation * np.eye(3) + (1 - saturation) * gray
-        mean_gray = float(image.reshape(-1, 3).mean(axis=0) @ _LUMA)
+        mean_gray = float(np.array(cv2.mean(image)[:3]) @ _LUMA)
         offset = np.full(3, (1 - contrast) * mean_gray)
         shift = (2 * draw[3:] - 1) * self.channel_shift_range
         return np.column_stack(
