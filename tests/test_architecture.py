@@ -26,6 +26,8 @@ FLOORS = [
     "end_to_end",
     "routes",
     "reuse",
+    "explain",
+    "pretraining",
     "tables",
     "cli",
 ]
