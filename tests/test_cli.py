@@ -64,14 +64,21 @@ def test_scratch_prints_what_it_is_worth(pets, run):
 
 
 def test_the_transfer_verbs_run(pets):
-    vgg = ["--base", "vgg16", "--weights", "none", "--image-size", 32]
     for verb in ("features", "augmented"):
-        done = call(verb, pets, *vgg, "--epochs", 1, "--run", verb)
+        base = ["--base", "minivgg", "--epochs", 1, "--run", verb]
+        done = call(verb, pets, *base)
         assert done.exit_code == 0, done.output
-        assert "random weights" in done.output
+        assert "random weights" not in done.output
     done = call("finetune", pets, "--start", "augmented", "--epochs", 1)
     assert done.exit_code == 0, done.output
     assert "finetune-pets" in done.output
+
+
+def test_random_weights_are_spoken_of(pets):
+    base = ["--base", "minivgg", "--weights", "none", "--image-size", 32]
+    done = call("features", pets, *base, "--epochs", 1)
+    assert done.exit_code == 0, done.output
+    assert "random weights" in done.output
 
 
 def test_evaluate_says_what_the_run_says(pets, run):

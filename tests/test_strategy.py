@@ -29,8 +29,7 @@ still = tlkit.Augmentation(
     shear_range=0, zoom_range=0, horizontal_flip=False,
 )
 network = tlkit.TransferNetwork(
-    "vgg16", weights="none", image_size=32, pooling="average", units=8,
-    dropout=0.0,
+    "minivgg", image_size=32, pooling="average", units=8, dropout=0.0
 )
 scratch = tlkit.train_from_scratch(
     data, 64, dropout=0.0, training=training, run_folder=folder + "/scratch"

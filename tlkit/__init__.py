@@ -5,7 +5,7 @@ A folder of images in, a classifier you can trust and reuse anywhere out:
     import tlkit
 
     data = tlkit.load_dataset("photos/")
-    network = tlkit.TransferNetwork("vgg16", weights="imagenet")
+    network = tlkit.TransferNetwork("vgg16")
     run = tlkit.train_on_features(tlkit.extract_features(data, network))
     print(run.summary())
 

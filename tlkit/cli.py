@@ -90,14 +90,16 @@ Base = Annotated[
     str,
     typer.Option(
         help="Conv base: vgg16, vgg19, resnet50v2, mobilenet, mobilenet_v2, "
-        "densenet121, xception, efficientnetv2b0, convnext_tiny."
+        "densenet121, xception, efficientnetv2b0, convnext_tiny, or minivgg, "
+        "whose weights come with tlkit."
     ),
 ]
 Weights = Annotated[
-    str,
+    str | None,
     typer.Option(
-        help="imagenet (downloaded once), the path of a .h5 or .weights.h5 "
-        "file, or none for random weights."
+        help="imagenet (downloaded once), tlkit (of minivgg), the path of a "
+        ".h5 or .weights.h5 file, or none for random weights; else those "
+        "that the base comes with."
     ),
 ]
 Alpha = Annotated[
@@ -122,7 +124,10 @@ Epochs = Annotated[int, typer.Option(help="At most so many epochs.")]
 BatchSize = Annotated[
     int, typer.Option(help="Images per step, over all devices.")
 ]
-LearningRate = Annotated[float, typer.Option(help="Of the Adam optimizer.")]
+LearningRate = Annotated[
+    float | None,
+    typer.Option(help="Of the Adam optimizer; else what suits the way."),
+]
 Patience = Annotated[
     int,
     typer.Option(help="Stop after so many epochs without a lower loss."),
@@ -188,7 +193,7 @@ def scratch(
     l2: Annotated[float, typer.Option(help="L2 penalty on weights.")] = 0.0,
     epochs: Epochs = 60,
     batch_size: BatchSize = 32,
-    learning_rate: LearningRate = 5e-4,
+    learning_rate: LearningRate = None,
     patience: Patience = 15,
     seed: Seed = 0,
     precision: PrecisionOption = Precision.AUTO,
@@ -219,7 +224,7 @@ def scratch(
 def features(
     data: Data,
     base: Base = "vgg16",
-    weights: Weights = "imagenet",
+    weights: Weights = None,
     image_size: BaseSize = None,
     alpha: Alpha = 1.0,
     pooling: PoolingOption = None,
@@ -227,7 +232,7 @@ def features(
     dropout: Dropout = 0.5,
     epochs: Epochs = 30,
     batch_size: BatchSize = 32,
-    learning_rate: LearningRate = 1e-3,
+    learning_rate: LearningRate = None,
     patience: Patience = 10,
     seed: Seed = 0,
     precision: PrecisionOption = Precision.AUTO,
@@ -250,7 +255,7 @@ def features(
 def augmented(
     data: Data,
     base: Base = "vgg16",
-    weights: Weights = "imagenet",
+    weights: Weights = None,
     image_size: BaseSize = None,
     alpha: Alpha = 1.0,
     pooling: PoolingOption = None,
@@ -258,7 +263,7 @@ def augmented(
     dropout: Dropout = 0.5,
     epochs: Epochs = 30,
     batch_size: BatchSize = 32,
-    learning_rate: LearningRate = 1e-3,
+    learning_rate: LearningRate = None,
     patience: Patience = 5,
     seed: Seed = 0,
     precision: PrecisionOption = Precision.AUTO,
@@ -292,13 +297,13 @@ def finetune(
     from_layer: Annotated[
         str | None,
         typer.Option(
-            help="First layer or block to unfreeze; else the last block "
-            "(block5 of vgg16)."
+            help="First layer or block to unfreeze; else what suits the "
+            "base (block5 of vgg16)."
         ),
     ] = None,
     epochs: Epochs = 30,
     batch_size: BatchSize = 32,
-    learning_rate: LearningRate = 1e-5,
+    learning_rate: LearningRate = None,
     patience: Patience = 5,
     seed: Seed = 0,
     precision: PrecisionOption = Precision.AUTO,

@@ -7,7 +7,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -30,7 +30,7 @@ class Training:
     Args:
         epochs: at most so many passes over the training images.
         batch_size: images per step, over all devices together.
-        learning_rate: of the Adam optimizer.
+        learning_rate: of the Adam optimizer; None for what suits the way.
         patience: stop after so many epochs without a lower validation loss;
             the best epoch's weights are kept in any case.
         seed: of initial weights, order, augmentation and dropout.
@@ -44,7 +44,7 @@ class Training:
 
     epochs: int = 30
     batch_size: int = 32
-    learning_rate: float = 1e-3
+    learning_rate: float | None = None
     patience: int = 10
     seed: int = 0
     precision: str = "auto"
@@ -59,11 +59,12 @@ class Training:
                     expected="1 or more",
                     received=getattr(self, name),
                 )
-        if not 0 < self.learning_rate < math.inf:
+        rate = self.learning_rate
+        if rate is not None and not 0 < rate < math.inf:
             raise UsageError(
                 "The learning rate is not valid.",
                 expected="above 0",
-                received=self.learning_rate,
+                received=rate,
             )
         if self.seed < 0:
             raise UsageError(
@@ -72,23 +73,29 @@ class Training:
                 received=self.seed,
             )
 
+    def at_rate(self, suited: float) -> Training:
+        """Returns this with the learning rate `suited` if it has none."""
+        if self.learning_rate is not None:
+            return self
+        return replace(self, learning_rate=suited)
+
     def strategy(self) -> tf.distribute.Strategy:
         """Returns the strategy for `devices`, with all seeds set."""
         keras.utils.set_random_seed(self.seed)
         return make_strategy(self.devices)
 
 
-def compile_model(model: keras.Model, learning_rate: float) -> None:
+def compile_model(model: keras.Model, training: Training) -> None:
     """Compiles a classifier for training with integer labels.
 
     Call it inside the scope of the strategy.
 
     Args:
         model: maps images or features to probabilities.
-        learning_rate: of the Adam optimizer.
+        training: its learning rate is used.
     """
     model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
+        optimizer=keras.optimizers.Adam(training.learning_rate),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )

@@ -151,7 +151,7 @@ def test_a_file_that_vanishes_is_named_in_training(tmp_path):
             keras.layers.Dense(2, activation="softmax"),
         ]
     )
-    compile_model(model, 1e-3)
+    compile_model(model, Training(learning_rate=1e-3))
     with pytest.raises(TlkitError, match="Cannot read this image") as caught:
         fit(
             model,
@@ -184,7 +184,7 @@ def test_fit_shows_view_0_in_its_first_epoch_and_each_image_once(pets):
             keras.layers.Dense(2, activation="softmax"),
         ]
     )
-    compile_model(model, 1e-3)
+    compile_model(model, Training(learning_rate=1e-3))
     batches = tlkit.make_batches(pets, "train", 16, 8, NotingViews(), seed=5)
     history = model.fit(batches, epochs=3, verbose=0, shuffle=False)
     assert np.all(np.isfinite(history.history["loss"]))

@@ -6,7 +6,7 @@ import tlkit
 from tlkit.data.make import write_sample
 
 SMALL = tlkit.TransferNetwork(
-    "vgg16", weights="none", image_size=32, pooling="average", units=16
+    "minivgg", image_size=64, pooling="average", units=16
 )
 
 
@@ -44,6 +44,7 @@ def runs(pets, tmp_path_factory, own_store):
     found["finetune"] = tlkit.fine_tune(
         pets,
         found["augmented"],
+        from_layer="block5",
         training=tlkit.Training(epochs=1, batch_size=16, learning_rate=1e-4),
         run_folder=folder / "finetune",
     )

@@ -1,8 +1,8 @@
 """Conv bases: from raw pixels to a feature map, in one flat graph.
 
-The networks are those of `keras.applications`. What is added here is the
-entry for raw pixels of any size, the network's own preprocessing inside the
-graph, and strict loading of weights.
+The networks are those of `keras.applications`, and MiniVGG. What is added
+here is the entry for raw pixels of any size, the network's own preprocessing
+inside the graph, and strict loading of weights.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import keras
 
 from tlkit.errors import TlkitError, UsageError
 from tlkit.image_size import ImageSize, as_height_width
+from tlkit.models import minivgg
 from tlkit.models.inputs import raw_pixels
 from tlkit.models.precision import with_precision
 from tlkit.models.specs import BASES as BASES
+from tlkit.models.specs import MINIVGG, PUBLISHED
 from tlkit.models.specs import ConvBaseSpec as ConvBaseSpec
 from tlkit.models.specs import base_spec as base_spec
 from tlkit.models.weights import load_weights
@@ -26,7 +28,7 @@ from tlkit.models.weights import load_weights
 
 def build_base(
     name: str,
-    weights: str | os.PathLike[str] = "imagenet",
+    weights: str | os.PathLike[str] | None = None,
     image_size: ImageSize | None = None,
     alpha: float = 1.0,
 ) -> keras.Model:
@@ -35,8 +37,9 @@ def build_base(
     Args:
         name: a name in `BASES`, such as "vgg16".
         weights: "imagenet" to fetch the published weights (kept in Keras's
-            cache), the path of an HDF5 weights file with or without the
-            classifier on top, or "none" for random weights.
+            cache), "tlkit" for those of MiniVGG that are in the package, the
+            path of an HDF5 weights file with or without the classifier on
+            top, or "none" for random weights; None for the published ones.
         image_size: size the network works at, a number of pixels or
             `(height, width)`; by default the base's own.
         alpha: width multiplier, for the MobileNets.
@@ -58,14 +61,17 @@ def build_base(
     size = as_height_width(
         spec.image_size if image_size is None else image_size
     )
-    _check(spec, size, alpha)
+    weights = spec.published if weights is None else weights
+    _check(spec, size, alpha, weights)
     _, resized = raw_pixels(size)
-    pixels = getattr(keras.applications, spec.module).preprocess_input(resized)
+    pixels = _module(spec).preprocess_input(resized)
     if weights == "imagenet":
         model = _with_imagenet_weights(spec, pixels, alpha)
+    elif weights == "tlkit":
+        model = minivgg.MiniVGG(pixels, weights="tlkit")
     else:
         model = _build(spec, pixels, alpha, weights=None)
-    if weights not in ("imagenet", "none"):
+    if weights not in (*PUBLISHED, "none"):
         width = f" with alpha={alpha}" if len(spec.alphas) > 1 else ""
         load_weights(model, weights, f"{spec.name}{width}")
     # The builders take their inputs as a list of one, and a model built on a
@@ -75,7 +81,25 @@ def build_base(
     return _with_float32_entry(model)
 
 
-def _check(spec: ConvBaseSpec, size: tuple[int, int], alpha: float) -> None:
+def _module(spec: ConvBaseSpec) -> Any:
+    if spec is MINIVGG:
+        return minivgg
+    return getattr(keras.applications, spec.module)
+
+
+def _check(
+    spec: ConvBaseSpec,
+    size: tuple[int, int],
+    alpha: float,
+    weights: str | os.PathLike[str],
+) -> None:
+    if weights in PUBLISHED and weights != spec.published:
+        raise UsageError(
+            f"{spec.name} does not come with these weights.",
+            where="weights",
+            expected=f"{spec.published}, the path of a weights file, or none",
+            received=weights,
+        )
     if alpha not in spec.alphas:
         raise UsageError(
             f"{spec.name} does not come in this width.",
@@ -100,7 +124,8 @@ def _build(
     alpha: float,
     weights: str | None,
 ) -> keras.Model:
-    builder = getattr(keras.applications, spec.builder)
+    home = minivgg if spec is MINIVGG else keras.applications
+    builder = getattr(home, spec.builder)
     width = {"alpha": alpha} if len(spec.alphas) > 1 else {}
     return builder(
         include_top=False, weights=weights, input_tensor=pixels, **width

@@ -1,7 +1,8 @@
 """The conv bases: which there are, and where each can be cut.
 
 A table, nothing is built here. Block names and first layers are those of the
-graphs in `keras.applications`; the tests hold the table against the graphs.
+graphs in `keras.applications` and of `tlkit.models.minivgg`; the tests hold
+the table against the graphs.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from tlkit.errors import UsageError
 
 @dataclass(frozen=True)
 class ConvBaseSpec:
-    """One conv base of `keras.applications` and how to use it.
+    """One conv base and how to use it.
 
     Attributes:
         name: the name it has here and on the command line.
-        module: module of `keras.applications` with its `preprocess_input`.
-        builder: function of `keras.applications` that builds it.
+        module: module of `keras.applications` with its `preprocess_input`;
+            MiniVGG's is a module of `tlkit.models`.
+        builder: function that builds it.
         image_size: default side in pixels: the size it was trained at, or,
             for the VGG networks, the 150 of "Deep Learning with Python".
         smallest_size: smallest side in pixels the network is made for.
@@ -31,6 +33,9 @@ class ConvBaseSpec:
             the last stage, that is, all that runs at the lowest resolution.
         paper: where the network was published.
         alphas: width multipliers it comes in.
+        published: name of the weights that it comes with.
+        fine_tuning_rate: learning rate that fine-tuning uses by default: so
+            low that what the base knows is adjusted, not overwritten.
     """
 
     name: str
@@ -43,6 +48,8 @@ class ConvBaseSpec:
     fine_tune_from: str
     paper: str
     alphas: tuple[float, ...] = (1.0,)
+    published: str = "imagenet"
+    fine_tuning_rate: float = 1e-5
 
 
 def _vgg(name: str) -> ConvBaseSpec:
@@ -191,6 +198,22 @@ CONVNEXT_TINY = ConvBaseSpec(
     paper="Liu et al., A ConvNet for the 2020s, arXiv:2201.03545",
 )
 
+MINIVGG = ConvBaseSpec(
+    name="minivgg",
+    module="minivgg",
+    builder="MiniVGG",
+    image_size=96,
+    smallest_size=32,
+    pooling="flatten",
+    blocks=tuple((f"block{k}", f"block{k}_conv1") for k in range(1, 6)),
+    fine_tune_from="block1",
+    paper="tlkit's own, in the shape of Simonyan and Zisserman, "
+    "arXiv:1409.1556; trained on formulas in the line of Kataoka et al., "
+    "Pre-training without Natural Images, arXiv:2101.08515",
+    published="tlkit",
+    fine_tuning_rate=3e-4,
+)
+
 BASES: Mapping[str, ConvBaseSpec] = MappingProxyType(
     {
         spec.name: spec
@@ -204,10 +227,14 @@ BASES: Mapping[str, ConvBaseSpec] = MappingProxyType(
             XCEPTION,
             EFFICIENTNETV2B0,
             CONVNEXT_TINY,
+            MINIVGG,
         )
     }
 )
 """Every conv base, by name; the book's VGG16 first."""
+
+PUBLISHED = ("imagenet", "tlkit")
+"""Names of weights that need no path."""
 
 
 def base_spec(name: str) -> ConvBaseSpec:

@@ -19,8 +19,9 @@ class TransferNetwork:
 
     Args:
         base: name of the conv base, one of `tlkit.models.bases.BASES`.
-        weights: `"imagenet"`, the path of a `.h5` or `.weights.h5` file
-            (`str` or `Path`), or `"none"` for random weights.
+        weights: `"imagenet"`, `"tlkit"`, the path of a `.h5` or
+            `.weights.h5` file (`str` or `Path`), or `"none"` for random
+            weights; None for those that the base comes with.
         image_size: pixels the base works at, `int` or `(height, width)`;
             None for the base's own default.
         alpha: width multiplier of MobileNet and MobileNetV2.
@@ -38,7 +39,7 @@ class TransferNetwork:
     """
 
     base: str = "vgg16"
-    weights: str | os.PathLike[str] = "imagenet"
+    weights: str | os.PathLike[str] | None = None
     image_size: ImageSize | None = None
     alpha: float = 1.0
     pooling: str | None = None
@@ -47,7 +48,8 @@ class TransferNetwork:
 
     def __post_init__(self) -> None:
         # A Path would not fit into a run's config.json.
-        object.__setattr__(self, "weights", str(self.weights))
+        weights = self.spec.published if self.weights is None else self.weights
+        object.__setattr__(self, "weights", str(weights))
         self.head(2)
 
     @property

@@ -17,6 +17,7 @@ from tlkit.strategy import choose_precision, computing_in
 from tlkit.training import Training, compile_model
 
 AUGMENTED_TRAINING = Training(epochs=30, patience=5)
+_LEARNING_RATE = 1e-3
 
 
 def train_augmented(
@@ -49,6 +50,7 @@ def train_augmented(
             has changed.
     """
     network = network or TransferNetwork()
+    training = training.at_rate(_LEARNING_RATE)
     how = EndToEnd(network.size, augmentation or Augmentation(), training)
     policy = choose_precision(training.precision)
     strategy = training.strategy()
@@ -56,7 +58,7 @@ def train_augmented(
         base = network.build_base()
         freeze_all(base)
         model = attach_head(base, network.head(len(data.class_names)))
-        compile_model(model, training.learning_rate)
+        compile_model(model, training)
     settings = {"network": asdict(network)}
     if network.warning:
         say(network.warning)

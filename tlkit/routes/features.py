@@ -22,6 +22,7 @@ from tlkit.strategy import choose_precision
 from tlkit.training import Training, compile_model, fit
 
 FEATURES_TRAINING = Training(epochs=30, patience=10)
+_LEARNING_RATE = 1e-3
 #: Float32 sums in another order differ by about 1e-6.
 _JOIN_TOLERANCE = 1e-4
 
@@ -50,11 +51,12 @@ def train_on_features(
             not say the same as base and head apart.
     """
     data, network = features.data, features.network
+    training = training.at_rate(_LEARNING_RATE)
     spec = network.head(len(data.class_names))
     strategy = training.strategy()
     with strategy.scope():
         head = build_head(features.arrays[TRAIN].shape[1:], spec)
-        compile_model(head, training.learning_rate)
+        compile_model(head, training)
     precision = choose_precision(training.precision)
     settings = {
         "network": asdict(network),

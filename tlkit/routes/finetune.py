@@ -17,8 +17,7 @@ from tlkit.runs import Run, open_run
 from tlkit.strategy import choose_precision, computing_in
 from tlkit.training import Training, compile_model
 
-#: So low that what the base knows is adjusted, not overwritten.
-FINE_TUNING = Training(epochs=30, patience=5, learning_rate=1e-5)
+FINE_TUNING = Training(epochs=30, patience=5)
 
 
 def fine_tune(
@@ -39,11 +38,13 @@ def fine_tune(
         data: the data set, as a rule the one that `start` was trained on.
         start: a run of `train_augmented` or `train_on_features`, or its
             folder.
-        from_layer: the first layer, or its block, to learn on; None for the
-            base's last block (`block5` of VGG16).
+        from_layer: the first layer, or its block, to learn on; None for what
+            suits the base: the last block (`block5` of VGG16), of MiniVGG
+            all.
         augmentation: random views of the training images; None for the
             book's.
-        training: how to train.
+        training: how to train; by default as slowly as suits the base, so
+            that what it knows is adjusted, not overwritten.
         run_folder: where; None for `runs/<time>-finetune-<data set>`.
 
     Returns:
@@ -58,6 +59,7 @@ def fine_tune(
     started = start if isinstance(start, Run) else open_run(start)
     network = _network_of(started)
     _check_classes(started, data)
+    training = training.at_rate(network.spec.fine_tuning_rate)
     policy = choose_precision(training.precision)
     strategy = training.strategy()
     with strategy.scope(), computing_in(policy):
@@ -65,7 +67,7 @@ def fine_tune(
         unfrozen = freeze_below(
             model, from_layer or network.spec.fine_tune_from
         )
-        compile_model(model, training.learning_rate)
+        compile_model(model, training)
     settings = {
         "network": started.config["settings"]["network"],
         "start": str(started.path),

@@ -14,7 +14,8 @@ from tlkit.strategy import choose_precision, computing_in
 from tlkit.training import Training, compile_model
 
 #: A network that starts from nothing needs many epochs.
-SCRATCH_TRAINING = Training(epochs=60, patience=15, learning_rate=5e-4)
+SCRATCH_TRAINING = Training(epochs=60, patience=15)
+_LEARNING_RATE = 5e-4
 
 
 def train_from_scratch(
@@ -46,6 +47,7 @@ def train_from_scratch(
         UsageError: a setting is impossible or the run folder exists.
         TlkitError: the data, the disk or the training failed.
     """
+    training = training.at_rate(_LEARNING_RATE)
     how = EndToEnd(as_height_width(image_size), augmentation, training)
     policy = choose_precision(training.precision)
     strategy = training.strategy()
@@ -53,6 +55,6 @@ def train_from_scratch(
         model = build_convnet(
             len(data.class_names), how.image_size, dropout, l2
         )
-        compile_model(model, training.learning_rate)
+        compile_model(model, training)
     settings = {"dropout": dropout, "l2": l2}
     return train_end_to_end("scratch", model, data, how, settings, run_folder)

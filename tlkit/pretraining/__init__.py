@@ -1,0 +1,195 @@
+"""Where MiniVGG's weights come from: drawn pictures, or a larger teacher.
+
+Pictures are drawn from formulas (`corpus`), MiniVGG learns to tell their
+classes apart (`learn`), or it learns from your own unlabelled pictures what
+a larger network makes of them (`distil`). `scripts/pretrain_minivgg.py` is
+the way in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import time
+from pathlib import Path
+from typing import Any
+
+from tlkit.atomic import write_json
+from tlkit.data.decode import read_image, why_unreadable
+from tlkit.errors import UsageError
+from tlkit.models.transfer import TransferNetwork
+from tlkit.pretraining.corpus import draw_corpus
+from tlkit.pretraining.distil import distil_features
+from tlkit.pretraining.learn import (
+    STAGES,
+    Stage,
+    fold,
+    pretrain,
+    save_minivgg,
+)
+from tlkit.progress import say
+from tlkit.reuse.predict import find_files
+from tlkit.strategy import describe_devices
+
+#: A GPU does in minutes what two processor cores do in an hour.
+GPU_SCALE = 6.0
+_SUFFIX = ".weights.h5"
+_FEWEST_IMAGES = 20
+_DISTILLING = Stage(96, 2000, 1e-3)
+
+
+def pretrain_from_formulas(
+    out: Path, per_class: int, scale: float | None, seed: int
+) -> dict[str, Any]:
+    """Draws pictures, trains MiniVGG on them and writes its weights.
+
+    Args:
+        out: a file that is not there yet, `*.weights.h5`.
+        per_class: pictures of each class.
+        scale: times as many steps as in `STAGES`; None for 1, and for
+            `GPU_SCALE` where there is a GPU.
+        seed: of pictures and training.
+
+    Returns:
+        Settings and outcome, which are also written beside `out`.
+
+    Raises:
+        UsageError: `out` exists or has another suffix, or a number is too
+            small.
+        TlkitError: the file cannot be written.
+    """
+    if scale is None:
+        scale = GPU_SCALE if describe_devices()["gpus"] else 1.0
+    _check(out, per_class=per_class, scale=scale)
+    started = time.time()
+    corpus = draw_corpus(
+        max(stage.image_size for stage in STAGES), per_class, seed=seed
+    )
+    say(f"{len(corpus.labels):,} pictures of {corpus.classes} classes drawn")
+    stages = tuple(_scaled(stage, scale) for stage in STAGES)
+    learner, accuracy = pretrain(corpus, stages, seed)
+    save_minivgg(fold(learner), out)
+    return write_provenance(
+        out,
+        learnt_from="pictures drawn by formulas (tlkit.pretraining)",
+        pictures=len(corpus.labels),
+        classes=corpus.classes,
+        per_class=per_class,
+        seed=seed,
+        stages=[dataclasses.asdict(stage) for stage in stages],
+        accuracy_on_pictures_kept_back=round(accuracy, 4),
+        minutes=round((time.time() - started) / 60, 1),
+        licence="Apache-2.0, as tlkit",
+    )
+
+
+def distil(
+    out: Path,
+    teacher: str,
+    weights: str | None,
+    images: Path | None,
+    scale: float | None,
+) -> dict[str, Any]:
+    """Teaches MiniVGG to see a folder of images as a larger network does.
+
+    Args:
+        out: a file that is not there yet, `*.weights.h5`.
+        teacher: name of a conv base.
+        weights: of the teacher; None for the published ones.
+        images: a folder of images; folders inside it say nothing.
+        scale: times as many steps as usual; None for 1.
+
+    Returns:
+        Settings and outcome, which are also written beside `out`.
+
+    Raises:
+        UsageError: `out` exists, there is no folder, or it holds too few
+            images, or the teacher is unknown.
+        TlkitError: an image has become unreadable or the file cannot be
+            written.
+    """
+    scale = 1.0 if scale is None else scale
+    _check(out, scale=scale)
+    network = TransferNetwork(teacher, weights)
+    files = _readable(images)
+    started = time.time()
+    stage = _scaled(_DISTILLING, scale)
+    learner, similarity = distil_features(
+        network, lambda i, size: read_image(files[i], size), len(files), stage
+    )
+    save_minivgg(fold(learner), out)
+    return write_provenance(
+        out,
+        learnt_from=f"{len(files)} images, as {teacher} sees them",
+        stages=[dataclasses.asdict(stage)],
+        similarity_on_images_kept_back=round(similarity, 4),
+        minutes=round((time.time() - started) / 60, 1),
+    )
+
+
+def write_provenance(weights: Path, **facts: Any) -> dict[str, Any]:
+    """Writes beside a weights file what it is and where it came from.
+
+    Args:
+        weights: a file `<name>.weights.h5`; `<name>.json` is written.
+        facts: how it was made and how it did.
+
+    Returns:
+        What was written: the file's name and SHA-256, the network, tlkit's
+        version, and the facts.
+    """
+    about = {
+        "file": weights.name,
+        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "network": "tlkit.models.minivgg.MiniVGG",
+        "tlkit": importlib.metadata.version("tlkit"),
+        **facts,
+    }
+    write_json(_provenance_path(weights), about)
+    return about
+
+
+def _provenance_path(weights: Path) -> Path:
+    return weights.with_name(weights.name.removesuffix(_SUFFIX) + ".json")
+
+
+def _check(out: Path, **numbers: float) -> None:
+    for path in (out, _provenance_path(out)):
+        if not out.name.endswith(_SUFFIX) or path.exists():
+            raise UsageError(
+                "The weights cannot be written there.",
+                where="out",
+                expected=f"a new file whose name ends in {_SUFFIX}",
+                received=f"{path}, which exists" if path.exists() else path,
+            )
+    for name, value in numbers.items():
+        if not value > 0:
+            raise UsageError(
+                f"{name} is too small.", expected="above 0", received=value
+            )
+
+
+def _scaled(stage: Stage, scale: float) -> Stage:
+    return dataclasses.replace(stage, steps=max(10, int(scale * stage.steps)))
+
+
+def _readable(folder: Path | None) -> list[Path]:
+    if folder is None:
+        raise UsageError(
+            "A teacher needs images to show.",
+            where="images",
+            expected="a folder of images; they need no labels",
+        )
+    found = find_files([folder])
+    files = [file for file in found if why_unreadable(file) is None]
+    if len(files) < _FEWEST_IMAGES:
+        raise UsageError(
+            "There are too few images to learn from.",
+            where=folder,
+            expected=f"{_FEWEST_IMAGES} or more",
+            received=f"{len(files)} readable images in {len(found)} files",
+        )
+    if len(files) < len(found):
+        say(f"{len(found) - len(files)} files are no readable images")
+    return files

@@ -1,0 +1,154 @@
+"""The pictures MiniVGG learns from: drawn from formulas, no photograph.
+
+Five families of classes are drawn before backdrops of many kinds; none of
+them holds a cat or a dog, or anything else that a person has looked at and
+labelled.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from tlkit.data.drawing import Brush, develop
+from tlkit.data.sample import MANY_CLASS_NAMES, draw_many
+from tlkit.data.subjects import paint_backdrop, scatter
+from tlkit.pretraining.contours import draw_contour
+from tlkit.pretraining.figures import draw_figure
+from tlkit.pretraining.fractals import draw_fractal
+from tlkit.pretraining.textures import draw_leaves, draw_noise
+
+Draw = Callable[[Brush, np.random.Generator, int], None]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Classes that are drawn in one way.
+
+    Attributes:
+        draw: puts a picture's subject on a canvas: `(canvas, rng, class)`.
+        classes: how many there are.
+        backdrop: whether the subject stands before something; False where
+            it fills the picture.
+    """
+
+    draw: Draw
+    classes: int
+    backdrop: bool = True
+
+
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {
+        "figures": Family(draw_figure, 320),
+        "fractals": Family(draw_fractal, 120),
+        "contours": Family(draw_contour, 120),
+        "noise": Family(draw_noise, 60, backdrop=False),
+        "leaves": Family(draw_leaves, 24, backdrop=False),
+    }
+)
+DRAWN = "drawn"
+"""The family of the embedded sample's many classes, drawn by `draw_many`."""
+
+
+def _paint_any_backdrop(canvas: Brush, rng: np.random.Generator) -> None:
+    kind = rng.random()
+    if kind < 0.2:
+        draw_leaves(canvas, rng, int(rng.integers(1000)))
+    elif kind < 0.4:
+        draw_noise(canvas, rng, int(rng.integers(1000, 2000)))
+    else:
+        paint_backdrop(canvas, rng)
+
+
+def draw_one(family: str, number: int, size: int, seed: int) -> np.ndarray:
+    """Draws one picture.
+
+    Args:
+        family: a name in `FAMILIES`.
+        number: which of its classes.
+        size: height and width in pixels.
+        seed: which picture of that class.
+
+    Returns:
+        uint8 `(size, size, 3)`, RGB.
+    """
+    kind = FAMILIES[family]
+    entropy = (list(FAMILIES).index(family), number, seed)
+    rng = np.random.default_rng(entropy)
+    canvas = Brush.on_blank(size).outlined(max(0.0, rng.uniform(-0.02, 0.025)))
+    if kind.backdrop:
+        _paint_any_backdrop(canvas, rng)
+        scatter(canvas, rng, up_to=2)
+    kind.draw(canvas, rng, number)
+    if kind.backdrop:
+        scatter(canvas, rng, up_to=2, keep_clear=(0, 0, 0.4))
+    return develop(canvas, rng)[0]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Drawn pictures with the class each was drawn as.
+
+    Attributes:
+        images: uint8 `(count, size, size, 3)`, RGB.
+        labels: int64 `(count,)`, 0 to `classes - 1`.
+        classes: how many classes there are.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    classes: int
+
+
+def draw_corpus(
+    size: int,
+    per_class: int,
+    families: tuple[str, ...] = (*FAMILIES, DRAWN),
+    seed: int = 0,
+    processes: int | None = None,
+) -> Corpus:
+    """Draws every class of some families.
+
+    Args:
+        size: height and width in pixels.
+        per_class: pictures of each class. The classes of `DRAWN` hold much
+            more variety and get twice as many.
+        families: names in `FAMILIES`, or `DRAWN`.
+        seed: another seed, other pictures of the same classes.
+        processes: how many draw side by side; None for one a core.
+
+    Returns:
+        The pictures, class after class.
+    """
+    jobs: list[tuple[str, int]] = []
+    for family in families:
+        count = FAMILIES[family].classes if family != DRAWN else 1
+        jobs += [(family, number) for number in range(count)]
+    draw = functools.partial(
+        _draw_job, size=size, per_class=per_class, seed=seed
+    )
+    first = 0
+    images, labels = [], []
+    with ProcessPoolExecutor(processes or os.cpu_count()) as pool:
+        for pictures, numbers in pool.map(draw, *zip(*jobs, strict=True)):
+            images.append(pictures)
+            labels.append(first + numbers)
+            first += int(numbers.max()) + 1
+    return Corpus(np.concatenate(images), np.concatenate(labels), first)
+
+
+def _draw_job(
+    family: str, number: int, size: int, per_class: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    if family == DRAWN:
+        count = 2 * per_class * len(MANY_CLASS_NAMES)
+        return draw_many(count, size, seed + 1000)
+    seeds = range(seed * per_class, (seed + 1) * per_class)
+    pictures = [draw_one(family, number, size, seed) for seed in seeds]
+    return np.stack(pictures), np.zeros(per_class, np.int64)

@@ -1,0 +1,143 @@
+"""Distillation: MiniVGG learns to see as a larger network does.
+
+Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network"
+(arXiv:1503.02531), on features instead of class probabilities, so that the
+pictures need no labels: Romero et al., "FitNets" (arXiv:1412.6550).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+
+from tlkit.models.heads import pool_features
+from tlkit.models.minivgg import MiniVGG, preprocess_input
+from tlkit.models.transfer import TransferNetwork
+from tlkit.pretraining.learn import (
+    VIEWS,
+    Stage,
+    batches_of_views,
+    build_learner,
+    optimizer,
+    unfold,
+)
+from tlkit.progress import say, steps_bar
+from tlkit.strategy import choose_precision, computing_in
+
+#: How a picture is read: its number and `(height, width)` to uint8 RGB.
+Read = Callable[[int, tuple[int, int]], np.ndarray]
+
+_KEPT_BACK = 0.1
+# The teacher looks at so many views in all, at up to so many of a picture.
+_TEACHER_LOOKS, _MOST_VIEWS = 20_000, 8
+_BATCH = 32
+
+
+def distil_features(
+    teacher: TransferNetwork,
+    read: Read,
+    count: int,
+    stage: Stage,
+    seed: int = 0,
+) -> tuple[keras.Model, float]:
+    """Trains a learner to give what a teacher's features are.
+
+    The teacher's features are standardised over the pictures, so that none
+    outweighs the others; the learner, with a linear layer that is thrown
+    away afterwards, is to point in their direction (cosine similarity). Both
+    see the same view of a picture, each at its own size. The learner starts
+    from the weights that come with tlkit.
+
+    Args:
+        teacher: conv base, weights and size.
+        read: how a picture is read.
+        count: how many pictures there are, 20 or more.
+        stage: size of the pictures for the learner, and how long it learns.
+        seed: of order and views.
+
+    Returns:
+        The learner, and its mean cosine similarity with the teacher, -1 to
+        1, on a tenth of the pictures, which it has not been trained on.
+    """
+    keras.utils.set_random_seed(seed)
+    order = np.random.default_rng(seed).permutation(count)
+    kept, used = np.split(order, [int(_KEPT_BACK * count)])
+    views = int(np.clip(_TEACHER_LOOKS // count, 1, _MOST_VIEWS))
+    taught = _teach(teacher, read, used, views, seed)
+    middle = taught.mean(axis=(0, 1))
+    deviation = taught.std(axis=(0, 1)) + 1e-6
+    taught = (taught - middle) / deviation
+    expected = _teach(teacher, read, kept, 1, seed)[0]
+    expected = (expected - middle) / deviation
+
+    side = (stage.image_size, stage.image_size)
+    pictures = np.stack([read(int(i), side) for i in used])
+    unseen = _views([read(int(i), side) for i in kept], 0, 0, seed)
+    learner, model = _student(taught.shape[-1])
+    model.compile(optimizer(stage), keras.losses.CosineSimilarity())
+    batches = batches_of_views(
+        pictures, lambda i, view: taught[view, i], stage, seed, views
+    )
+    similarity = 0.0
+    for tenth in range(1, 11):
+        model.fit(
+            batches,
+            steps_per_epoch=max(1, stage.steps // 10),
+            shuffle=False,  # the batches are shuffled already
+            verbose=0,
+        )
+        similarity = -float(model.evaluate(unseen, expected, verbose=0))
+        say(
+            f"{tenth}/10: cosine similarity with the teacher {similarity:.3f}"
+            f" on {len(kept)} pictures kept back"
+        )
+    return learner, similarity
+
+
+def _student(length: int) -> tuple[keras.Model, keras.Model]:
+    with computing_in(choose_precision("auto")):
+        learner = build_learner()
+        x = keras.layers.GlobalAveragePooling2D(dtype="float32")(learner.output)
+        x = keras.layers.Dense(length, dtype="float32")(x)
+    pixels = preprocess_input(keras.Input((None, None, 3)))
+    unfold(MiniVGG(pixels, weights="tlkit"), learner)
+    return learner, keras.Model(learner.input, x)
+
+
+def _teach(
+    teacher: TransferNetwork,
+    read: Read,
+    numbers: np.ndarray,
+    views: int,
+    seed: int,
+) -> np.ndarray:
+    """Features of views: float32 `(views, pictures, length)`."""
+    with computing_in(choose_precision("auto")):
+        base = teacher.build_base()
+        features = pool_features(base.output, "average")
+        model = keras.Model(base.input, features)
+    taught = np.empty((views, len(numbers), features.shape[-1]), np.float32)
+    with steps_bar() as bar:
+        task = bar.add_task("teacher", total=views * len(numbers))
+        for start in range(0, len(numbers), _BATCH):
+            batch = slice(start, start + _BATCH)
+            pictures = [read(int(i), teacher.size) for i in numbers[batch]]
+            for view in range(views):
+                pixels = _views(pictures, start, view, seed)
+                taught[view, batch] = model.predict_on_batch(pixels)
+                bar.advance(task, len(pixels))
+    return taught
+
+
+def _views(
+    pictures: Sequence[np.ndarray], first: int, view: int, seed: int
+) -> np.ndarray:
+    """The views that `batches_of_views` gives of pictures from `first` on."""
+    return np.stack(
+        [
+            VIEWS(picture, seed=seed, image_id=place, view=view)
+            for place, picture in enumerate(pictures, start=first)
+        ]
+    )
