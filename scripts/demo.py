@@ -1,67 +1,105 @@
-"""The main job in three minutes, on drawn cats and dogs: nothing to download.
+"""All four ways in a few minutes, on drawn cats and dogs: no download.
 
     make demo
 
-Trains the small convnet without and with augmentation and measures both on
-400 images that they have not seen. The ways that need a pretrained conv base
-need its weights: see the README.
+The conv base is MiniVGG with the weights that come with tlkit, learnt from
+drawn formulas without cats or dogs. Every way is measured on 400 images that
+no model has seen.
 """
+
+import time
 
 import numpy as np
 
 import tlkit
 from tlkit import plots
 from tlkit.cli import errors_in_words
+from tlkit.explain.gradcam import grad_cam
 from tlkit.progress import say
-from tlkit.tables import describe_data, print_table, runs_table
+from tlkit.tables import describe_data, print_table, ways_table
 
-IMAGE_SIZE = 128
+IMAGE_SIZE = 96
 EPOCHS = 40
+# Drawn animals stand upright: the book's 40 degrees would be too much.
+MILD = tlkit.Augmentation(
+    rotation_range=15, width_shift_range=0.1, height_shift_range=0.1
+)
+SHOWN = 8
 
 
 def main():
     data = tlkit.load_dataset("cartoon")
     say(describe_data(data))
-    runs = []
-    for title, augmentation in (
-        ("from scratch", None),
-        ("from scratch, augmented", MILD),
-    ):
-        say(f"\n{title}")
-        runs.append(
-            tlkit.train_from_scratch(
-                data,
-                image_size=IMAGE_SIZE,
-                augmentation=augmentation,
-                training=tlkit.Training(epochs=EPOCHS, patience=15),
-            )
-        )
-    print_table(runs_table(runs))
-    print(f"curves:      {runs[-1].plots / 'curves.png'}")
-    print(f"predictions: {draw_predictions(data, runs[-1])}")
-    print(f"try:         tlkit predict {runs[-1].path} IMAGES...")
+    runs, seconds = {}, {}
+    for way, train in WAYS.items():
+        say(f"\n{way}")
+        started = time.time()
+        runs[way] = train(data, runs)
+        seconds[way] = time.time() - started
+    print_table(ways_table(runs, seconds))
+    final = runs["fine-tuned"]
+    print(f"picture: {draw_overview(data, runs)}")
+    print(f"try:     tlkit predict {final.path} IMAGES...")
 
 
-def draw_predictions(data, run):
-    """Draws 24 test images with what the model says, mistakes in red."""
-    split = data.split("test").select(np.arange(24))
-    images = [split.read(row) for row in range(24)]
-    shares = tlkit.load_classifier(run.path).predict(images)
+def from_scratch(data, runs):
+    return tlkit.train_from_scratch(
+        data, IMAGE_SIZE, MILD, training=training(patience=15)
+    )
+
+
+def fast_features(data, runs):
+    features = tlkit.extract_features(data, tlkit.TransferNetwork("minivgg"))
+    return tlkit.train_on_features(features, training())
+
+
+def augmented(data, runs):
+    network = tlkit.TransferNetwork("minivgg")
+    return tlkit.train_augmented(data, network, MILD, training())
+
+
+def fine_tuned(data, runs):
+    start = runs["frozen base, augmented"]
+    return tlkit.fine_tune(data, start, augmentation=MILD, training=training())
+
+
+WAYS = {
+    "scratch": from_scratch,
+    "fast features": fast_features,
+    "frozen base, augmented": augmented,
+    "fine-tuned": fine_tuned,
+}
+
+
+def training(patience=8):
+    return tlkit.Training(epochs=EPOCHS, patience=patience)
+
+
+def draw_overview(data, runs):
+    """Draws curves of all ways; heat maps and mistakes of the last one."""
+    run = list(runs.values())[-1]
+    split = data.split("test")
+    images = np.stack(
+        [split.read(row, IMAGE_SIZE) for row in range(len(split))]
+    )
+    classifier = tlkit.load_classifier(run.path)
+    shares = classifier.predict(images)
     chosen = shares.argmax(axis=1)
     captions = [
         f"{data.class_names[label]} {row[label]:.0%}"
         for row, label in zip(shares, chosen, strict=True)
     ]
-    path = run.plots / "predictions.png"
-    right = chosen == split.labels
-    plots.save(plots.draw_predictions(images, captions, right), path)
+    heat = grad_cam(classifier.model, images[:SHOWN], layer="block4_conv2")
+    wrong = np.flatnonzero(chosen != split.labels)[:SHOWN]
+    figure = plots.draw_overview(
+        {way: run.history for way, run in runs.items()},
+        list(zip(images, heat, captions, strict=False)),
+        [(images[row], captions[row]) for row in wrong],
+    )
+    path = run.plots / "overview.png"
+    plots.save(figure, path)
     return path
 
-
-# Drawn animals stand upright: the book's 40 degrees would be too much.
-MILD = tlkit.Augmentation(
-    rotation_range=15, width_shift_range=0.1, height_shift_range=0.1
-)
 
 if __name__ == "__main__":
     with errors_in_words():

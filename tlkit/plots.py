@@ -20,6 +20,8 @@ from tlkit.errors import UsageError
 
 #: Training and validation, told apart by colour-blind readers too.
 _TRAINING, _VALIDATION = "#0072B2", "#D55E00"
+#: Okabe and Ito's colours, for up to four curves.
+_WAYS = ("#000000", "#56B4E9", "#E69F00", "#009E73")
 #: Share of the past in the smoothed curves. The book's 0.8 is for 100 epochs;
 #: over 30 it would lag behind the points.
 _SMOOTHING = 0.6
@@ -258,6 +260,60 @@ def draw_predictions(
         axes.set_title(
             caption, fontsize=8, color="black" if is_right else "#C00000"
         )
+    return figure
+
+
+def draw_overview(
+    histories: Mapping[str, Mapping[str, Sequence[float]]],
+    explained: Sequence[tuple[np.ndarray, np.ndarray, str]],
+    mistakes: Sequence[tuple[np.ndarray, str]],
+    columns: int = 8,
+) -> Figure:
+    """Draws how several ways learnt, what one looks at, and where it errs.
+
+    Args:
+        histories: per way columns `val_accuracy` and `val_loss`, one value
+            per epoch.
+        explained: image (uint8 `(height, width, 3)`), heat map of the same
+            height and width (0 to 1), and caption.
+        mistakes: image and caption.
+        columns: images in a row.
+    """
+    figure = Figure(figsize=(1.5 * columns, 9), layout="constrained")
+    top, middle, bottom = figure.subfigures(  # type: ignore[misc]
+        3, 1, height_ratios=(3.4, 4, 2.2)
+    )
+    top.suptitle("validation images, epoch by epoch")
+    for axes, name in zip(
+        top.subplots(1, 2), ("accuracy", "loss"), strict=True
+    ):
+        for colour, (way, history) in zip(
+            _WAYS, histories.items(), strict=False
+        ):
+            values = history[f"val_{name}"]
+            epochs = np.arange(1, len(values) + 1)
+            axes.plot(epochs, values, color=colour, label=way)
+        axes.set(xlabel="epoch", ylabel=name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.2)
+    top.axes[0].legend()
+    middle.suptitle("test images, and what speaks for the class (Grad-CAM)")
+    cells = middle.subplots(2, columns)
+    for (above, below), (image, heat, caption) in zip(
+        cells.T, explained, strict=False
+    ):
+        show_image(above, image)
+        above.set_title(caption, fontsize=8)
+        show_image(below, image)
+        below.imshow(heat, cmap="inferno", alpha=0.55, vmin=0, vmax=1)
+    bottom.suptitle("mistakes among the test images")
+    cells = bottom.subplots(1, columns)
+    for axes in cells:
+        axes.set_axis_off()
+    for axes, (image, caption) in zip(cells, mistakes, strict=False):
+        show_image(axes, image)
+        axes.set_axis_on()
+        axes.set_title(caption, fontsize=8, color="#C00000")
     return figure
 
 

@@ -130,6 +130,29 @@ def _run_row(run: Run) -> list[str]:
     ]
 
 
+def ways_table(runs: Mapping[str, Run], seconds: Mapping[str, float]) -> Table:
+    """Tabulates several ways to a model on one data set.
+
+    Args:
+        runs: finished runs by the name of the way.
+        seconds: how long each took, from its start to the finished run.
+    """
+    first = next(iter(runs.values())).metrics
+    table = Table(title=f"{first['count']} {first['split']} images")
+    table.add_column("way")
+    for name in ("accuracy", "95 % interval", "epochs", "seconds"):
+        table.add_column(name, justify="right")
+    for way, run in runs.items():
+        table.add_row(
+            way,
+            f"{run.metrics['accuracy']:.1%}",
+            interval_text(run.metrics["accuracy_interval"]),
+            str(len(run.history["epoch"])),
+            f"{seconds[way]:.0f}",
+        )
+    return table
+
+
 def predictions_table(predictions: Sequence[Prediction]) -> Table:
     """Tabulates what is in pictures."""
     table = Table()
