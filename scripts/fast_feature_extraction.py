@@ -12,7 +12,9 @@ from tlkit.cli import print_result, read_data, run_script
 def train(flags):
     data = read_data(flags.data, flags.validation_fraction, flags.test_fraction)
     # The second time the features come from the disk.
-    features = tlkit.extract_features(data, flags.network, flags.training)
+    features = tlkit.extract_features(
+        data, flags.network, flags.training, flags.features_dtype
+    )
     run = tlkit.train_on_features(features, flags.training, flags.run)
     print_result(run)
 

@@ -41,6 +41,11 @@ data_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(data_app, name="data")
+store_app = typer.Typer(
+    help="What the conv bases have computed: list, check, make smaller.",
+    no_args_is_help=True,
+)
+app.add_typer(store_app, name="store")
 
 
 class Precision(str, Enum):
@@ -58,6 +63,13 @@ class Pooling(str, Enum):
     FLATTEN = "flatten"
     AVERAGE = "average"
     MAX = "max"
+
+
+class FeaturesDtype(str, Enum):
+    """Choices of `--features-dtype`."""
+
+    FLOAT16 = "float16"
+    FLOAT32 = "float32"
 
 
 # Options that several verbs share are declared once.
@@ -109,6 +121,12 @@ PoolingOption = Annotated[
     Pooling | None,
     typer.Option(
         "--pooling", help="From feature map to vector; else what suits it."
+    ),
+]
+FeaturesDtypeOption = Annotated[
+    FeaturesDtype,
+    typer.Option(
+        "--features-dtype", help="What features are kept as in the store."
     ),
 ]
 Units = Annotated[
@@ -228,6 +246,7 @@ def features(
     image_size: BaseSize = None,
     alpha: Alpha = 1.0,
     pooling: PoolingOption = None,
+    features_dtype: FeaturesDtypeOption = FeaturesDtype.FLOAT16,
     units: Units = 256,
     dropout: Dropout = 0.5,
     epochs: Epochs = 30,
@@ -247,7 +266,9 @@ def features(
 
     index = read_data(data, validation_fraction, test_fraction)
     training = _training(locals())
-    extracted = tlkit.extract_features(index, _network(locals()), training)
+    extracted = tlkit.extract_features(
+        index, _network(locals()), training, features_dtype.value
+    )
     print_result(tlkit.train_on_features(extracted, training, run))
 
 
@@ -401,6 +422,56 @@ def runs(
     print_table(runs_table(found))
 
 
+@verb(store_app)
+def ls() -> None:
+    """List what is in the store, the most recently used first."""
+    from tlkit.features.housekeeping import list_store
+    from tlkit.tables import print_table, store_table
+
+    print_table(store_table(list_store()))
+
+
+@verb(store_app)
+def verify() -> None:
+    """Read every shard and compare it with its checksum."""
+    from tlkit.features.housekeeping import verify_store
+
+    count, damaged = verify_store()
+    for path in damaged:
+        typer.echo(f"damaged: {path}")
+    if damaged:
+        raise TlkitError(
+            "The store is damaged.",
+            expected=f"{count} sound shards",
+            received=f"{len(damaged)} damaged ones",
+            remedy="Nothing: they are computed again when they are needed.",
+        )
+    typer.echo(f"{count} shards, all sound")
+
+
+@verb(store_app)
+def prune(
+    to: Annotated[
+        str,
+        typer.Option(help="How much may remain, such as 500M, 20G or 0."),
+    ],
+) -> None:
+    """Remove what was not used for longest; what is in use stays."""
+    from tlkit.features.housekeeping import prune_store, read_size
+
+    removed = prune_store(read_size(to))
+    size = sum(entry.size for entry in removed)
+    typer.echo(f"removed {len(removed)} entries, {size / 1e6:,.1f} MB")
+
+
+@verb(store_app)
+def where() -> None:
+    """Say where the store is: $TLKIT_STORE, or the platform's cache."""
+    from tlkit.features.store import store_folder
+
+    typer.echo(store_folder())
+
+
 @verb(data_app)
 def show(
     data: Data,
@@ -533,6 +604,9 @@ def run_script(verb: str, script: Callable[[SimpleNamespace], None]) -> None:
             flags["training"] = _training(flags)
             if "base" in flags:
                 flags["network"] = _network(flags)
+            for name, value in flags.items():
+                if isinstance(value, Enum):
+                    flags[name] = value.value
             script(SimpleNamespace(**flags))
 
     own = typer.Typer(add_completion=False, rich_markup_mode=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from tlkit.data.index import DatasetIndex
 from tlkit.runs import Run
 
 if TYPE_CHECKING:
+    from tlkit.features.housekeeping import Entry
     from tlkit.reuse.predict import Prediction
 
 #: A pipe or a log file has no width of its own.
@@ -149,6 +151,31 @@ def ways_table(runs: Mapping[str, Run], seconds: Mapping[str, float]) -> Table:
             interval_text(run.metrics["accuracy_interval"]),
             str(len(run.history["epoch"])),
             f"{seconds[way]:.0f}",
+        )
+    return table
+
+
+def store_table(entries: Sequence[Entry]) -> Table:
+    """Tabulates what the store holds."""
+    total = sum(entry.size for entry in entries)
+    table = Table(title=f"{total / 1e6:,.1f} MB")
+    for name in ("key", "base", "size", "pooling", "kept as", "last used"):
+        table.add_column(name)
+    for name in ("images", "MB"):
+        table.add_column(name, justify="right")
+    for entry in entries:
+        recipe = entry.recipe
+        size = recipe.get("image_size", [])
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
+        table.add_row(
+            entry.folder.name,
+            recipe.get("base", ""),
+            "x".join(map(str, size)),
+            recipe.get("pooling", ""),
+            recipe.get("dtype", ""),
+            used,
+            f"{entry.rows:,}",
+            f"{entry.size / 1e6:,.1f}",
         )
     return table
 

@@ -1,6 +1,6 @@
 """The base runs once, and nothing stale is ever read."""
 
-import json
+import shutil
 from dataclasses import replace
 
 import keras
@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 
 import tlkit
+from tlkit.data.arrays import array_split
 from tlkit.data.make import write_sample
-from tlkit.features.extract import store_folder
+from tlkit.data.sample import draw_pets
+from tlkit.errors import TlkitError, UsageError
+from tlkit.features import extract
+from tlkit.features.extract import _narrowed
+from tlkit.features.housekeeping import list_store
+from tlkit.features.store import Store, store_folder
 
 NETWORK = tlkit.TransferNetwork("minivgg", image_size=32, pooling="average")
 FLOAT32 = tlkit.Training(precision="float32", batch_size=8)
@@ -28,7 +34,7 @@ def own_store(tmp_path, monkeypatch):
 
 
 def test_features_are_what_the_base_gives(pets):
-    features = tlkit.extract_features(pets, NETWORK, FLOAT32)
+    features = tlkit.extract_features(pets, NETWORK, FLOAT32, "float32")
     assert features.computed == 40
     images = np.stack([pets.split("train").read(row, 32) for row in range(20)])
     maps = features.base.predict(images, verbose=0)
@@ -37,6 +43,25 @@ def test_features_are_what_the_base_gives(pets):
     )
     assert features.arrays["test"].shape == (10, 128)
     assert features.arrays["train"].dtype == np.float32
+
+
+def test_by_default_they_are_kept_as_float16(pets):
+    exact = tlkit.extract_features(pets, NETWORK, FLOAT32, "float32")
+    halved = tlkit.extract_features(pets, NETWORK, FLOAT32)
+    assert halved.computed == 40  # not taken from what was kept otherwise
+    assert halved.arrays["train"].dtype == np.float16
+    np.testing.assert_array_equal(
+        halved.arrays["train"][:], exact.arrays["train"][:].astype("float16")
+    )
+    with pytest.raises(UsageError, match="float16 or float32"):
+        tlkit.extract_features(pets, NETWORK, FLOAT32, "int8")
+
+
+def test_a_feature_too_large_for_float16_is_an_error():
+    with pytest.raises(TlkitError, match="--features-dtype float32"):
+        _narrowed(np.array([[1.0, 7e4]], "float32"), "float16")
+    kept = _narrowed(np.array([[1.0, 7e4]], "float32"), "float32")
+    assert kept[0, 1] == 7e4
 
 
 def test_a_second_run_computes_nothing(pets):
@@ -68,46 +93,117 @@ def test_other_weights_are_computed_anew(pets):
     assert tlkit.extract_features(pets, random, other).computed == 40
 
 
-def test_only_the_split_that_changed_is_computed_anew(pets, tmp_path):
-    tlkit.extract_features(pets, NETWORK, FLOAT32)
-    fewer = replace(
+def test_a_folder_that_has_grown_costs_its_new_images(tmp_path):
+    folder = write_sample(
+        tmp_path / "pets", {"train": 20, "validation": 10}, image_size=48
+    )
+    cat = min((folder / "train" / "cats").iterdir())
+    shutil.copy(cat, cat.with_name("copy.png"))  # the same, computed once
+    first = tlkit.extract_features(tlkit.load_dataset(folder), NETWORK, FLOAT32)
+    assert first.computed == 30
+    kept = np.asarray(first.arrays["validation"])
+    for path in sorted((folder / "train/cats").iterdir())[:3]:
+        path.rename(path.with_name(f"renamed-{path.name}"))
+    folder = folder.rename(tmp_path / "moved")
+    extra = write_sample(
+        tmp_path / "extra", {"train": 6, "validation": 2}, 48, seed=9
+    )
+    for path in extra.glob("*/*/*.png"):
+        target = folder / path.relative_to(extra)
+        path.rename(target.with_name(f"new-{path.name}"))
+    grown = tlkit.extract_features(tlkit.load_dataset(folder), NETWORK, FLOAT32)
+    assert grown.computed == 8
+    rows = [
+        row
+        for row, path in enumerate(grown.data.split("validation").images)
+        if not path.name.startswith("new-")
+    ]
+    np.testing.assert_array_equal(grown.arrays["validation"][rows], kept)
+
+
+def test_in_pieces_or_at_once_the_features_are_the_same_to_the_bit(
+    pets, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("TLKIT_STORE", str(tmp_path / "once"))
+    whole = tlkit.extract_features(pets, NETWORK, FLOAT32)
+    monkeypatch.setenv("TLKIT_STORE", str(tmp_path / "pieces"))
+    split = pets.split("train")
+    for count in (3, 11):
+        part = {**pets.splits, "train": split.select(np.arange(count))}
+        tlkit.extract_features(replace(pets, splits=part), NETWORK, FLOAT32)
+    last = tlkit.extract_features(pets, NETWORK, FLOAT32)
+    assert last.computed == 9
+    for name in pets.splits:
+        np.testing.assert_array_equal(
+            last.arrays[name][:], whole.arrays[name][:]
+        )
+
+
+def test_an_interrupted_extraction_goes_on(pets, monkeypatch):
+    monkeypatch.setattr(extract, "SHARD_ROWS", 32)
+    large = replace(
         pets,
         splits={
             **pets.splits,
-            "test": pets.split("test").select(np.arange(4)),
+            "train": array_split(*draw_pets(100, 48, 5)[:2]),
         },
     )
-    assert tlkit.extract_features(fewer, NETWORK, FLOAT32).computed == 4
+    real, written = Store.add, []
+
+    def stop_at_the_third(self, ids, rows):
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(ids)
+        real(self, ids, rows)
+
+    monkeypatch.setattr(Store, "add", stop_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        tlkit.extract_features(large, NETWORK, FLOAT32)
+    monkeypatch.setattr(Store, "add", real)
+    again = tlkit.extract_features(large, NETWORK, FLOAT32)
+    assert again.computed == 100 - 64 + 20
 
 
-def test_a_damaged_file_is_noticed_and_computed_again(pets):
+def test_one_changed_pixel_is_computed_anew(pets):
+    tlkit.extract_features(pets, NETWORK, FLOAT32)
+    images = np.stack([pets.split("test").read(row) for row in range(10)])
+    images[4, 7, 7, 1] ^= 1
+    labels = pets.split("test").labels
+    other = {**pets.splits, "test": array_split(images, labels)}
+    same = {**pets.splits, "test": array_split(images, labels)}
+    changed = replace(pets, splits=other)
+    # As arrays all ten have digests of their own, as files they had others.
+    assert tlkit.extract_features(changed, NETWORK, FLOAT32).computed == 10
+    assert (
+        tlkit.extract_features(
+            replace(pets, splits=same), NETWORK, FLOAT32
+        ).computed
+        == 0
+    )
+
+
+def test_a_damaged_shard_is_noticed_and_only_it_computed_again(pets):
     first = tlkit.extract_features(pets, NETWORK, FLOAT32)
-    kept = np.array(first.arrays["train"])
-    for path in store_folder().glob("*/features.npy"):
-        content = bytearray(path.read_bytes())
-        content[-5] ^= 1
-        path.write_bytes(content)
+    kept = np.asarray(first.arrays["train"])
+    path = next(
+        path
+        for path in store_folder().glob("*/*.npy")
+        if len(np.load(path)) == 20
+    )
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
     again = tlkit.extract_features(pets, NETWORK, FLOAT32)
-    assert again.computed == 40
+    assert again.computed == 20
     np.testing.assert_array_equal(again.arrays["train"], kept)
 
 
-def test_without_a_manifest_nothing_counts(pets):
+def test_the_recipe_says_what_the_features_are(pets):
     tlkit.extract_features(pets, NETWORK, FLOAT32)
-    for path in store_folder().glob("*/manifest.json"):
-        path.unlink()
-    assert tlkit.extract_features(pets, NETWORK, FLOAT32).computed == 40
-
-
-def test_the_manifest_says_what_the_features_are(pets):
-    tlkit.extract_features(pets, NETWORK, FLOAT32)
-    manifests = [
-        json.loads(path.read_text())
-        for path in store_folder().glob("*/manifest.json")
-    ]
-    assert sorted(m["count"] for m in manifests) == [10, 10, 20]
-    assert {m["base"] for m in manifests} == {"minivgg"}
-    assert {tuple(m["image_size"]) for m in manifests} == {(32, 32)}
+    (entry,) = list_store()
+    assert entry.rows == 40
+    assert entry.recipe["base"] == "minivgg"
+    assert entry.recipe["image_size"] == [32, 32]
 
 
 def test_the_head_learns_what_the_joined_model_then_says(pets, tmp_path):

@@ -82,7 +82,8 @@ def train_on_features(
             # What is judged is the model that is saved, from its pixels.
             if split == final_split(data):
                 return predict_split(model, data, split, network.size)
-            return head.predict(np.asarray(features.arrays[split]), verbose=0)
+            vectors = np.asarray(features.arrays[split], np.float32)
+            return head.predict(vectors, verbose=0)
 
         write_results(run, data, predict, about)
     return run
@@ -119,7 +120,7 @@ def _check_join(
     layer = model.get_layer("flatten" if pooling == "flatten" else "pool")
     vectors = keras.Model(model.input, layer.output).predict(images, verbose=0)
     apart = head.predict(vectors, verbose=0)
-    stored = np.asarray(features.arrays[VALIDATION][rows])
+    stored = features.arrays[VALIDATION][rows].astype(np.float32)
     difference = float(np.abs(joined - apart).max())
     if not difference <= _JOIN_TOLERANCE:
         raise TlkitError(
@@ -141,7 +142,7 @@ def _batches(
     features: Features, split: str, training: Training, seed: int | None
 ) -> tf.data.Dataset:
     arrays = (
-        np.asarray(features.arrays[split]),
+        np.asarray(features.arrays[split], np.float32),
         features.data.splits[split].labels,
     )
     batches = tf.data.Dataset.from_tensor_slices(arrays)
