@@ -12,6 +12,7 @@ import keras
 from tlkit.data.augment import Augmentation
 from tlkit.data.index import TRAIN, VALIDATION, DatasetIndex
 from tlkit.data.pipeline import make_batches
+from tlkit.features.pixels import keep_pixels
 from tlkit.models.precision import with_precision
 from tlkit.models.saving import save_classifier
 from tlkit.results import predict_split, write_results
@@ -71,10 +72,23 @@ def train_end_to_end(
         TlkitError: the data, the disk or the training failed.
     """
     size, training = how.image_size, how.training
+    decoded = keep_pixels(data, size)
     batches = make_batches(
-        data, TRAIN, size, training.batch_size, how.augmentation, training.seed
+        data,
+        TRAIN,
+        size,
+        training.batch_size,
+        how.augmentation,
+        training.seed,
+        decoded.get(TRAIN),
     )
-    validation = make_batches(data, VALIDATION, size, training.batch_size)
+    validation = make_batches(
+        data,
+        VALIDATION,
+        size,
+        training.batch_size,
+        decoded=decoded.get(VALIDATION),
+    )
     settings = {**settings, **how.settings()}
     with recorded_run(route, data, settings, run_folder) as run:
 

@@ -169,7 +169,7 @@ def store_table(entries: Sequence[Entry]) -> Table:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
         table.add_row(
             entry.folder.name,
-            recipe.get("base", ""),
+            recipe.get("base") or recipe.get("kind", ""),
             "x".join(map(str, size)),
             recipe.get("pooling", ""),
             recipe.get("dtype", ""),

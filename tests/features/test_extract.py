@@ -12,7 +12,7 @@ from tlkit.data.arrays import array_split
 from tlkit.data.make import write_sample
 from tlkit.data.sample import draw_pets
 from tlkit.errors import TlkitError, UsageError
-from tlkit.features import extract
+from tlkit.features import store
 from tlkit.features.extract import _narrowed
 from tlkit.features.housekeeping import list_store
 from tlkit.features.store import Store, store_folder
@@ -140,7 +140,7 @@ def test_in_pieces_or_at_once_the_features_are_the_same_to_the_bit(
 
 
 def test_an_interrupted_extraction_goes_on(pets, monkeypatch):
-    monkeypatch.setattr(extract, "SHARD_ROWS", 32)
+    monkeypatch.setattr(store, "SHARD_ROWS", 32)
     large = replace(
         pets,
         splits={

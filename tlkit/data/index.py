@@ -62,6 +62,11 @@ class Split:
             return read_image(image, image_size)
         return image if image_size is None else resize_image(image, image_size)
 
+    def rows_of(self, digests: Sequence[str]) -> np.ndarray:
+        """Returns one row for each of some digests, int64 `(count,)`."""
+        rows = {digest: row for row, digest in enumerate(self.digests)}
+        return np.array([rows[digest] for digest in digests], np.int64)
+
     def name(self, row: int) -> str:
         """Returns the path of image `row`, or its number for an array."""
         image = self.images[row]

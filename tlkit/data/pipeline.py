@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -27,6 +28,7 @@ def make_batches(
     batch_size: int,
     augmentation: Augmentation | None = None,
     seed: int | None = None,
+    decoded: Callable[[int], np.ndarray] | None = None,
 ) -> tf.data.Dataset:
     """Makes the batches of one split.
 
@@ -44,6 +46,8 @@ def make_batches(
         batch_size: images in a batch, 1 or more.
         augmentation: random views, for the training split alone.
         seed: of order and views; None for the order of the index.
+        decoded: gives image number `row` of the split decoded and resized,
+            as `tlkit.features.pixels` keeps them; None to decode the files.
 
     Returns:
         A finite `tf.data.Dataset` of pairs: uint8 images of shape
@@ -58,9 +62,12 @@ def make_batches(
     height, width = as_height_width(image_size)
     _check(split, batch_size, augmentation, seed)
     labels = tf.constant(images.labels)
+    decode = decoded or functools.partial(
+        images.read, image_size=(height, width)
+    )
 
     def read(row: np.ndarray, view: np.ndarray) -> np.ndarray:
-        image = images.read(int(row), (height, width))
+        image = decode(int(row))
         if augmentation is None or seed is None:
             return image
         return augmentation(

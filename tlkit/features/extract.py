@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,11 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tlkit.data.index import DatasetIndex, Split
+from tlkit.data.index import DatasetIndex
 from tlkit.data.pipeline import make_batches
 from tlkit.errors import TlkitError, UsageError
 from tlkit.features.housekeeping import prune_store, store_cap
-from tlkit.features.store import SHARD_ROWS, Store, StoredRows
+from tlkit.features.store import Store, StoredRows
 from tlkit.models.heads import pool_features
 from tlkit.models.transfer import TransferNetwork
 from tlkit.progress import say, steps_bar
@@ -92,12 +92,15 @@ def extract_features(
     arrays, computed = {}, 0
     with store.computing():
         for name, split in data.splits.items():
-            missing = _missing(store, split)
+            missing = split.rows_of(store.missing(split.digests))
             if len(missing):
                 say(f"{name}: {len(missing)} images through {network.base}")
                 rest = replace(data, splits={name: split.select(missing)})
                 vectors = _compute(pooled, rest, name, network.size, strategy)
-                _keep(store, rest.splits[name].digests, vectors, dtype)
+                store.fill(
+                    rest.splits[name].digests,
+                    (_narrowed(batch, dtype) for batch in vectors),
+                )
                 computed += len(missing)
             arrays[name] = store.open(split.digests)
     if computed:
@@ -130,13 +133,6 @@ def _recipe(
     }
 
 
-def _missing(store: Store, split: Split) -> np.ndarray:
-    """Rows of the split whose features have to be computed, each image once."""
-    rows = {digest: row for row, digest in enumerate(split.digests)}
-    missing = store.missing(split.digests)
-    return np.array([rows[digest] for digest in missing], np.int64)
-
-
 def _compute(
     model: keras.Model,
     data: DatasetIndex,
@@ -165,23 +161,6 @@ def _compute(
             left -= len(vectors)
             yield vectors.astype(np.float32)
             bar.advance(task)
-
-
-def _keep(
-    store: Store,
-    digests: Sequence[str],
-    batches: Iterator[np.ndarray],
-    dtype: str,
-) -> None:
-    """Writes a shard as soon as it is full, so that memory stays small."""
-    waiting: list[np.ndarray] = []
-    start = 0
-    for batch in batches:
-        waiting.append(_narrowed(batch, dtype))
-        stop = start + sum(map(len, waiting))
-        if stop - start >= SHARD_ROWS or stop == len(digests):
-            store.add(digests[start:stop], np.concatenate(waiting))
-            start, waiting = stop, []
 
 
 def _narrowed(features: np.ndarray, dtype: str) -> np.ndarray:

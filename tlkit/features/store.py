@@ -81,6 +81,15 @@ class StoredRows:
         """Of the stored values."""
         return self.shards[0].dtype
 
+    def row(self, number: int) -> np.ndarray:
+        """Reads one row into memory.
+
+        Args:
+            number: which, 0 to `len(self) - 1`.
+        """
+        shard, row = self.places[number]
+        return np.array(self.shards[shard][row])
+
     def __getitem__(self, rows: Any) -> np.ndarray:
         """Reads some rows into memory, in the order asked for.
 
@@ -153,6 +162,25 @@ class Store:
             yield
         finally:
             lock.release()
+
+    def fill(self, ids: Sequence[str], batches: Iterable[np.ndarray]) -> None:
+        """Writes rows in shards, each as soon as it is full.
+
+        Args:
+            ids: what the rows belong to.
+            batches: the rows, some at a time.
+
+        Raises:
+            TlkitError: the disk is full or the folder cannot be written.
+        """
+        waiting: list[np.ndarray] = []
+        start = stop = 0
+        for batch in batches:
+            waiting.append(batch)
+            stop += len(batch)
+            if stop - start >= SHARD_ROWS or stop == len(ids):
+                self.add(ids[start:stop], np.concatenate(waiting))
+                start, waiting = stop, []
 
     def _sweep(self) -> None:
         """Takes away what a process that was killed has left."""

@@ -1,0 +1,93 @@
+"""Kept pixels are the decoded ones, and training does not notice."""
+
+import numpy as np
+import pytest
+
+import tlkit
+from tlkit.data.index import Split
+from tlkit.data.make import write_sample
+from tlkit.data.pipeline import make_batches
+from tlkit.features.housekeeping import list_store
+from tlkit.features.pixels import keep_pixels
+
+COUNTS = {"train": 20, "validation": 10, "test": 6}
+
+
+@pytest.fixture(scope="module")
+def pets(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "pets"
+    return tlkit.load_dataset(write_sample(folder, COUNTS, image_size=60))
+
+
+@pytest.fixture(autouse=True)
+def own_store(tmp_path, monkeypatch):
+    monkeypatch.setenv("TLKIT_STORE", str(tmp_path / "store"))
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The rows that have been decoded so far."""
+    rows, real = [], Split.read
+
+    def read(self, row, image_size=None):
+        rows.append(row)
+        return real(self, row, image_size)
+
+    monkeypatch.setattr(Split, "read", read)
+    return rows
+
+
+def test_what_is_kept_is_what_is_decoded(pets, decoded):
+    kept = keep_pixels(pets, (48, 40))
+    assert set(kept) == {"train", "validation"}
+    assert len(decoded) == 30
+    for name, read in kept.items():
+        for row in range(COUNTS[name]):
+            expected = pets.split(name).read(row, (48, 40))
+            np.testing.assert_array_equal(read(row), expected)
+    del decoded[:]
+    keep_pixels(pets, (48, 40))
+    assert decoded == []
+    keep_pixels(pets, (40, 48))
+    assert len(decoded) == 30
+    assert [entry.rows for entry in list_store()] == [30, 30]
+
+
+def test_batches_are_the_same_from_kept_pixels(pets):
+    read = keep_pixels(pets, (32, 32))["train"]
+    how = (pets, "train", 32, 8, tlkit.Augmentation(), 5)
+    plain, kept = make_batches(*how), make_batches(*how, read)
+    for _ in range(2):
+        for one, other in zip(plain, kept, strict=True):
+            np.testing.assert_array_equal(one[0], other[0])
+            np.testing.assert_array_equal(one[1], other[1])
+
+
+def train(pets, folder):
+    training = tlkit.Training(epochs=3, batch_size=10)
+    return tlkit.train_from_scratch(
+        pets, 48, tlkit.Augmentation(), training=training, run_folder=folder
+    )
+
+
+def test_each_picture_is_decoded_once_and_the_model_is_the_same(
+    pets, decoded, tmp_path, monkeypatch, capsys
+):
+    kept = train(pets, tmp_path / "kept")
+    # Once for training; the final measurement reads the files themselves.
+    assert len(decoded) == 30 + 10 + 6
+    assert "once for all" in capsys.readouterr().err
+    monkeypatch.setenv("TLKIT_STORE_CAP", "100K")
+    monkeypatch.setenv("TLKIT_STORE", str(tmp_path / "small"))
+    del decoded[:]
+    streamed = train(pets, tmp_path / "streamed")
+    assert len(decoded) >= 3 * 30 + 10 + 6
+    assert "each epoch decodes them again" in capsys.readouterr().err
+    assert list_store() == []
+    assert kept.history["val_loss"] == streamed.history["val_loss"]
+
+
+def test_arrays_need_no_keeping(pets):
+    sample = tlkit.load_dataset("cartoon")
+    assert keep_pixels(sample, (32, 32)) == {}
+    assert list_store() == []
