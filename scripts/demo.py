@@ -64,7 +64,7 @@ def fine_tuned(data, runs):
 
 
 WAYS = {
-    "scratch": from_scratch,
+    "scratch, augmented": from_scratch,
     "fast features": fast_features,
     "frozen base, augmented": augmented,
     "fine-tuned": fine_tuned,

@@ -95,6 +95,26 @@ def test_augmented_extraction_and_fine_tuning(photographs, tmp_path):
     assert tuned.metrics["accuracy"] > 0.86
 
 
+def test_the_embedded_base_learns_photographs(photographs, tmp_path):
+    """It has seen formulas only; frozen it is weak, fine-tuned it is not."""
+    data = shortened(photographs, train=500, validation=150, test=350)
+    augmented = tlkit.train_augmented(
+        data,
+        tlkit.TransferNetwork("minivgg"),
+        training=tlkit.Training(epochs=6),
+        run_folder=tmp_path / "augmented",
+    )
+    assert augmented.metrics["accuracy"] > 0.64
+    tuned = tlkit.fine_tune(
+        data,
+        augmented,
+        training=tlkit.Training(epochs=12),
+        run_folder=tmp_path / "finetune",
+    )
+    # The convnet from scratch comes to about 0.72 with as many.
+    assert tuned.metrics["accuracy"] > 0.74
+
+
 def test_vgg16_learns_fifteen_photographs_by_heart(photographs, tmp_path):
     """All routes with VGG16; its weights are random, its gradients are not."""
     data = shortened(photographs, train=15, validation=15, test=15)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -88,6 +88,7 @@ def extract_features(
     if network.warning:
         say(network.warning)
         data = data.with_note(network.warning)
+    run = _traced(pooled, strategy)
     store = Store(_recipe(network, base, policy, dtype))
     arrays, computed = {}, 0
     with store.computing():
@@ -96,7 +97,7 @@ def extract_features(
             if len(missing):
                 say(f"{name}: {len(missing)} images through {network.base}")
                 rest = replace(data, splits={name: split.select(missing)})
-                vectors = _compute(pooled, rest, name, network.size, strategy)
+                vectors = _compute(run, rest, name, network.size, strategy)
                 store.fill(
                     rest.splits[name].digests,
                     (_narrowed(batch, dtype) for batch in vectors),
@@ -133,8 +134,20 @@ def _recipe(
     }
 
 
+def _traced(
+    model: keras.Model, strategy: tf.distribute.Strategy
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A compiled step for all splits: their batches have one shape."""
+
+    @tf.function(reduce_retracing=True)
+    def run(images: tf.Tensor) -> tf.Tensor:
+        return strategy.run(model, args=(images,), kwargs={"training": False})
+
+    return run
+
+
 def _compute(
-    model: keras.Model,
+    run: Callable[[tf.Tensor], tf.Tensor],
     data: DatasetIndex,
     name: str,
     size: tuple[int, int],
@@ -145,10 +158,6 @@ def _compute(
     full = -(-_BATCH // replicas) * replicas
     batches = make_batches(data, name, size, full)
     left = len(data.splits[name])
-
-    @tf.function(reduce_retracing=True)
-    def run(images: tf.Tensor) -> tf.Tensor:
-        return strategy.run(model, args=(images,), kwargs={"training": False})
 
     def fill(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         return tf.gather(images, tf.range(full) % tf.shape(images)[0])
