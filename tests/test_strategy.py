@@ -34,7 +34,7 @@ network = tlkit.TransferNetwork(
 scratch = tlkit.train_from_scratch(
     data, 64, dropout=0.0, training=training, run_folder=folder + "/scratch"
 )
-features = tlkit.extract_features(data, network, training)
+features = tlkit.extract_features(data, network, training, "float32")
 head = tlkit.train_on_features(features, training, folder + "/features")
 tuned = tlkit.fine_tune(
     data, head, augmentation=still, training=training,
@@ -47,7 +47,7 @@ odd = tlkit.train_from_scratch(
 print(json.dumps({
     "computed": features.computed,
     "losses": [run.history["val_loss"] for run in (scratch, head, tuned)],
-    "features": features.arrays["test"].tolist(),
+    "features": features.arrays["test"][:].tolist(),
 }))
 """
 

@@ -128,7 +128,7 @@ def test_pretraining_learns_to_name_unseen_pictures(little, capsys):
     stage = Stage(32, 150, 3e-3, batch_size=32)
     learner, accuracy = pretrain(little, (stage,), seed=1)
     assert accuracy > 0.8  # of 30 pictures; chance is 1/3
-    assert "of 30 pictures kept back" in capsys.readouterr().out
+    assert "of 30 pictures kept back" in capsys.readouterr().err
     assert learner.output_shape[-1] == 128
 
 

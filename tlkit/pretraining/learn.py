@@ -17,6 +17,7 @@ from tlkit.data.augment import Augmentation
 from tlkit.models.inputs import raw_pixels
 from tlkit.models.minivgg import BLOCKS, MiniVGG, preprocess_input
 from tlkit.pretraining.corpus import Corpus
+from tlkit.progress import say
 from tlkit.strategy import choose_precision, computing_in
 
 #: Views of the pictures. Colours must change too: a network of this size
@@ -152,7 +153,6 @@ def pretrain(
     corpus: Corpus,
     stages: tuple[Stage, ...] = STAGES,
     seed: int = 0,
-    report: Callable[[str], None] = print,
 ) -> tuple[keras.Model, float]:
     """Trains a learner to name the class of each drawn picture.
 
@@ -161,7 +161,6 @@ def pretrain(
             are kept back.
         stages: how long, at which sizes.
         seed: of weights, order and views.
-        report: is given a line on how it goes.
 
     Returns:
         The trained learner, and its accuracy on the pictures kept back.
@@ -197,7 +196,7 @@ def pretrain(
             _, accuracy = model.evaluate(
                 images[kept], corpus.labels[kept], verbose=0
             )
-            report(
+            say(
                 f"{stage.image_size} pixels, {tenth}/10: names {accuracy:.1%}"
                 f" of {len(kept)} pictures kept back"
             )
