@@ -1,4 +1,4 @@
-"""Way 3: a head trained end to end on a frozen base, with augmentation.
+"""Way 3: a head trained with augmentation on a frozen base.
 
     python scripts/augmented_extraction.py photos/ --base vgg16
 
@@ -17,6 +17,7 @@ def train(flags):
         augmentation=tlkit.Augmentation(),
         training=flags.training,
         run_folder=flags.run,
+        views=flags.views,
     )
     print_result(run)
 

@@ -18,6 +18,7 @@ def train(flags):
         augmentation=tlkit.Augmentation(),
         training=flags.training,
         run_folder=flags.run,
+        views=flags.views,
     )
     print_result(run)
 

@@ -147,7 +147,9 @@ def train(
     if start.exists():
         run = tlkit.open_run(start)
     else:
-        run = tlkit.train_augmented(data, network, MILD, training, start)
+        run = tlkit.train_augmented(
+            data, network, MILD, training, start, views=None
+        )
     if way == "finetune":
         run = tlkit.fine_tune(
             data,
@@ -155,6 +157,7 @@ def train(
             augmentation=MILD,
             training=training,
             run_folder=folder / way,
+            views=None,
         )
     return run
 

@@ -48,6 +48,26 @@ def call(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
+def test_views_go_into_the_store_that_is_named(
+    pets, workplace, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TLKIT_STORE", "unused")  # and put back afterwards
+    place = tmp_path / "features"
+    base = ["--base", "minivgg", "--image-size", 32, "--epochs", 2]
+    few = ["--views", 2, "--store", place]
+    done = call("augmented", pets, *base, *few, "--run", tmp_path / "views")
+    assert done.exit_code == 0, done.output
+    assert "train, view 2: 24 images" in done.output
+    listed = call("store", "ls", "--store", place)
+    assert "flatten, views" in listed.output
+    book = ["--end-to-end", "--store", tmp_path / "other"]
+    done = call("augmented", pets, *base, *book, "--run", tmp_path / "book")
+    assert done.exit_code == 0, done.output
+    assert "train, view" not in done.output
+    listed = call("store", "ls", "--store", tmp_path / "other")
+    assert "minivgg" not in listed.output  # only pixels
+
+
 def assert_one_clear_error(done, code, *words):
     assert done.exit_code == code, done.output
     assert "Traceback" not in done.output
@@ -273,6 +293,10 @@ def test_mistakes_in_the_command_end_with_2(pets, run, tmp_path):
         (["features", pets, "--base", "vgg61", *new], ["vgg16"]),
         (["finetune", pets, "--start", run.path, *new], ["no conv base"]),
         (["finetune", pets, "--start", "gone", *new], ["No such run"]),
+        (
+            ["augmented", pets, "--views", 0, *new],
+            ["1 or more", "--end-to-end"],
+        ),
         (["evaluate", run.path, pets, "--split", "exam"], ["no exam split"]),
         (["evaluate", "gone", pets], ["No such model"]),
         (["predict", run.path, "gone.jpg"], ["No such image"]),
@@ -322,7 +346,7 @@ def test_a_name_that_is_not_utf_8_can_be_printed(tmp_path):
         "data", "show", tmp_path / "data",
         env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
     )  # fmt: skip
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=180)
     assert process.returncode == 1
     assert r"caf\udce9.jpg: not a JPEG" in errors
 
@@ -355,7 +379,7 @@ def test_an_interrupted_run_says_so_and_keeps_its_best_weights(pets, tmp_path):
     wait_for(folder / "model.keras")
     time.sleep(1)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=180)
     assert process.returncode == 130
     assert f"is kept: {folder / 'model.keras'}" in errors
     assert "Interrupted." in errors

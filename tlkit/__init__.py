@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tlkit.errors import TlkitError as TlkitError
     from tlkit.errors import UsageError as UsageError
     from tlkit.features.extract import extract_features as extract_features
+    from tlkit.features.views import Views as Views
     from tlkit.models.bases import build_base as build_base
     from tlkit.models.convnet import build_convnet as build_convnet
     from tlkit.models.transfer import TransferNetwork as TransferNetwork
@@ -48,6 +49,7 @@ _HOMES = {
     "Training": "tlkit.training",
     "TransferNetwork": "tlkit.models.transfer",
     "UsageError": "tlkit.errors",
+    "Views": "tlkit.features.views",
     "build_base": "tlkit.models.bases",
     "build_convnet": "tlkit.models.convnet",
     "evaluate": "tlkit.reuse.classifier",

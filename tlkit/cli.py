@@ -129,6 +129,37 @@ FeaturesDtypeOption = Annotated[
         "--features-dtype", help="What features are kept as in the store."
     ),
 ]
+ViewsOption = Annotated[
+    int,
+    typer.Option(
+        "--views",
+        help="Augmented views of each image that go through the frozen part, "
+        "once; the epochs take turns with them.",
+    ),
+]
+EndToEndOption = Annotated[
+    bool,
+    typer.Option(
+        "--end-to-end",
+        help="As in the book: new views in every epoch, nothing kept.",
+    ),
+]
+
+
+def _use_store(folder: Path | None) -> Path | None:
+    if folder:
+        os.environ["TLKIT_STORE"] = str(folder)
+    return folder
+
+
+StoreFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        callback=_use_store,
+        help="Folder of the store; else $TLKIT_STORE or the platform's cache.",
+    ),
+]
 Units = Annotated[
     int, typer.Option(help="Units of the head's dense layer; 0: no such layer.")
 ]
@@ -140,7 +171,10 @@ Augment = Annotated[
 ]
 Epochs = Annotated[int, typer.Option(help="At most so many epochs.")]
 BatchSize = Annotated[
-    int, typer.Option(help="Images per step, over all devices.")
+    int | None,
+    typer.Option(
+        help="Images per step, over all devices; else what suits the way."
+    ),
 ]
 LearningRate = Annotated[
     float | None,
@@ -210,7 +244,7 @@ def scratch(
     dropout: Dropout = 0.5,
     l2: Annotated[float, typer.Option(help="L2 penalty on weights.")] = 0.0,
     epochs: Epochs = 60,
-    batch_size: BatchSize = 32,
+    batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
     patience: Patience = 15,
     seed: Seed = 0,
@@ -218,6 +252,7 @@ def scratch(
     devices: Devices = "1",
     tensorboard: Tensorboard = False,
     run: RunFolder = None,
+    store: StoreFolder = None,
     validation_fraction: ValidationFraction = 0.2,
     test_fraction: TestFraction = 0.2,
 ) -> None:
@@ -250,7 +285,7 @@ def features(
     units: Units = 256,
     dropout: Dropout = 0.5,
     epochs: Epochs = 30,
-    batch_size: BatchSize = 32,
+    batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
     patience: Patience = 10,
     seed: Seed = 0,
@@ -258,6 +293,7 @@ def features(
     devices: Devices = "1",
     tensorboard: Tensorboard = False,
     run: RunFolder = None,
+    store: StoreFolder = None,
     validation_fraction: ValidationFraction = 0.2,
     test_fraction: TestFraction = 0.2,
 ) -> None:
@@ -282,8 +318,11 @@ def augmented(
     pooling: PoolingOption = None,
     units: Units = 256,
     dropout: Dropout = 0.5,
+    views: ViewsOption = 5,
+    end_to_end: EndToEndOption = False,
+    features_dtype: FeaturesDtypeOption = FeaturesDtype.FLOAT16,
     epochs: Epochs = 30,
-    batch_size: BatchSize = 32,
+    batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
     patience: Patience = 5,
     seed: Seed = 0,
@@ -291,10 +330,11 @@ def augmented(
     devices: Devices = "1",
     tensorboard: Tensorboard = False,
     run: RunFolder = None,
+    store: StoreFolder = None,
     validation_fraction: ValidationFraction = 0.2,
     test_fraction: TestFraction = 0.2,
 ) -> None:
-    """Way 3: train a head end to end on a frozen base, augmented."""
+    """Way 3: train a head on a frozen base that sees augmented images."""
     import tlkit
 
     index = read_data(data, validation_fraction, test_fraction)
@@ -304,6 +344,7 @@ def augmented(
         _network(locals()),
         training=training,
         run_folder=run,
+        views=_views(locals()),
     )
     print_result(finished)
 
@@ -322,8 +363,11 @@ def finetune(
             "base (block5 of vgg16)."
         ),
     ] = None,
+    views: ViewsOption = 5,
+    end_to_end: EndToEndOption = False,
+    features_dtype: FeaturesDtypeOption = FeaturesDtype.FLOAT16,
     epochs: Epochs = 30,
-    batch_size: BatchSize = 32,
+    batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
     patience: Patience = 5,
     seed: Seed = 0,
@@ -331,6 +375,7 @@ def finetune(
     devices: Devices = "1",
     tensorboard: Tensorboard = False,
     run: RunFolder = None,
+    store: StoreFolder = None,
     validation_fraction: ValidationFraction = 0.2,
     test_fraction: TestFraction = 0.2,
 ) -> None:
@@ -345,6 +390,7 @@ def finetune(
         from_layer,
         training=training,
         run_folder=run,
+        views=_views(locals()),
     )
     print_result(finished)
 
@@ -423,7 +469,7 @@ def runs(
 
 
 @verb(store_app)
-def ls() -> None:
+def ls(store: StoreFolder = None) -> None:
     """List what is in the store, the most recently used first."""
     from tlkit.features.housekeeping import list_store
     from tlkit.tables import print_table, store_table
@@ -432,7 +478,7 @@ def ls() -> None:
 
 
 @verb(store_app)
-def verify() -> None:
+def verify(store: StoreFolder = None) -> None:
     """Read every shard and compare it with its checksum."""
     from tlkit.features.housekeeping import verify_store
 
@@ -455,6 +501,7 @@ def prune(
         str,
         typer.Option(help="How much may remain, such as 500M, 20G or 0."),
     ],
+    store: StoreFolder = None,
 ) -> None:
     """Remove what was not used for longest; what is in use stays."""
     from tlkit.features.housekeeping import prune_store, read_size
@@ -465,7 +512,7 @@ def prune(
 
 
 @verb(store_app)
-def where() -> None:
+def where(store: StoreFolder = None) -> None:
     """Say where the store is: $TLKIT_STORE, or the platform's cache."""
     from tlkit.features.store import store_folder
 
@@ -604,6 +651,8 @@ def run_script(verb: str, script: Callable[[SimpleNamespace], None]) -> None:
             flags["training"] = _training(flags)
             if "base" in flags:
                 flags["network"] = _network(flags)
+            if "views" in flags:
+                flags["views"] = _views(flags)
             for name, value in flags.items():
                 if isinstance(value, Enum):
                     flags[name] = value.value
@@ -652,6 +701,14 @@ def _training(flags: dict[str, Any]) -> Any:
         devices=devices,
         tensorboard=flags["tensorboard"],
     )
+
+
+def _views(flags: dict[str, Any]) -> Any:
+    from tlkit.features.views import Views
+
+    if flags["end_to_end"]:
+        return None
+    return Views(flags["views"], flags["features_dtype"].value)
 
 
 def _network(flags: dict[str, Any]) -> Any:

@@ -13,6 +13,7 @@ from tlkit.data.augment import Augmentation
 from tlkit.data.index import TRAIN, VALIDATION, DatasetIndex
 from tlkit.data.pipeline import make_batches
 from tlkit.features.pixels import keep_pixels
+from tlkit.features.views import Views
 from tlkit.models.precision import with_precision
 from tlkit.models.saving import save_classifier
 from tlkit.results import predict_split, write_results
@@ -29,11 +30,14 @@ class EndToEnd:
         image_size: `(height, width)` in pixels that the network works at.
         augmentation: random views of the training images, or None.
         training: how to train.
+        views: how many views of an image go through the frozen part, once
+            for all; None to send all images through it in every epoch.
     """
 
     image_size: tuple[int, int]
     augmentation: Augmentation | None
     training: Training
+    views: Views | None = None
 
     def settings(self) -> dict[str, Any]:
         """Returns what `config.json` keeps of this."""
@@ -42,6 +46,7 @@ class EndToEnd:
             "image_size": list(self.image_size),
             "augmentation": self.augmentation and asdict(self.augmentation),
             "training": {**asdict(self.training), "precision": precision},
+            "views": self.views and asdict(self.views),
         }
 
 
@@ -77,7 +82,7 @@ def train_end_to_end(
         data,
         TRAIN,
         size,
-        training.batch_size,
+        training.images_per_step,
         how.augmentation,
         training.seed,
         decoded.get(TRAIN),
@@ -86,7 +91,7 @@ def train_end_to_end(
         data,
         VALIDATION,
         size,
-        training.batch_size,
+        training.images_per_step,
         decoded=decoded.get(VALIDATION),
     )
     settings = {**settings, **how.settings()}

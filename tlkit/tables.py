@@ -159,7 +159,7 @@ def store_table(entries: Sequence[Entry]) -> Table:
     """Tabulates what the store holds."""
     total = sum(entry.size for entry in entries)
     table = Table(title=f"{total / 1e6:,.1f} MB")
-    for name in ("key", "base", "size", "pooling", "kept as", "last used"):
+    for name in ("key", "base", "size", "cut", "kept as", "last used"):
         table.add_column(name)
     for name in ("images", "MB"):
         table.add_column(name, justify="right")
@@ -171,13 +171,19 @@ def store_table(entries: Sequence[Entry]) -> Table:
             entry.folder.name,
             recipe.get("base") or recipe.get("kind", ""),
             "x".join(map(str, size)),
-            recipe.get("pooling", ""),
+            _cut_text(recipe),
             recipe.get("dtype", ""),
             used,
             f"{entry.rows:,}",
             f"{entry.size / 1e6:,.1f}",
         )
     return table
+
+
+def _cut_text(recipe: Mapping[str, Any]) -> str:
+    """Where the values are from, and whether of views of the images."""
+    views = ", views" if recipe.get("augmentation") else ""
+    return recipe.get("cut", "").partition(" ")[0] + views
 
 
 def predictions_table(predictions: Sequence[Prediction]) -> Table:

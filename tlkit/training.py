@@ -15,10 +15,12 @@ import numpy as np
 import tensorflow as tf
 
 from tlkit.errors import TlkitError, UsageError
+from tlkit.fused_adam import FusedAdam
 from tlkit.progress import EpochLines
 from tlkit.runs import Run
 from tlkit.strategy import fill_last_batch, make_strategy
 
+BATCH_SIZE = 32
 #: Saving a large model takes seconds, an epoch on stored features much less.
 _SECONDS_BETWEEN_SAVES = 30.0
 
@@ -29,7 +31,8 @@ class Training:
 
     Args:
         epochs: at most so many passes over the training images.
-        batch_size: images per step, over all devices together.
+        batch_size: images per step, over all devices together; None for what
+            suits the way.
         learning_rate: of the Adam optimizer; None for what suits the way.
         patience: stop after so many epochs without a lower validation loss;
             the best epoch's weights are kept in any case.
@@ -43,7 +46,7 @@ class Training:
     """
 
     epochs: int = 30
-    batch_size: int = 32
+    batch_size: int | None = None
     learning_rate: float | None = None
     patience: int = 10
     seed: int = 0
@@ -53,11 +56,12 @@ class Training:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience"):
-            if getattr(self, name) < 1:
+            number = getattr(self, name)
+            if number is not None and number < 1:
                 raise UsageError(
                     f"{name} is too small.",
                     expected="1 or more",
-                    received=getattr(self, name),
+                    received=number,
                 )
         rate = self.learning_rate
         if rate is not None and not 0 < rate < math.inf:
@@ -73,11 +77,21 @@ class Training:
                 received=self.seed,
             )
 
-    def at_rate(self, suited: float) -> Training:
-        """Returns this with the learning rate `suited` if it has none."""
-        if self.learning_rate is not None:
-            return self
-        return replace(self, learning_rate=suited)
+    def suited(
+        self, learning_rate: float, batch_size: int = BATCH_SIZE
+    ) -> Training:
+        """Returns this with numbers that suit a way where it has none."""
+        rate = self.learning_rate
+        return replace(
+            self,
+            learning_rate=learning_rate if rate is None else rate,
+            batch_size=self.batch_size or batch_size,
+        )
+
+    @property
+    def images_per_step(self) -> int:
+        """The batch size, also where it was left open."""
+        return self.batch_size or BATCH_SIZE
 
     def strategy(self) -> tf.distribute.Strategy:
         """Returns the strategy for `devices`, with all seeds set."""
@@ -95,7 +109,7 @@ def compile_model(model: keras.Model, training: Training) -> None:
         training: its learning rate is used.
     """
     model.compile(
-        optimizer=keras.optimizers.Adam(training.learning_rate),
+        optimizer=FusedAdam(training.learning_rate),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )

@@ -13,7 +13,7 @@ from tlkit.data.make import write_sample
 from tlkit.data.sample import draw_pets
 from tlkit.errors import TlkitError, UsageError
 from tlkit.features import store
-from tlkit.features.extract import _narrowed
+from tlkit.features.frozen import narrowed
 from tlkit.features.housekeeping import list_store
 from tlkit.features.store import Store, store_folder
 
@@ -59,8 +59,8 @@ def test_by_default_they_are_kept_as_float16(pets):
 
 def test_a_feature_too_large_for_float16_is_an_error():
     with pytest.raises(TlkitError, match="--features-dtype float32"):
-        _narrowed(np.array([[1.0, 7e4]], "float32"), "float16")
-    kept = _narrowed(np.array([[1.0, 7e4]], "float32"), "float32")
+        narrowed(np.array([[1.0, 7e4]], "float32"), "float16")
+    kept = narrowed(np.array([[1.0, 7e4]], "float32"), "float32")
     assert kept[0, 1] == 7e4
 
 

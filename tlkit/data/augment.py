@@ -212,6 +212,21 @@ class Augmentation:
         )
 
 
+@dataclass(frozen=True)
+class View:
+    """A random view of every image, and which.
+
+    Args:
+        augmentation: what may happen to an image.
+        seed: of the run.
+        number: 0 or more; end to end it would be the epoch.
+    """
+
+    augmentation: Augmentation
+    seed: int
+    number: int
+
+
 def affine_matrix(
     height: int,
     width: int,

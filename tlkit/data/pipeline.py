@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from tlkit.data.augment import Augmentation
+from tlkit.data.augment import Augmentation, View
 from tlkit.data.index import TRAIN, DatasetIndex, Split
 from tlkit.errors import UsageError
 from tlkit.image_size import ImageSize, as_height_width
@@ -59,8 +59,64 @@ def make_batches(
             size is not positive, or the seed is negative.
     """
     images = index.split(split)
-    height, width = as_height_width(image_size)
     _check(split, batch_size, augmentation, seed)
+    load = _loader(images, image_size, augmentation, seed, decoded)
+    return _in_batches(_epochs(images, seed), load, len(images), batch_size)
+
+
+def make_view_batches(
+    images: Split,
+    image_size: ImageSize,
+    batch_size: int,
+    view: View | None = None,
+    decoded: Callable[[int], np.ndarray] | None = None,
+) -> tf.data.Dataset:
+    """Makes batches of one view of every image, in the order of the index.
+
+    View `k` of an image is the one that `make_batches` shows in epoch `k`
+    (from 0) under the same seed.
+
+    Args:
+        images: the split.
+        image_size: see `make_batches`, as `batch_size` and `decoded`.
+        batch_size: images in a batch, 1 or more.
+        view: which; None for the images as they are.
+        decoded: see `make_batches`.
+
+    Returns:
+        As `make_batches`.
+    """
+    augmentation, seed = (
+        (view.augmentation, view.seed) if view else (None, None)
+    )
+    load = _loader(images, image_size, augmentation, seed, decoded)
+    number, count = np.int64(view.number if view else 0), len(images)
+    rows = tf.data.Dataset.range(count).map(lambda row: (row, number))
+    return _in_batches(rows, load, count, batch_size)
+
+
+def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
+    """Returns the order of the images in an epoch: int64 row numbers.
+
+    Args:
+        count: how many images there are.
+        seed: of the run.
+        epoch: from 0.
+    """
+    order = np.arange(count)
+    np.random.default_rng([seed, epoch]).shuffle(order)
+    return order
+
+
+def _loader(
+    images: Split,
+    image_size: ImageSize,
+    augmentation: Augmentation | None,
+    seed: int | None,
+    decoded: Callable[[int], np.ndarray] | None,
+) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """From row and view to image and label."""
+    height, width = as_height_width(image_size)
     labels = tf.constant(images.labels)
     decode = decoded or functools.partial(
         images.read, image_size=(height, width)
@@ -82,12 +138,20 @@ def make_batches(
         # A static shape lets the model skip its own resize.
         return tf.ensure_shape(image, (height, width, 3)), labels[row]
 
-    batches = math.ceil(len(images) / batch_size)
+    return load
+
+
+def _in_batches(
+    rows: tf.data.Dataset, load: Callable, count: int, batch_size: int
+) -> tf.data.Dataset:
     return (
-        _rows(images, seed)
-        .map(load, num_parallel_calls=_WORKERS, deterministic=True)
+        rows.map(load, num_parallel_calls=_WORKERS, deterministic=True)
         .batch(batch_size)
-        .apply(tf.data.experimental.assert_cardinality(batches))
+        .apply(
+            tf.data.experimental.assert_cardinality(
+                math.ceil(count / batch_size)
+            )
+        )
         .prefetch(2)
     )
 
@@ -116,18 +180,18 @@ def _check(
         )
 
 
-def _rows(images: Split, seed: int | None) -> tf.data.Dataset:
+def _epochs(images: Split, seed: int | None) -> tf.data.Dataset:
     """Pairs of row and epoch, one pass of the dataset being one epoch."""
     epochs = itertools.count()
+    count = len(images)
 
     def one_epoch() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         epoch = next(epochs)
-        order = np.arange(len(images))
-        if seed is not None:
-            np.random.default_rng([seed, epoch]).shuffle(order)
-        yield order, np.full(len(order), epoch)
+        in_order = np.arange(count)
+        order = in_order if seed is None else epoch_order(count, seed, epoch)
+        yield order, np.full(count, epoch)
 
-    vector = tf.TensorSpec((len(images),), tf.int64)
+    vector = tf.TensorSpec((count,), tf.int64)
     return tf.data.Dataset.from_generator(
         one_epoch, output_signature=(vector, vector)
     ).unbatch()

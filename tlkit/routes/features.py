@@ -7,11 +7,11 @@ from dataclasses import asdict
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from tlkit.data.index import TRAIN, VALIDATION
-from tlkit.errors import TlkitError
+from tlkit.features.batches import make_row_batches
 from tlkit.features.extract import Features
+from tlkit.joining import Apart, check_join
 from tlkit.models.freezing import freeze_all
 from tlkit.models.heads import attach_head, build_head, copy_head_weights
 from tlkit.models.precision import with_precision
@@ -23,8 +23,6 @@ from tlkit.training import Training, compile_model, fit
 
 FEATURES_TRAINING = Training(epochs=30, patience=10)
 _LEARNING_RATE = 1e-3
-#: Float32 sums in another order differ by about 1e-6.
-_JOIN_TOLERANCE = 1e-4
 
 
 def train_on_features(
@@ -51,7 +49,8 @@ def train_on_features(
             not say the same as base and head apart.
     """
     data, network = features.data, features.network
-    training = training.at_rate(_LEARNING_RATE)
+    count = len(data.splits[TRAIN])
+    training = training.suited(_LEARNING_RATE, _batch_size(count))
     spec = network.head(len(data.class_names))
     strategy = training.strategy()
     with strategy.scope():
@@ -63,6 +62,15 @@ def train_on_features(
         "image_size": list(network.size),
         "training": {**asdict(training), "precision": precision},
     }
+    batches, validation = (
+        make_row_batches(
+            [features.arrays[name]],
+            data.splits[name].labels,
+            training.images_per_step,
+            seed,
+        )
+        for name, seed in ((TRAIN, training.seed), (VALIDATION, None))
+    )
     with recorded_run("features", data, settings, run_folder) as run:
 
         def save() -> None:
@@ -71,22 +79,29 @@ def train_on_features(
                 model, run.model_path, data.class_names, network.size
             )
 
-        batches = _batches(features, TRAIN, training, training.seed)
-        validation = _batches(features, VALIDATION, training, None)
         about = fit(head, batches, validation, training, run, save)
         model = _join(features, head)
         about["images_through_base"] = features.computed
-        about |= _check_join(features, head, model)
+        apart = _apart(features, head, model)
+        about |= check_join(model, apart, data, network.size)
 
         def predict(split: str) -> np.ndarray:
             # What is judged is the model that is saved, from its pixels.
             if split == final_split(data):
                 return predict_split(model, data, split, network.size)
-            vectors = np.asarray(features.arrays[split], np.float32)
-            return head.predict(vectors, verbose=0)
+            return np.asarray(head.predict(validation, verbose=0))
 
         write_results(run, data, predict, about)
     return run
+
+
+def _batch_size(count: int) -> int:
+    """Large batches where there are images enough for 15 steps an epoch.
+
+    A step on stored features is mostly the optimizer's work, which does not
+    depend on the batch.
+    """
+    return max(32, min(128, count // 15 // 32 * 32))
 
 
 def _join(features: Features, head: keras.Model) -> keras.Model:
@@ -98,54 +113,8 @@ def _join(features: Features, head: keras.Model) -> keras.Model:
     return with_precision(model, "float32")
 
 
-def _check_join(
-    features: Features, head: keras.Model, model: keras.Model
-) -> dict[str, float]:
-    """Compares the joined model with base-then-head on real images.
-
-    Returns:
-        The largest differences of a probability over up to 16 validation
-        images: `join_difference` between the joined model and the same base
-        and head apart, `precision_difference` between the joined model and
-        the head on the stored features, which may have been computed in
-        another precision.
-    """
-    rows = np.arange(min(16, len(features.data.splits[VALIDATION])))
-    split = features.data.splits[VALIDATION].select(rows)
-    images = np.stack(
-        [split.read(int(row), features.network.size) for row in rows]
-    )
-    joined = model.predict(images, verbose=0)
+def _apart(features: Features, head: keras.Model, model: keras.Model) -> Apart:
     pooling = features.network.head(2).pooling
     layer = model.get_layer("flatten" if pooling == "flatten" else "pool")
-    vectors = keras.Model(model.input, layer.output).predict(images, verbose=0)
-    apart = head.predict(vectors, verbose=0)
-    stored = features.arrays[VALIDATION][rows].astype(np.float32)
-    difference = float(np.abs(joined - apart).max())
-    if not difference <= _JOIN_TOLERANCE:
-        raise TlkitError(
-            "The joined model does not say what base and head say apart.",
-            where="probabilities of validation images",
-            expected=f"a difference of at most {_JOIN_TOLERANCE}",
-            received=difference,
-            remedy="This is a fault of tlkit; please report it.",
-        )
-    return {
-        "join_difference": difference,
-        "precision_difference": float(
-            np.abs(joined - head.predict(stored, verbose=0)).max()
-        ),
-    }
-
-
-def _batches(
-    features: Features, split: str, training: Training, seed: int | None
-) -> tf.data.Dataset:
-    arrays = (
-        np.asarray(features.arrays[split], np.float32),
-        features.data.splits[split].labels,
-    )
-    batches = tf.data.Dataset.from_tensor_slices(arrays)
-    if seed is not None:
-        batches = batches.shuffle(len(arrays[1]), seed=seed)
-    return batches.batch(training.batch_size).prefetch(2)
+    lower = keras.Model(model.input, layer.output)
+    return Apart(lower, head, features.arrays[VALIDATION])

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import os
 
+import keras
+
 from tlkit.data.augment import Augmentation
 from tlkit.data.index import DatasetIndex
 from tlkit.end_to_end import EndToEnd, train_end_to_end
 from tlkit.errors import UsageError
+from tlkit.features.views import Views
+from tlkit.models.cutting import CutModel, cut_model
 from tlkit.models.freezing import freeze_below
 from tlkit.models.precision import with_precision
 from tlkit.models.saving import load_model
 from tlkit.models.transfer import TransferNetwork
+from tlkit.on_views import train_on_views
 from tlkit.progress import say
 from tlkit.runs import Run, open_run
 from tlkit.strategy import choose_precision, computing_in
 from tlkit.training import Training, compile_model
 
 FINE_TUNING = Training(epochs=30, patience=5)
+DEFAULT_VIEWS = Views()
 
 
 def fine_tune(
@@ -27,12 +33,14 @@ def fine_tune(
     augmentation: Augmentation | None = None,
     training: Training = FINE_TUNING,
     run_folder: str | os.PathLike[str] | None = None,
+    views: Views | None = DEFAULT_VIEWS,
 ) -> Run:
     """Goes on from a trained head: unfreezes the top of the conv base.
 
     *Deep Learning with Python* (1st edition), section 5.3.2. The head must
     have been trained first: the large gradients of a random head would wreck
-    the base. Batch normalisation stays frozen everywhere.
+    the base. Batch normalisation stays frozen everywhere. What stays frozen
+    sees some views of each image once; see `train_augmented`.
 
     Args:
         data: the data set, as a rule the one that `start` was trained on.
@@ -46,6 +54,9 @@ def fine_tune(
         training: how to train; by default as slowly as suits the base, so
             that what it knows is adjusted, not overwritten.
         run_folder: where; None for `runs/<time>-finetune-<data set>`.
+        views: how many views; None to train end to end. It is end to end in
+            any case where nothing stays frozen, or where the cut would go
+            through the middle of a residual block.
 
     Returns:
         The finished run.
@@ -59,29 +70,35 @@ def fine_tune(
     started = start if isinstance(start, Run) else open_run(start)
     network = _network_of(started)
     _check_classes(started, data)
-    training = training.at_rate(network.spec.fine_tuning_rate)
+    training = training.suited(network.spec.fine_tuning_rate)
     policy = choose_precision(training.precision)
     strategy = training.strategy()
     with strategy.scope(), computing_in(policy):
         model = with_precision(load_model(started.model_path), policy)
-        unfrozen = freeze_below(
-            model, from_layer or network.spec.fine_tune_from
-        )
-        compile_model(model, training)
+        first = from_layer or network.spec.fine_tune_from
+        unfrozen = freeze_below(model, first)
+        cut = _cut(model, first) if views else None
+        compile_model(cut.suffix if cut else model, training)
     settings = {
         "network": started.config["settings"]["network"],
         "start": str(started.path),
-        "from_layer": from_layer or network.spec.fine_tune_from,
+        "from_layer": first,
         "unfrozen": list(unfrozen),
     }
-    return train_end_to_end(
-        "finetune",
-        model,
-        _with_notes(data, started, network),
-        EndToEnd(network.size, augmentation or Augmentation(), training),
-        settings,
-        run_folder,
-    )
+    data = _with_notes(data, started, network)
+    augmentation = augmentation or Augmentation()
+    how = EndToEnd(network.size, augmentation, training, views if cut else None)
+    if cut:
+        return train_on_views(
+            "finetune", cut, network, data, how, settings, run_folder
+        )
+    return train_end_to_end("finetune", model, data, how, settings, run_folder)
+
+
+def _cut(model: keras.Model, layer_name: str) -> CutModel | None:
+    """Cuts where the frozen part ends, if it computes anything."""
+    cut = cut_model(model, layer_name)
+    return cut if cut and cut.prefix.weights else None
 
 
 def _network_of(run: Run) -> TransferNetwork:

@@ -47,7 +47,7 @@ def train_from_scratch(
         UsageError: a setting is impossible or the run folder exists.
         TlkitError: the data, the disk or the training failed.
     """
-    training = training.at_rate(_LEARNING_RATE)
+    training = training.suited(_LEARNING_RATE)
     how = EndToEnd(as_height_width(image_size), augmentation, training)
     policy = choose_precision(training.precision)
     strategy = training.strategy()

@@ -1,0 +1,208 @@
+"""The frozen part of a network: what it gives for an image is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tlkit.data.augment import View
+from tlkit.data.index import Split
+from tlkit.data.pipeline import make_view_batches
+from tlkit.errors import TlkitError, UsageError
+from tlkit.features.store import Store, StoredRows
+from tlkit.progress import say, steps_bar
+from tlkit.training import weights_digest
+
+#: Raise it when decoding, resizing, augmentation or the order of a feature
+#: vector changes.
+_FORMAT = 3
+#: Always the same, and every batch full: whether an image was computed in the
+#: first run, after an interruption or for a folder that has grown, its
+#: features are the same to the bit.
+_BATCH = 32
+STORED_DTYPES = ("float16", "float32")
+
+Decoded = Callable[[int], np.ndarray]
+
+
+class FrozenPart:
+    """A network's lower part, run once for each image or view of it.
+
+    Args:
+        model: from raw pixels to a tensor, `(batch, ...)`.
+        about: what determines the tensor besides the weights, the images and
+            what is said here: the network's name, the layer of the cut.
+        image_size: `(height, width)` in pixels that the network works at.
+        strategy: under which the model was built.
+        dtype: what is kept, one of `STORED_DTYPES`; float16 has three digits
+            and takes half the space.
+
+    Raises:
+        UsageError: the dtype is neither of `STORED_DTYPES`.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        about: Mapping[str, Any],
+        image_size: tuple[int, int],
+        strategy: tf.distribute.Strategy,
+        dtype: str = "float16",
+    ) -> None:
+        if dtype not in STORED_DTYPES:
+            raise UsageError(
+                "Features cannot be kept as this.",
+                where="dtype",
+                expected=" or ".join(STORED_DTYPES),
+                received=dtype,
+            )
+        self.image_size = image_size
+        self.dtype = dtype
+        self._strategy = strategy
+        self._run = _traced(model, strategy)
+        self._recipe = {
+            **about,
+            "format": _FORMAT,
+            "weights": weights_digest(model.get_weights()),
+            "image_size": list(image_size),
+            "shape": list(model.output.shape[1:]),
+            "dtype": dtype,
+        }
+
+    def store(self, view: View | None = None) -> Store:
+        """Where the rows are kept: plain images apart from views."""
+        if view is None:
+            return Store({**self._recipe, "augmentation": None})
+        how = {"augmentation": asdict(view.augmentation), "seed": view.seed}
+        return Store({**self._recipe, **how})
+
+    def rows(
+        self,
+        split: Split,
+        name: str,
+        views: Sequence[View | None] = (None,),
+        decoded: Decoded | None = None,
+    ) -> tuple[list[StoredRows], int]:
+        """Gives the rows of a split, computing what is not there yet.
+
+        Args:
+            split: the images.
+            name: of the split, to tell the user.
+            views: of which views, all of one augmentation and seed; None for
+                the images as they are.
+            decoded: see `tlkit.data.pipeline.make_batches`.
+
+        Returns:
+            For each view rows in the order of the split, and how many were
+            computed just now.
+
+        Raises:
+            TlkitError: an image has become unreadable, the disk is full, or
+                a value is too large for float16.
+        """
+        store = self.store(views[0])
+        opened, computed = [], 0
+        with store.computing():
+            for view in views:
+                ids = _ids(split, view)
+                rows = _first_rows(ids, store.missing(ids))
+                if len(rows):
+                    say(_announcement(name, len(rows), view))
+                    vectors = self._compute(split, rows, view, decoded)
+                    store.fill([ids[row] for row in rows], vectors)
+                    computed += len(rows)
+                opened.append(store.open(ids))
+        return opened, computed
+
+    def lacks(self, split: Split, views: Sequence[View | None]) -> bool:
+        """Says whether anything of these views has still to be computed."""
+        store = self.store(views[0])
+        with store.computing():
+            return any(store.missing(_ids(split, view)) for view in views)
+
+    def _compute(
+        self,
+        split: Split,
+        rows: np.ndarray,
+        view: View | None,
+        decoded: Decoded | None,
+    ) -> Iterator[np.ndarray]:
+        """Yields what some images give, one batch after the other."""
+        replicas = self._strategy.num_replicas_in_sync
+        full = -(-_BATCH // replicas) * replicas
+        batches = make_view_batches(
+            split.select(rows),
+            self.image_size,
+            full,
+            view,
+            decoded and (lambda row: decoded(int(rows[row]))),
+        )
+
+        def fill(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+            return tf.gather(images, tf.range(full) % tf.shape(images)[0])
+
+        distributed = self._strategy.experimental_distribute_dataset(
+            batches.map(fill)
+        )
+        left = len(rows)
+        with steps_bar() as bar:
+            task = bar.add_task("features", total=len(batches))
+            for images in distributed:
+                given = self._strategy.gather(self._run(images), axis=0)
+                vectors = given.numpy()[:left].astype(np.float32)
+                left -= len(vectors)
+                yield narrowed(vectors, self.dtype)
+                bar.advance(task)
+
+
+def _traced(
+    model: keras.Model, strategy: tf.distribute.Strategy
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A compiled step for all splits: their batches have one shape."""
+
+    @tf.function(reduce_retracing=True)
+    def run(images: tf.Tensor) -> tf.Tensor:
+        return strategy.run(model, args=(images,), kwargs={"training": False})
+
+    return run
+
+
+def _ids(split: Split, view: View | None) -> list[str]:
+    if view is None:
+        return list(split.digests)
+    return [f"{digest}/{view.number}" for digest in split.digests]
+
+
+def _first_rows(ids: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
+    """One row for each wanted id, int64, in the order of the index."""
+    rows = {name: row for row, name in reversed(list(enumerate(ids)))}
+    return np.array(sorted(rows[name] for name in wanted), np.int64)
+
+
+def _announcement(name: str, count: int, view: View | None) -> str:
+    which = "" if view is None else f", view {view.number + 1}"
+    return f"{name}{which}: {count} images through the frozen part"
+
+
+def narrowed(features: np.ndarray, dtype: str) -> np.ndarray:
+    """Returns float32 features in the dtype that is kept.
+
+    Raises:
+        TlkitError: a feature is too large for float16.
+    """
+    with np.errstate(over="ignore"):
+        narrow = features.astype(dtype)
+    if np.isfinite(features).all() and not np.isfinite(narrow).all():
+        raise TlkitError(
+            "A feature is too large for float16.",
+            expected="up to 65504",
+            received=float(np.abs(features).max()),
+            remedy="Keep these features as float32: --features-dtype float32, "
+            'or dtype="float32" in Python.',
+        )
+    return narrow
