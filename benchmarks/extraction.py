@@ -1,0 +1,95 @@
+"""How near a conv base comes to what the processor can do.
+
+    pip install openvino
+    python benchmarks/extraction.py
+
+VGG16 at 150 pixels on batches in memory: tlkit's frozen part and OpenVINO in
+bfloat16 take turns, on the same cores, with a large product of bfloat16
+matrices in between, whose rate is taken for the limit of the arithmetic.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import openvino
+import tensorflow as tf
+from turns import median, take_turns
+
+import tlkit
+from tlkit.strategy import choose_precision, computing_in, describe_devices
+
+SIZE, BATCH, TURNS, SIDE = 150, 32, 7, 4096
+
+
+def main():
+    print(describe_devices()["processor"], os.cpu_count(), "cores")
+    network = tlkit.TransferNetwork("vgg16", "none", SIZE)
+    with computing_in(choose_precision()):
+        base = network.build_base()
+    images = np.random.default_rng(0).integers(
+        0, 256, (BATCH, SIZE, SIZE, 3), np.uint8
+    )
+    matrix = tf.cast(tf.random.normal((SIDE, SIDE)), tf.bfloat16)
+    sides = {
+        "tlkit": run_tlkit(base, tf.constant(images)),
+        "openvino": run_openvino(network, images),
+        "limit": lambda: (matrix @ matrix).numpy(),
+    }
+    seconds = take_turns(sides, TURNS)
+    rates = {name: BATCH / median(seconds[name]) for name in sides}
+    work = multiply_adds(base)
+    limit = 2 * SIDE**3 / median(seconds["limit"])
+    print(f"tlkit       {rates['tlkit']:>8.1f} images/s")
+    print(f"OpenVINO    {rates['openvino']:>8.1f} images/s")
+    ratio = median(
+        theirs / ours
+        for ours, theirs in zip(
+            seconds["tlkit"], seconds["openvino"], strict=True
+        )
+    )
+    print(f"ratio to OpenVINO {ratio:.2f}")
+    print(f"an image is {2 * work / 1e9:.1f} GFLOP")
+    print(f"matrix product {limit / 1e12:.2f} TFLOP/s:")
+    print(f"limit       {limit / (2 * work):>8.1f} images/s")
+    print(f"share of the limit {rates['tlkit'] * 2 * work / limit:.2f}")
+
+
+def run_tlkit(base, images):
+    step = tf.function(lambda batch: base(batch, training=False))
+    return lambda: step(images).numpy()
+
+
+def run_openvino(network, images):
+    pixels = keras.Input((SIZE, SIZE, 3), batch_size=BATCH)
+    base = keras.applications.VGG16(
+        include_top=False, weights=None, input_tensor=pixels
+    )
+    converted = openvino.convert_model(base)
+    compiled = openvino.Core().compile_model(
+        converted,
+        "CPU",
+        {
+            "INFERENCE_PRECISION_HINT": "bf16",
+            "PERFORMANCE_HINT": "THROUGHPUT",
+            "NUM_STREAMS": "1",
+        },
+    )
+    batch = images.astype("float32")
+    return lambda: compiled(batch)
+
+
+def multiply_adds(base):
+    """Of all convolutions, for one image."""
+    total = 0
+    for layer in base.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            height, width = layer.output.shape[1:3]
+            total += height * width * int(np.prod(layer.kernel.shape))
+    return total
+
+
+if __name__ == "__main__":
+    main()
