@@ -44,6 +44,7 @@ def cut_model(model: keras.Model, layer_name: str) -> CutModel | None:
         UsageError: there is no such layer.
     """
     tensor = find_layer(model, layer_name).input
+    prefix = keras.Model(model.inputs[0], tensor, name="prefix")
     try:
         suffix = keras.Model(tensor, model.output, name="suffix")
     except ValueError as error:
@@ -51,7 +52,10 @@ def cut_model(model: keras.Model, layer_name: str) -> CutModel | None:
         if "not connected" not in str(error):
             raise
         return None
-    prefix = keras.Model(model.inputs[0], tensor, name="prefix")
+    # Older ones build a suffix that computes what it lacks once more.
+    names = {layer.name for layer in prefix.layers}
+    if names.intersection(layer.name for layer in suffix.layers):
+        return None
     layer = tensor._keras_history.operation
     at = f"{layer.name} ({type(layer).__name__})"
     return CutModel(model, prefix, suffix, at)
