@@ -22,7 +22,7 @@ from tlkit.strategy import choose_precision, computing_in
 from tlkit.training import Training, weights_digest
 
 #: Raise it when decoding, resizing or the order of a feature vector changes.
-_FORMAT = 2
+_FORMAT = 3
 #: Always the same, and every batch full: whether an image was computed in the
 #: first run, after an interruption or for a folder that has grown, its
 #: features are the same to the bit.
