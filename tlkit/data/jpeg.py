@@ -123,9 +123,9 @@ def resize_reduced(image: np.ndarray, target: tuple[int, int]) -> np.ndarray:
     """Resizes what was decoded at a fraction: smooths, then interpolates.
 
     It stands in for the antialiased filter of `tlkit.data.decode` and takes
-    less than half the time. What that makes of the whole picture is 2.0
-    levels away on average (photographs at a half, 1.3 times as large as
-    wanted); the antialiased filter on the reduced picture would be as far.
+    less than half the time. On photographs its distance from that filter on
+    the whole picture (root mean square) is within 5 % of what the same
+    filter on the reduced picture would leave: the half itself costs most.
 
     Args:
         image: uint8 array of shape `(height, width, 3)`.
