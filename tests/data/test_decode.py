@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from tlkit.data import decode
+from tlkit.data import decode, jpeg
 from tlkit.data.decode import (
     read_image,
     resize_image,
     why_not_an_image,
     why_unreadable,
 )
+from tlkit.data.jpeg import find_reduction, plain_size
 from tlkit.errors import TlkitError, UsageError
 
 ORIENTATION = 0x0112
@@ -343,6 +344,122 @@ def test_reading_with_a_size_resizes_the_upright_picture(draw, read):
 def test_an_impossible_size_is_a_usage_error(draw, size):
     with pytest.raises(UsageError):
         resize_image(draw(0), size)
+
+
+# --- large JPEG files, decoded at a fraction ---
+
+
+@pytest.mark.parametrize("options", JPEGS.values(), ids=JPEGS)
+@pytest.mark.parametrize("shape", [(40, 60), (37, 53), (1, 9)])
+def test_the_size_of_a_plain_jpeg_is_found(draw, options, shape):
+    content = encode(draw(1, *shape), "JPEG", **options)
+    assert plain_size(content) == shape
+    gray = Image.fromarray(draw(1, *shape)).convert("L")
+    assert plain_size(encode(gray, "JPEG")) == shape
+
+
+def test_what_is_not_plain_is_left_to_pillow(draw):
+    image = Image.fromarray(draw(1))
+    for content in [
+        encode(image.convert("CMYK"), "JPEG"),
+        encode(image, "JPEG", exif=exif_with(1)),
+        encode(image, "JPEG", xmp=XMP),
+        encode(image, "PNG"),
+        encode(draw(1), "JPEG").replace(
+            b"\xff\xc0\0\x11\x08",
+            b"\xff\xc0\0\x11\x0c",  # 12 bits
+        ),
+        b"",
+        b"\xff\xd8",
+        b"\xff\xd8\xff\xfe\0\0" * 99,
+    ]:
+        assert plain_size(content) is None
+
+
+def test_a_header_cut_anywhere_has_no_size(draw):
+    content = encode(draw(1), "JPEG")
+    scan = content.index(b"\xff\xda")
+    for end in range(scan + 4):
+        assert plain_size(content[:end]) is None
+    assert plain_size(content[: scan + 4]) == (32, 32)
+
+
+def test_tags_behind_the_frame_are_seen_too(draw, read):
+    # Pillow reads them up to the pixels, so the picture must be turned.
+    turned = encode(draw(9, 90, 150), "JPEG", exif=exif_with(6))
+    start = turned.index(b"\xff\xe1")
+    end = start + 2 + int.from_bytes(turned[start + 2 : start + 4], "big")
+    tables = turned.index(b"\xff\xc4")
+    late = turned[:start] + turned[end:tables] + turned[start:end]
+    late += turned[tables:]
+    assert read(late).shape == (150, 90, 3)
+    np.testing.assert_array_equal(read(late, 30), read(turned, 30))
+
+
+def test_the_fraction_leaves_enough_pixels():
+    assert find_reduction((300, 300), (150, 150)) == 2
+    assert find_reduction((299, 900), (150, 150)) == 2  # 150 x 450
+    assert find_reduction((298, 900), (150, 150)) == 1
+    assert find_reduction((900, 900), (150, 150)) == 4
+    assert find_reduction((896, 900), (150, 150)) == 2
+    assert find_reduction((900, 300), (150, 50)) == 4
+    assert find_reduction((9000, 9000), (10, 10)) == 4
+
+
+@pytest.mark.parametrize("orientation", [None, *range(2, 9)])
+@pytest.mark.parametrize("reduction", [2, 4])
+def test_a_fraction_is_near_the_whole_picture(
+    draw, read, orientation, reduction
+):
+    """Which is sampled at the same places, whatever the rotation."""
+    exif = b"" if orientation is None else exif_with(orientation)
+    picture = draw(14, 300, 420)
+    content = encode(picture, "JPEG", quality=95, exif=exif)
+    lying = orientation in (5, 6, 7, 8)
+    shape = (120, 150) if reduction == 2 else (40, 50)
+    target = shape[::-1] if lying else shape
+    assert find_reduction((300, 420), shape) == reduction
+    pixels = read(content, target)
+    assert pixels.shape == (*target, 3)
+    assert pixels.dtype == np.uint8
+    whole = resize_image(upright(content), target)
+    assert difference(pixels, whole).max() <= 6
+    assert difference(pixels, whole).mean() <= 0.8
+
+
+@pytest.mark.parametrize("target", [150, (75, 100), (20, 149), (33, 41)])
+def test_fractions_do_not_change_the_colour(read, target):
+    for level in (0, 1, 77, 128, 254, 255):
+        flat = np.full((300, 300, 3), level, np.uint8)
+        content = encode(flat, "JPEG", quality=95)
+        assert np.unique(read(content, target)).tolist() == [level]
+
+
+@pytest.mark.parametrize("scale", [1, 1.05, 1.3, 1.8, 2, 2.5, 4])
+def test_smoothing_makes_interpolation_as_wide_as_the_triangle(scale):
+    reach, sigma = jpeg._smoothing(scale)
+    places = np.arange(-reach, reach + 1)
+    weights = np.exp(-(places**2) / (2 * sigma**2))
+    variance = np.sum(weights * places**2) / weights.sum()
+    extra = jpeg._SHARPNESS / 6
+    assert variance + 1 / 6 == pytest.approx(scale**2 / 6 + extra, rel=0.05)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9, 0.99])
+def test_a_large_file_that_is_cut_is_noticed_with_a_size_too(draw, read, share):
+    content = encode(draw(12, 400, 400), "JPEG")
+    with pytest.raises(TlkitError, match="truncated"):
+        read(content[: int(len(content) * share)], 100)
+
+
+def test_a_jpeg_that_claims_too_many_pixels_is_refused(draw, read):
+    content = encode(draw(0), "JPEG").replace(
+        b"\x08\0\x20\0\x20\x03", b"\x08\x2e\xe0\x2e\xe0\x03"
+    )
+    assert plain_size(content) == (12_000, 12_000)
+    for size in (None, 100):
+        with pytest.raises(TlkitError, match="12000 x 12000 pixels"):
+            read(content, size)
 
 
 # --- broken files ---

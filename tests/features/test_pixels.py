@@ -2,13 +2,16 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import tlkit
+from tlkit.data.decode import resize_image
 from tlkit.data.index import Split
 from tlkit.data.make import write_sample
 from tlkit.data.pipeline import make_batches
 from tlkit.features.housekeeping import list_store
 from tlkit.features.pixels import keep_pixels
+from tlkit.reuse.classifier import Classifier
 
 COUNTS = {"train": 20, "validation": 10, "test": 6}
 
@@ -91,3 +94,40 @@ def test_arrays_need_no_keeping(pets):
     sample = tlkit.load_dataset("cartoon")
     assert keep_pixels(sample, (32, 32)) == {}
     assert list_store() == []
+
+
+class Looking:
+    """A model that keeps what it is shown."""
+
+    def predict_on_batch(self, images):
+        self.seen = images
+        return np.ones((len(images), 2)) / 2
+
+
+def test_training_store_and_prediction_see_the_same_pixels(
+    tmp_path_factory,
+):
+    # Large enough for JPEG files to be decoded at a half.
+    folder = tmp_path_factory.mktemp("data") / "large"
+    draw_folder(folder, shape=(130, 170))
+    data = tlkit.load_dataset(folder, test_fraction=0)
+    split = data.split("train")
+    reduced = np.stack([split.read(row, (60, 80)) for row in range(len(split))])
+    whole = [resize_image(split.read(0), (60, 80))]
+    assert not np.array_equal(reduced[:1], whole)
+    kept = keep_pixels(data, (60, 80))["train"]
+    model = Looking()
+    classifier = Classifier(model, ("a", "b"), (60, 80), frozenset(), folder)
+    classifier.predict(list(split.images))
+    ((batch, _),) = make_batches(data, "train", (60, 80), len(split))
+    for seen in (batch, [kept(row) for row in range(len(split))], model.seen):
+        np.testing.assert_array_equal(seen, reduced)
+
+
+def draw_folder(folder, shape):
+    noise = np.random.default_rng(0)
+    for name in ("a", "b"):
+        (folder / name).mkdir(parents=True)
+        for number in range(8):
+            pixels = noise.integers(0, 256, (*shape, 3), np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number}.jpg")

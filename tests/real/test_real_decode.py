@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlkit.data.decode import read_image, why_unreadable
+from tlkit.data.decode import read_image, resize_image, why_unreadable
+from tlkit.data.jpeg import find_reduction
 
 DATA = os.environ.get("TLKIT_REAL_DATA")
 pytestmark = pytest.mark.skipif(not DATA, reason="TLKIT_REAL_DATA is not set")
@@ -30,10 +31,34 @@ def test_pixels_are_pillows_to_the_bit(photographs):
 
 
 def test_the_resize_is_the_models_up_to_rounding(photographs):
-    resize = keras.layers.Resizing(150, 150, antialias=True)
+    # 251 pixels: no photograph is twice as large, none is decoded at a half.
+    resize = keras.layers.Resizing(251, 251, antialias=True)
     for path in photographs:
-        inside = np.asarray(resize(read_image(path)[None].astype("float32")))
-        difference = np.abs(read_image(path, 150) - inside[0])
+        whole = read_image(path)
+        assert find_reduction(whole.shape[:2], (251, 251)) == 1
+        inside = np.asarray(resize(whole[None].astype("float32")))
+        difference = np.abs(read_image(path, 251) - inside[0])
         # Pillow rounds after each of the two directions.
         assert difference.max() < 1.6
         assert difference.mean() < 0.4
+
+
+@pytest.mark.parametrize(
+    ("size", "reduction", "mean", "worst"), [(150, 2, 2.0, 5), (64, 4, 2.5, 4)]
+)
+def test_a_fraction_is_near_the_whole_photograph(
+    photographs, size, reduction, mean, worst
+):
+    """The figures that `read_image` promises, and a bound for single pixels."""
+    differences = []
+    for path in photographs:
+        whole = read_image(path)
+        if find_reduction(whole.shape[:2], (size, size)) == reduction:
+            pixels = read_image(path, size).astype(int)
+            differences.append(np.abs(pixels - resize_image(whole, size)))
+    assert len(differences) >= 9
+    means = [difference.mean() for difference in differences]
+    assert np.mean(means) < mean
+    assert np.max(means) < worst
+    assert np.max(differences) < 90
+    assert np.quantile(differences, 0.99) < 20

@@ -4,8 +4,9 @@ OpenCV decodes ordinary JPEG files, since it is three times as fast as Pillow
 and gives the same pixels to the bit; Pillow decodes everything else. The
 rotation that EXIF tags ask for is done afterwards, to either. The resize is
 Pillow's antialiased bilinear one: the same filter as the `Resizing` layer
-inside every tlkit model, so a picture reduced here and one reduced by the
-model differ by rounding alone.
+inside every tlkit model, so a picture resized here and one resized by the
+model differ by rounding alone. JPEG files at least twice as large as wanted
+are decoded at a fraction and come near that; see `read_image`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
+from tlkit.data.jpeg import (
+    decode_jpeg,
+    find_reduction,
+    plain_size,
+    resize_reduced,
+)
 from tlkit.errors import TlkitError
 from tlkit.image_size import ImageSize, as_height_width
 
@@ -33,6 +40,8 @@ MAX_PIXELS = 89_478_485
 
 # Pillow's plugins raise one of these for a file that is broken.
 _BROKEN = (OSError, ValueError, SyntaxError, EOFError)
+# EXIF orientations in which rows and columns change places.
+_LYING = (5, 6, 7, 8)
 _warnings_lock = threading.Lock()
 
 # tf.data and the thread pool of `scan` already use every core.
@@ -49,6 +58,15 @@ def read_image(
     dropped as `PIL.Image.convert("RGB")` does; of an animation the first
     frame is read.
 
+    With a size, a JPEG file of at least twice the size is decoded at a half,
+    or of six times at a quarter, which is faster and not the same as
+    resizing the whole picture: on 179 photographs of cats and dogs, at 150
+    pixels, colours differ by 1.7 levels of 255 on average, by 6.2 on average
+    in the worst photograph and by 88 in the worst pixel, at an edge. (Bilinear
+    interpolation of the whole picture without smoothing, as in Keras's
+    loader, is 3.5 levels off on average.) Whoever reads with the same size
+    gets the same pixels.
+
     Args:
         path: a JPEG, PNG, BMP, GIF or WebP file, whatever its suffix.
         image_size: resize to this size in pixels, `int` or
@@ -61,15 +79,13 @@ def read_image(
     Raises:
         TlkitError: the file cannot be read; the message gives the reason.
     """
-    path = Path(path)
+    target = None if image_size is None else as_height_width(image_size)
     try:
-        content = _read_bytes(path)
-        image = _decode(content)
+        return _decode(_read_bytes(path), target)
     except _BROKEN as error:
         raise TlkitError(
-            "Cannot read this image.", where=path, received=_reason(error)
+            "Cannot read this image.", where=Path(path), received=_reason(error)
         ) from error
-    return image if image_size is None else resize_image(image, image_size)
 
 
 def resize_image(image: np.ndarray, image_size: ImageSize) -> np.ndarray:
@@ -102,7 +118,7 @@ def why_unreadable(path: str | os.PathLike[str]) -> str | None:
         path: any path; pipes and devices are recognised, not opened.
     """
     try:
-        why = why_not_an_image(_read_bytes(Path(path)))
+        why = why_not_an_image(_read_bytes(path))
     except (OSError, ValueError) as error:
         return _reason(error)
     return why
@@ -120,11 +136,12 @@ def why_not_an_image(content: bytes) -> str | None:
     return None
 
 
-def _read_bytes(path: Path) -> bytes:
+def _read_bytes(path: str | os.PathLike[str]) -> bytes:
     """Reads a regular file; a pipe would block for ever."""
-    if not stat.S_ISREG(path.stat().st_mode):
+    if not stat.S_ISREG(os.stat(path).st_mode):
         raise ValueError("not a regular file")
-    content = path.read_bytes()
+    with open(path, "rb", buffering=0) as file:
+        content = file.read()
     if not content:
         raise ValueError("empty file")
     return content
@@ -160,17 +177,41 @@ def _quietly() -> Iterator[None]:
         yield
 
 
-def _decode(content: bytes) -> np.ndarray:
+def _decode(content: bytes, target: tuple[int, int] | None) -> np.ndarray:
+    """Decodes and resizes; what is not plain is looked at by Pillow first."""
+    size = plain_size(content)
+    if size is not None and size[0] * size[1] <= MAX_PIXELS:
+        image = _decode_with_opencv(content, size, None, target)
+        if image is not None:
+            return image
     with _open(content) as header:
-        decoded = None
         if header.format in ("JPEG", "MPO") and header.mode in ("L", "RGB"):
-            buffer = np.frombuffer(content, np.uint8)
-            # OpenCV does not know every form of the EXIF rotation.
-            flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-            decoded = cv2.imdecode(buffer, flags)
-        if decoded is None:
-            decoded = _decode_with_pillow(header)
-        return _upright(decoded, _orientation(header))
+            size, orientation = header.size[::-1], _orientation(header)
+            image = _decode_with_opencv(content, size, orientation, target)
+            if image is not None:
+                return image
+        image = _upright(_decode_with_pillow(header), _orientation(header))
+    return image if target is None else resize_image(image, target)
+
+
+def _decode_with_opencv(
+    content: bytes,
+    size: tuple[int, int],
+    orientation: object,
+    target: tuple[int, int] | None,
+) -> np.ndarray | None:
+    reduction = 1
+    if target is not None:
+        lying = orientation in _LYING
+        reduction = find_reduction(size, target[::-1] if lying else target)
+    decoded = decode_jpeg(content, reduction)
+    if decoded is None:
+        return None
+    image = _upright(decoded, orientation)
+    if target is None:
+        return image
+    resize = resize_image if reduction == 1 else resize_reduced
+    return resize(image, target)
 
 
 def _decode_with_pillow(image: Image.Image) -> np.ndarray:
@@ -201,7 +242,7 @@ def _upright(image: np.ndarray, orientation: object) -> np.ndarray:
     Pillow's `exif_transpose` also rewrites the tags, which fails with odd
     ones.
     """
-    if orientation in (5, 6, 7, 8):
+    if orientation in _LYING:
         image = image.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
         image = image[:, ::-1]

@@ -20,7 +20,7 @@ from tlkit.training import weights_digest
 
 #: Raise it when decoding, resizing, augmentation or the order of a feature
 #: vector changes.
-_FORMAT = 3
+_FORMAT = 4
 #: Always the same, and every batch full: whether an image was computed in the
 #: first run, after an interruption or for a folder that has grown, its
 #: features are the same to the bit.

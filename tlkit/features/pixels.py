@@ -15,7 +15,7 @@ from tlkit.features.store import Store, StoredRows
 from tlkit.progress import say, steps_bar
 
 #: Raise it when decoding or resizing changes.
-_FORMAT = 1
+_FORMAT = 2
 _BATCH = 64
 # A data set may take this share of the store, and of the disk's free space.
 _SHARE = 0.5
