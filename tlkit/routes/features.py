@@ -12,6 +12,7 @@ import tensorflow as tf
 from tlkit.data.index import TRAIN, VALIDATION
 from tlkit.errors import TlkitError
 from tlkit.features.extract import Features
+from tlkit.features.head_search import HeadSearch
 from tlkit.models.freezing import freeze_all
 from tlkit.models.heads import attach_head, build_head, copy_head_weights
 from tlkit.models.precision import with_precision
@@ -31,6 +32,7 @@ def train_on_features(
     features: Features,
     training: Training = FEATURES_TRAINING,
     run_folder: str | os.PathLike[str] | None = None,
+    search: HeadSearch | None = None,
 ) -> Run:
     """Trains a head on stored features and joins it with the conv base.
 
@@ -41,6 +43,7 @@ def train_on_features(
         features: from `tlkit.extract_features`.
         training: how to train the head.
         run_folder: where; None for `runs/<time>-features-<data set>`.
+        search: the comparison that chose this head, to be kept with the run.
 
     Returns:
         The finished run; its model takes raw pixels like every other.
@@ -63,7 +66,11 @@ def train_on_features(
         "image_size": list(network.size),
         "training": {**asdict(training), "precision": precision},
     }
+    if search is not None:
+        settings["head_grid"] = search.settings()
     with recorded_run("features", data, settings, run_folder) as run:
+        if search is not None:
+            run.write_heads(search.rows())
 
         def save() -> None:
             model = _join(features, head)
