@@ -25,6 +25,7 @@ FLOORS = [
     "results",
     "end_to_end",
     "routes",
+    "sweeps",
     "reuse",
     "explain",
     "pretraining",
