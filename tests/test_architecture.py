@@ -28,6 +28,7 @@ FLOORS = [
     "end_to_end",
     "on_views",
     "routes",
+    "sweeps",
     "reuse",
     "explain",
     "pretraining",

@@ -94,6 +94,56 @@ def test_the_transfer_verbs_run(pets):
     assert "finetune-pets" in done.output
 
 
+MINIVGG = ["--base", "minivgg", "--image-size", 32]
+TWO_BASES = [
+    *("--base", "minivgg,mobilenet_v2", "--weights", "tlkit, none"),
+    *("--image-size", 32, "--epochs", 1),
+]
+
+
+def test_bases_are_compared_in_one_table(pets, tmp_path):
+    folder = tmp_path / "bases"
+    done = call("features", pets, *TWO_BASES, "--run", folder)
+    assert done.exit_code == 0, done.output
+    best, other = (
+        tlkit.open_run(folder / name) for name in ("minivgg", "mobilenet_v2")
+    )
+    if f"Best by validation: {other.path.name}" in done.output:
+        best, other = other, best
+    assert f"Best by validation: {best.path.name}" in done.output
+    assert done.output.count("Best by validation") == 1
+    for run in (best, other):
+        assert f"{run.metrics['validation']['accuracy']:.1%}" in done.output
+    assert best.summary() in done.output
+    assert other.summary() not in done.output
+    assert done.output.count("test images right") == 1
+
+
+def test_a_head_grid_prints_what_it_tried(pets, tmp_path):
+    run = tmp_path / "run"
+    kept = ["--units", 0, "--l2", "1e-3", "--epochs", 1, "--run", run]
+    done = call("features", pets, *MINIVGG, "--head-grid", *kept)
+    assert done.exit_code == 0, done.output
+    assert "24 training images, 3-fold cross-validation" in done.output
+    assert "Chosen: 0 units" in done.output
+    tried = (run / "heads.csv").read_text().splitlines()
+    assert len(tried) == 3  # a heading, and both learning rates
+    settings = tlkit.open_run(run).config["settings"]
+    assert settings["network"]["l2"] == 1e-3
+    assert settings["head_grid"]["learning_rate"] == [1e-3, 3e-4]
+    assert "test images right" in done.output
+
+
+def test_l2_is_an_option_of_the_frozen_ways(pets, tmp_path):
+    for verb in ("features", "augmented"):
+        flags = ["--l2", 0.01, "--epochs", 1, "--run", tmp_path / verb]
+        done = call(verb, pets, *MINIVGG, *flags)
+        assert done.exit_code == 0, done.output
+        model = keras.models.load_model(tmp_path / verb / "model.keras")
+        penalty = model.get_layer("predictions").kernel_regularizer
+        assert float(penalty.l2) == pytest.approx(0.01)
+
+
 def test_random_weights_are_spoken_of(pets):
     base = ["--base", "minivgg", "--weights", "none", "--image-size", 32]
     done = call("features", pets, *base, "--epochs", 1)
@@ -280,6 +330,7 @@ def test_forty_images_with_bad_files_among_them_train(tmp_path):
 def test_mistakes_in_the_command_end_with_2(pets, run, tmp_path):
     new = ["--run", tmp_path / "run"]
     vgg = ["features", pets, "--base", "vgg16", "--image-size", 32]
+    two = ["features", pets, "--base", "minivgg,vgg16", *new]
     (tmp_path / "mine").mkdir()
     for arguments, words in [
         (["scratch", "nowhere", *new], ["No such data", "nowhere"]),
@@ -291,6 +342,13 @@ def test_mistakes_in_the_command_end_with_2(pets, run, tmp_path):
         (["scratch", pets, "--bogus"], ["--bogus"]),
         ([*vgg, "--weights", "gone.h5", *new], ["gone.h5"]),
         (["features", pets, "--base", "vgg61", *new], ["vgg16"]),
+        ([*two, "--weights", "none,none,none"], ["expected:", "1 or 2", "3"]),
+        ([*two, "--weights", "none,gone.h5"], ["gone.h5"]),
+        ([*two, "--weights", "imagenet"], ["minivgg", "tlkit"]),
+        (["features", pets, "--base", "minivgg,", *new], ["vgg16"]),
+        (["features", pets, "--base", "vgg16,vgg16", *new], ["itself"]),
+        (["features", pets, "--l2", -1, *new], ["l2", "0 or more"]),
+        (["features", pets, "--head-grid", "--dropout", 1, *new], ["dropout"]),
         (["finetune", pets, "--start", run.path, *new], ["no conv base"]),
         (["finetune", pets, "--start", "gone", *new], ["No such run"]),
         (
@@ -394,6 +452,21 @@ def test_an_interrupted_run_says_so_and_keeps_its_best_weights(pets, tmp_path):
     assert loss == pytest.approx(min(run.history["val_loss"]), abs=0.05)
     assert "interrupted" in call("runs", tmp_path).stdout
     assert not [p for p in folder.rglob("*") if "partial" in p.name]
+
+
+def test_an_interrupted_head_grid_leaves_nothing_half_done(pets, tmp_path):
+    """The features stay, so the next try begins with the heads."""
+    flags = [*MINIVGG, "--head-grid", "--run", tmp_path / "run"]
+    process = start("features", pets, *flags)
+    for line in process.stderr:
+        if line.startswith("head 1/12"):
+            break
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted." in errors
+    assert "Traceback" not in errors
+    assert not (tmp_path / "run").exists()
 
 
 LIMITED = """

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from tlkit.errors import TlkitError as TlkitError
     from tlkit.errors import UsageError as UsageError
     from tlkit.features.extract import extract_features as extract_features
+    from tlkit.features.head_search import HeadGrid as HeadGrid
+    from tlkit.features.head_search import search_heads as search_heads
     from tlkit.features.views import Views as Views
     from tlkit.models.bases import build_base as build_base
     from tlkit.models.convnet import build_convnet as build_convnet
@@ -39,11 +41,14 @@ if TYPE_CHECKING:
     from tlkit.runs import Run as Run
     from tlkit.runs import find_runs as find_runs
     from tlkit.runs import open_run as open_run
+    from tlkit.sweeps import compare_bases as compare_bases
+    from tlkit.sweeps import train_best_head as train_best_head
     from tlkit.training import Training as Training
 
 _HOMES = {
     "Augmentation": "tlkit.data.augment",
     "DatasetIndex": "tlkit.data.index",
+    "HeadGrid": "tlkit.features.head_search",
     "Run": "tlkit.runs",
     "TlkitError": "tlkit.errors",
     "Training": "tlkit.training",
@@ -52,6 +57,7 @@ _HOMES = {
     "Views": "tlkit.features.views",
     "build_base": "tlkit.models.bases",
     "build_convnet": "tlkit.models.convnet",
+    "compare_bases": "tlkit.sweeps",
     "evaluate": "tlkit.reuse.classifier",
     "extract_features": "tlkit.features.extract",
     "fetch": "tlkit.data.download",
@@ -61,7 +67,9 @@ _HOMES = {
     "load_dataset": "tlkit.data.load",
     "make_batches": "tlkit.data.pipeline",
     "open_run": "tlkit.runs",
+    "search_heads": "tlkit.features.head_search",
     "train_augmented": "tlkit.routes.augmented",
+    "train_best_head": "tlkit.sweeps",
     "train_from_scratch": "tlkit.routes.scratch",
     "train_on_features": "tlkit.routes.features",
 }

@@ -26,6 +26,7 @@ from tlkit.errors import TlkitError, UsageError
 if TYPE_CHECKING:
     from tlkit.data.index import DatasetIndex
     from tlkit.runs import Run
+    from tlkit.sweeps import BaseComparison
 
 INTERRUPTED = 130
 
@@ -114,6 +115,26 @@ Weights = Annotated[
         "that the base comes with."
     ),
 ]
+Bases = Annotated[
+    str,
+    typer.Option(
+        "--base",
+        help="Conv base, or several to compare, with commas between: vgg16, "
+        "vgg19, resnet50v2, mobilenet, mobilenet_v2, densenet121, xception, "
+        "efficientnetv2b0, convnext_tiny, or minivgg, whose weights come "
+        "with tlkit.",
+    ),
+]
+ManyWeights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        help="imagenet (downloaded once), tlkit (of minivgg), the path of a "
+        ".h5 or .weights.h5 file, or none for random weights; else those "
+        "that the base comes with. For several bases one word for all, or "
+        "one for each, with commas between.",
+    ),
+]
 Alpha = Annotated[
     float, typer.Option(help="Width of mobilenet and mobilenet_v2.")
 ]
@@ -165,6 +186,39 @@ Units = Annotated[
 ]
 Dropout = Annotated[
     float, typer.Option(help="Share of features dropped in training.")
+]
+L2 = Annotated[float, typer.Option(help="L2 penalty on the head's weights.")]
+HeadGrid = Annotated[
+    bool,
+    typer.Option(
+        "--head-grid",
+        help="Try heads first, by cross-validation on the training images: "
+        "with and without a dense layer, and two values each of dropout, "
+        "learning rate and L2. What is given is kept, the rest is tried.",
+    ),
+]
+# What the head grid may try is None unless it is given.
+UnitsOrTried = Annotated[
+    int | None,
+    typer.Option(
+        "--units",
+        help="Units of the head's dense layer; 0: no such layer.",
+        show_default="256",
+    ),
+]
+DropoutOrTried = Annotated[
+    float | None,
+    typer.Option(
+        "--dropout",
+        help="Share of features dropped in training.",
+        show_default="0.5",
+    ),
+]
+L2OrTried = Annotated[
+    float | None,
+    typer.Option(
+        "--l2", help="L2 penalty on the head's weights.", show_default="0.0"
+    ),
 ]
 Augment = Annotated[
     bool, typer.Option(help="Random views of the training images.")
@@ -276,14 +330,16 @@ def scratch(
 @verb(app)
 def features(
     data: Data,
-    base: Base = "vgg16",
-    weights: Weights = None,
+    base: Bases = "vgg16",
+    weights: ManyWeights = None,
     image_size: BaseSize = None,
     alpha: Alpha = 1.0,
     pooling: PoolingOption = None,
     features_dtype: FeaturesDtypeOption = FeaturesDtype.FLOAT16,
-    units: Units = 256,
-    dropout: Dropout = 0.5,
+    head_grid: HeadGrid = False,
+    units: UnitsOrTried = None,
+    dropout: DropoutOrTried = None,
+    l2: L2OrTried = None,
     epochs: Epochs = 30,
     batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
@@ -302,10 +358,15 @@ def features(
 
     index = read_data(data, validation_fraction, test_fraction)
     training = _training(locals())
-    extracted = tlkit.extract_features(
-        index, _network(locals()), training, features_dtype.value
+    compared = tlkit.compare_bases(
+        index,
+        _networks(locals()),
+        training,
+        features_dtype.value,
+        _head_grid(locals()),
+        run,
     )
-    print_result(tlkit.train_on_features(extracted, training, run))
+    print_comparison(compared)
 
 
 @verb(app)
@@ -318,6 +379,7 @@ def augmented(
     pooling: PoolingOption = None,
     units: Units = 256,
     dropout: Dropout = 0.5,
+    l2: L2 = 0.0,
     views: ViewsOption = 5,
     end_to_end: EndToEndOption = False,
     features_dtype: FeaturesDtypeOption = FeaturesDtype.FLOAT16,
@@ -613,6 +675,20 @@ def print_result(run: Run) -> None:
     typer.echo(run.summary())
 
 
+def print_comparison(compared: BaseComparison) -> None:
+    """Prints which head and which conv base are best, and how good that is."""
+    from tlkit.tables import bases_table, heads_table, print_table
+
+    for base in compared.bases:
+        if base.search is not None:
+            print_table(heads_table(base.search, base.name))
+    if len(compared.bases) == 1:
+        print_result(compared.best.run)
+    else:
+        print_table(bases_table(compared))
+        typer.echo(compared.best.run.summary())
+
+
 def start_tensorflow() -> None:
     """Imports TensorFlow without its talk, which no setting turns off.
 
@@ -637,7 +713,8 @@ def run_script(verb: str, script: Callable[[SimpleNamespace], None]) -> None:
     Args:
         verb: name of the command, such as `"scratch"`.
         script: gets the flags as attributes; `flags.training` and, where
-            the verb has a conv base, `flags.network` are made from them.
+            the verb has a conv base, `flags.network` (or `flags.networks`
+            and `flags.grid`) are made from them.
     """
     command = next(
         info.callback
@@ -649,7 +726,10 @@ def run_script(verb: str, script: Callable[[SimpleNamespace], None]) -> None:
     def call(**flags: Any) -> None:
         with errors_in_words():
             flags["training"] = _training(flags)
-            if "base" in flags:
+            if "head_grid" in flags:
+                flags["networks"] = _networks(flags)
+                flags["grid"] = _head_grid(flags)
+            elif "base" in flags:
                 flags["network"] = _network(flags)
             if "views" in flags:
                 flags["views"] = _views(flags)
@@ -714,15 +794,55 @@ def _views(flags: dict[str, Any]) -> Any:
 def _network(flags: dict[str, Any]) -> Any:
     import tlkit
 
+    head = {name: flags[name] for name in ("units", "dropout", "l2")}
     return tlkit.TransferNetwork(
         base=flags["base"],
         weights=flags["weights"],
         image_size=flags["image_size"],
         alpha=flags["alpha"],
         pooling=flags["pooling"] and flags["pooling"].value,
-        units=flags["units"],
-        dropout=flags["dropout"],
+        **{name: value for name, value in head.items() if value is not None},
     )
+
+
+def _networks(flags: dict[str, Any]) -> list[Any]:
+    """One network for each base of a list, each with its weights."""
+    bases = _listed(flags["base"])
+    weights = [flags["weights"]]
+    if len(bases) > 1 and flags["weights"] is not None:
+        weights = _listed(flags["weights"])
+    if len(weights) == 1:
+        weights *= len(bases)
+    if len(weights) != len(bases):
+        raise UsageError(
+            "There are not as many weights as conv bases.",
+            where="--weights",
+            expected=f"1 or {len(bases)}, for {flags['base']}",
+            received=f"{len(weights)}: {flags['weights']}",
+            remedy="Name one for all bases, or one for each in their order.",
+        )
+    return [
+        _network({**flags, "base": base, "weights": weight})
+        for base, weight in zip(bases, weights, strict=True)
+    ]
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
+def _head_grid(flags: dict[str, Any]) -> Any:
+    """The heads to try: what is given is kept, the rest is tried."""
+    import tlkit
+
+    if not flags["head_grid"]:
+        return None
+    kept: dict[str, Any] = {
+        name: (flags[name],)
+        for name in ("units", "dropout", "learning_rate", "l2")
+        if flags[name] is not None
+    }
+    return tlkit.HeadGrid(**kept)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ runs/20260131-094500-scratch-pets/
   history.csv       one line per epoch
   model.keras       the best epoch's weights
   metrics.json      accuracy with its interval, per class, log loss
+  heads.csv         one line per head that was tried, if heads were compared
   plots/            curves and confusion matrix
 """
 
@@ -106,6 +107,10 @@ class Run:
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Writes `history.csv`, one row per epoch."""
         write_text(self.path / "history.csv", _as_csv(rows))
+
+    def write_heads(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Writes `heads.csv`, one row per head that was tried."""
+        write_text(self.path / "heads.csv", _as_csv(rows))
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Writes `metrics.json`."""
@@ -215,15 +220,20 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     return run
 
 
+def check_new(folder: str | os.PathLike[str]) -> None:
+    """Raises UsageError if the folder of a run exists already."""
+    if Path(folder).exists():
+        raise UsageError(
+            "The run folder exists already.",
+            where=folder,
+            remedy="Choose another name; nothing was changed.",
+        )
+
+
 def _make_folder(folder: str | os.PathLike[str] | None, title: str) -> Path:
     if folder is not None:
         path = Path(folder)
-        if path.exists():
-            raise UsageError(
-                "The run folder exists already.",
-                where=path,
-                remedy="Choose another name; nothing was changed.",
-            )
+        check_new(path)
         _mkdir(path)
         return path
     title = re.sub(r"[^\w.-]+", "-", title)

@@ -13,8 +13,10 @@ from tlkit.data.index import DatasetIndex
 from tlkit.runs import Run
 
 if TYPE_CHECKING:
+    from tlkit.features.head_search import HeadSearch
     from tlkit.features.housekeeping import Entry
     from tlkit.reuse.predict import Prediction
+    from tlkit.sweeps import BaseComparison
 
 #: A pipe or a log file has no width of its own.
 _PLAIN_WIDTH = 160
@@ -151,6 +153,68 @@ def ways_table(runs: Mapping[str, Run], seconds: Mapping[str, float]) -> Table:
             interval_text(run.metrics["accuracy_interval"]),
             str(len(run.history["epoch"])),
             f"{seconds[way]:.0f}",
+        )
+    return table
+
+
+def bases_table(compared: BaseComparison) -> Table:
+    """Tabulates conv bases by what they do on validation images."""
+    best = compared.best
+    measured = best.run.metrics
+    table = Table(
+        title=f"{measured['validation']['count']} validation images",
+        caption="\n".join(
+            [f"Best by validation: {best.name}", *measured["notes"]]
+        ),
+    )
+    table.add_column("base")
+    for name in ("images through it", "validation accuracy", "95 % interval"):
+        table.add_column(name, justify="right")
+    table.add_column("seconds", justify="right")
+    table.add_column("run", overflow="fold")
+    for base in compared.bases:
+        validation = base.run.metrics["validation"]
+        table.add_row(
+            base.name,
+            f"{base.computed:,}",
+            f"{validation['accuracy']:.1%}",
+            interval_text(validation["accuracy_interval"]),
+            f"{base.seconds:.0f}",
+            str(base.run.path),
+            style="bold" if base is best else None,
+        )
+    return table
+
+
+def heads_table(search: HeadSearch, title: str) -> Table:
+    """Tabulates heads by cross-validation, the best first.
+
+    Args:
+        search: their scores.
+        title: what they stand on.
+    """
+    best, count = search.best, search.scores[0].count
+    near = sum(score.accuracy >= best.interval[0] for score in search.scores)
+    table = Table(
+        title=f"{title}: {count} training images, "
+        f"{search.grid.folds}-fold cross-validation",
+        caption=f"Chosen: {best.head}; {near - 1} of the other "
+        f"{len(search.scores) - 1} are within its interval",
+    )
+    for name in ("units", "dropout", "learning rate", "L2"):
+        table.add_column(name, justify="right")
+    for name in ("accuracy", "95 % interval", "log loss", "seconds"):
+        table.add_column(name, justify="right")
+    for score in search.ranked:
+        table.add_row(
+            str(score.head.units),
+            f"{score.head.dropout:g}" if score.head.units else "",
+            f"{score.head.learning_rate:g}",
+            f"{score.head.l2:g}",
+            f"{score.accuracy:.1%}",
+            interval_text(score.interval),
+            f"{score.log_loss:.3f}",
+            f"{score.seconds:.0f}",
         )
     return table
 

@@ -93,6 +93,18 @@ def test_logistic_regression_has_one_layer_and_its_closed_form():
     assert [x.name for x in head.layers] == ["features", "predictions"]
 
 
+@pytest.mark.parametrize("units", [8, 0])
+def test_l2_adds_the_squares_of_all_kernels_of_the_head(units):
+    head = build_head((7,), HeadSpec(classes=3, units=units, l2=1e-2))
+    randomise(head, seed=2)
+    kernels = [w for w in head.get_weights() if w.ndim == 2]
+    assert len(kernels) == (2 if units else 1)
+    expected = 1e-2 * sum((kernel**2).sum() for kernel in kernels)
+    assert float(sum(head.losses)) == pytest.approx(expected, rel=1e-5)
+    plain = build_head((7,), HeadSpec(classes=3, units=units))
+    assert not plain.losses
+
+
 def test_names_and_parameters_of_the_books_head():
     # Deep Learning with Python, listing 5.19, has 2,097,665 with one unit.
     head = build_head((4 * 4 * 512,), HeadSpec(classes=2))
@@ -176,6 +188,9 @@ def test_a_different_head_is_refused_and_nothing_is_copied(other):
         {"units": -1},
         {"dropout": 1},
         {"dropout": -0.1},
+        {"l2": -1e-4},
+        {"l2": float("nan")},
+        {"l2": float("inf")},
     ],
 )
 def test_specs_outside_their_range_are_refused(wrong):

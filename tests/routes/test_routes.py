@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -196,6 +197,19 @@ def test_fine_tuning_needs_a_run_with_a_base(pets, runs, tmp_path):
         tlkit.fine_tune(pets, tmp_path)
     with pytest.raises(UsageError, match="no block"):
         tlkit.fine_tune(pets, runs["augmented"], from_layer="block6")
+
+
+def test_fine_tuning_goes_on_from_runs_that_knew_no_l2(pets, runs, tmp_path):
+    old = tmp_path / "old"
+    shutil.copytree(runs["features"].path, old)
+    config = json.loads((old / "config.json").read_text())
+    assert config["settings"]["network"].pop("l2") == 0
+    (old / "config.json").write_text(json.dumps(config))
+    training = tlkit.Training(epochs=1)
+    run = tlkit.fine_tune(
+        pets, old, training=training, run_folder=tmp_path / "new"
+    )
+    assert run.status["state"] == "finished"
 
 
 def test_early_stopping_stops(pets, tmp_path):

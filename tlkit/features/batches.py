@@ -13,6 +13,18 @@ from tlkit.data.pipeline import epoch_order
 from tlkit.features.store import StoredRows
 
 
+def head_batch_size(count: int) -> int:
+    """Returns 128, or fewer where that leaves an epoch few steps.
+
+    A step on stored features is mostly the optimizer's work, which is the
+    same for any batch: large ones are sooner done.
+
+    Args:
+        count: of training images.
+    """
+    return max(32, min(128, count // 15 // 32 * 32))
+
+
 def make_row_batches(
     views: Sequence[StoredRows],
     labels: np.ndarray,

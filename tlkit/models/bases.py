@@ -23,7 +23,7 @@ from tlkit.models.specs import BASES as BASES
 from tlkit.models.specs import MINIVGG, PUBLISHED
 from tlkit.models.specs import ConvBaseSpec as ConvBaseSpec
 from tlkit.models.specs import base_spec as base_spec
-from tlkit.models.weights import load_weights
+from tlkit.models.weights import check_weights_file, load_weights
 
 
 def build_base(
@@ -62,7 +62,7 @@ def build_base(
         spec.image_size if image_size is None else image_size
     )
     weights = spec.published if weights is None else weights
-    _check(spec, size, alpha, weights)
+    check_base(name, weights, size, alpha)
     _, resized = raw_pixels(size)
     pixels = _module(spec).preprocess_input(resized)
     if weights == "imagenet":
@@ -87,12 +87,21 @@ def _module(spec: ConvBaseSpec) -> Any:
     return getattr(keras.applications, spec.module)
 
 
-def _check(
-    spec: ConvBaseSpec,
+def check_base(
+    name: str,
+    weights: str | os.PathLike[str],
     size: tuple[int, int],
     alpha: float,
-    weights: str | os.PathLike[str],
 ) -> None:
+    """Raises the UsageErrors of `build_base`, without building anything.
+
+    Args:
+        name: a name in `BASES`.
+        weights: a published name, the path of a file, or "none".
+        size: `(height, width)` in pixels that the network works at.
+        alpha: width multiplier, for the MobileNets.
+    """
+    spec = base_spec(name)
     if weights in PUBLISHED and weights != spec.published:
         raise UsageError(
             f"{spec.name} does not come with these weights.",
@@ -116,6 +125,8 @@ def _check(
             remedy="Choose a larger image size; smaller images are enlarged "
             "to it by the model.",
         )
+    if weights not in (*PUBLISHED, "none"):
+        check_weights_file(weights)
 
 
 def _build(

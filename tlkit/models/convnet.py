@@ -14,7 +14,9 @@ from tlkit.image_size import ImageSize, as_height_width
 from tlkit.models.heads import (
     check_classes,
     check_dropout,
+    check_l2,
     class_probabilities,
+    l2_penalty,
 )
 from tlkit.models.inputs import raw_pixels
 
@@ -68,7 +70,7 @@ def build_convnet(
             range, or an image size that four blocks would shrink to nothing.
     """
     _check(classes, image_size, dropout, l2)
-    penalty = keras.regularizers.L2(l2) if l2 > 0 else None
+    penalty = l2_penalty(l2)
     inputs, x = raw_pixels(image_size)
     # Centred, as most networks take their pixels. The book divides by 255,
     # which learns as well: on 2,000 photographs, Adam at 5e-4, both reach
@@ -103,10 +105,7 @@ def _check(
 ) -> None:
     check_classes(classes)
     check_dropout(dropout)
-    if not l2 >= 0:
-        raise UsageError(
-            "An L2 penalty cannot be negative.", where="l2", received=l2
-        )
+    check_l2(l2)
     height, width = as_height_width(image_size)
     if min(height, width) < smallest_size():
         raise UsageError(

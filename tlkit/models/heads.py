@@ -6,6 +6,7 @@ weights trained on stored features move onto the conv base unchanged.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,6 +36,8 @@ class HeadSpec:
         units: units of the hidden dense layer; 0 leaves it and its dropout
             out, which makes the head a plain logistic regression.
         dropout: share of the hidden units dropped in training, 0 to below 1.
+        l2: factor of the squared weights of the head's kernels that is added
+            to the loss; 0 for none.
 
     Raises:
         UsageError: a value outside its range.
@@ -48,10 +51,12 @@ class HeadSpec:
     pooling: str = "flatten"
     units: int = 256
     dropout: float = 0.5
+    l2: float = 0.0
 
     def __post_init__(self) -> None:
         check_classes(self.classes)
         check_dropout(self.dropout)
+        check_l2(self.l2)
         _check_pooling(self.pooling)
         if self.units < 0:
             raise UsageError(
@@ -80,6 +85,17 @@ def check_dropout(dropout: float) -> None:
             where="dropout",
             expected="0 or more, below 1",
             received=dropout,
+        )
+
+
+def check_l2(l2: float) -> None:
+    """Raises UsageError unless `l2` is 0 or more."""
+    if not 0 <= l2 < math.inf:
+        raise UsageError(
+            "An L2 penalty is a factor that cannot be negative.",
+            where="l2",
+            expected="0 or more",
+            received=l2,
         )
 
 
@@ -173,14 +189,24 @@ def _classify(vector: keras.KerasTensor, head: HeadSpec) -> keras.KerasTensor:
     layers = keras.layers
     x = vector
     if head.units:
-        x = layers.Dense(head.units, activation="relu", name="head_dense")(x)
+        x = layers.Dense(
+            head.units,
+            activation="relu",
+            kernel_regularizer=l2_penalty(head.l2),
+            name="head_dense",
+        )(x)
         if head.dropout > 0:
             x = layers.Dropout(head.dropout, name="head_dropout")(x)
-    return class_probabilities(x, head.classes)
+    return class_probabilities(x, head.classes, head.l2)
+
+
+def l2_penalty(l2: float) -> keras.Regularizer | None:
+    """Returns Keras's penalty on a kernel, or None where `l2` is 0."""
+    return keras.regularizers.L2(l2) if l2 > 0 else None
 
 
 def class_probabilities(
-    vector: keras.KerasTensor, classes: int
+    vector: keras.KerasTensor, classes: int, l2: float = 0.0
 ) -> keras.KerasTensor:
     """Ends a classifier: one softmax output a class, two classes included.
 
@@ -192,12 +218,17 @@ def class_probabilities(
     Args:
         vector: symbolic tensor, shape `(batch, length)`.
         classes: number of classes.
+        l2: factor of the kernel's squared weights that is added to the loss.
 
     Returns:
         Symbolic float32 tensor, shape `(batch, classes)`, rows summing to 1.
     """
     return keras.layers.Dense(
-        classes, activation="softmax", dtype="float32", name="predictions"
+        classes,
+        activation="softmax",
+        kernel_regularizer=l2_penalty(l2),
+        dtype="float32",
+        name="predictions",
     )(vector)
 
 

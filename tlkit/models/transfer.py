@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import keras
 
 from tlkit.image_size import ImageSize, as_height_width
-from tlkit.models.bases import build_base
+from tlkit.models.bases import build_base, check_base
 from tlkit.models.heads import HeadSpec
 from tlkit.models.specs import ConvBaseSpec, base_spec
 
@@ -29,6 +29,7 @@ class TransferNetwork:
             the base.
         units: of the hidden dense layer; 0 leaves it out.
         dropout: share of the hidden units dropped in training, 0 to 1.
+        l2: factor of the head's squared weights that is added to the loss.
 
     Raises:
         UsageError: a value is unknown or out of its range.
@@ -45,6 +46,7 @@ class TransferNetwork:
     pooling: str | None = None
     units: int = 256
     dropout: float = 0.5
+    l2: float = 0.0
 
     def __post_init__(self) -> None:
         # A Path would not fit into a run's config.json.
@@ -72,12 +74,15 @@ class TransferNetwork:
             "transfer learning, and the accuracy shows it."
         )
 
+    def check(self) -> None:
+        """Raises the UsageErrors of `build_base`, without building it."""
+        check_base(self.base, str(self.weights), self.size, self.alpha)
+
     def build_base(self) -> keras.Model:
         """Builds the conv base with its weights."""
         return build_base(self.base, str(self.weights), self.size, self.alpha)
 
     def head(self, classes: int) -> HeadSpec:
         """Says what the head is for a number of classes."""
-        return HeadSpec(
-            classes, self.pooling or self.spec.pooling, self.units, self.dropout
-        )
+        pooling = self.pooling or self.spec.pooling
+        return HeadSpec(classes, pooling, self.units, self.dropout, self.l2)

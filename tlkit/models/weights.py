@@ -52,13 +52,7 @@ def load_weights(
             not to be used.
     """
     path = Path(path)
-    if not path.is_file():
-        raise UsageError(
-            "There is no such weights file.",
-            where=path,
-            remedy='Check the path, or pass "imagenet" to fetch the weights, '
-            'or "none" to start from random ones.',
-        )
+    check_weights_file(path)
     try:
         with h5py.File(path, "r") as file:
             saved = _read_layers(file)
@@ -74,6 +68,17 @@ def load_weights(
             received=error,
             remedy="Fetch the file again; it may have been cut off.",
         ) from error
+
+
+def check_weights_file(path: str | os.PathLike[str]) -> None:
+    """Raises UsageError unless there is a file at `path`."""
+    if not Path(path).is_file():
+        raise UsageError(
+            "There is no such weights file.",
+            where=path,
+            remedy='Check the path, or pass "imagenet" to fetch the weights, '
+            'or "none" to start from random ones.',
+        )
 
 
 def _read_layers(file: h5py.Group) -> list[SavedLayer] | None:

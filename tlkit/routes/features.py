@@ -9,8 +9,9 @@ import keras
 import numpy as np
 
 from tlkit.data.index import TRAIN, VALIDATION
-from tlkit.features.batches import make_row_batches
+from tlkit.features.batches import head_batch_size, make_row_batches
 from tlkit.features.extract import Features
+from tlkit.features.head_search import HeadSearch
 from tlkit.joining import Apart, check_join
 from tlkit.models.freezing import freeze_all
 from tlkit.models.heads import attach_head, build_head, copy_head_weights
@@ -29,6 +30,7 @@ def train_on_features(
     features: Features,
     training: Training = FEATURES_TRAINING,
     run_folder: str | os.PathLike[str] | None = None,
+    search: HeadSearch | None = None,
 ) -> Run:
     """Trains a head on stored features and joins it with the conv base.
 
@@ -39,6 +41,7 @@ def train_on_features(
         features: from `tlkit.extract_features`.
         training: how to train the head.
         run_folder: where; None for `runs/<time>-features-<data set>`.
+        search: the comparison that chose this head, to be kept with the run.
 
     Returns:
         The finished run; its model takes raw pixels like every other.
@@ -50,7 +53,7 @@ def train_on_features(
     """
     data, network = features.data, features.network
     count = len(data.splits[TRAIN])
-    training = training.suited(_LEARNING_RATE, _batch_size(count))
+    training = training.suited(_LEARNING_RATE, head_batch_size(count))
     spec = network.head(len(data.class_names))
     strategy = training.strategy()
     with strategy.scope():
@@ -71,7 +74,11 @@ def train_on_features(
         )
         for name, seed in ((TRAIN, training.seed), (VALIDATION, None))
     )
+    if search is not None:
+        settings["head_grid"] = search.settings()
     with recorded_run("features", data, settings, run_folder) as run:
+        if search is not None:
+            run.write_heads(search.rows())
 
         def save() -> None:
             model = _join(features, head)
@@ -93,15 +100,6 @@ def train_on_features(
 
         write_results(run, data, predict, about)
     return run
-
-
-def _batch_size(count: int) -> int:
-    """Large batches where there are images enough for 15 steps an epoch.
-
-    A step on stored features is mostly the optimizer's work, which does not
-    depend on the batch.
-    """
-    return max(32, min(128, count // 15 // 32 * 32))
 
 
 def _join(features: Features, head: keras.Model) -> keras.Model:
