@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tlkit.errors import UsageError
+from tlkit.models.specs import BASES
 from tlkit.strategy import choose_precision, fill_last_batch, make_strategy
 
 TRAIN = """
@@ -111,3 +112,8 @@ def test_unknown_precision_is_a_usage_error():
         choose_precision("float8")
     assert choose_precision("float32") == "float32"
     assert choose_precision("auto") in ("float32", "mixed_bfloat16")
+    if not tf.config.list_physical_devices("GPU"):
+        # Depthwise convolutions gain nothing by it on a processor.
+        assert choose_precision("auto", BASES["mobilenet_v2"]) == "float32"
+    asked = choose_precision("mixed_bfloat16", BASES["mobilenet_v2"])
+    assert asked == "mixed_bfloat16"

@@ -18,7 +18,6 @@ from tlkit.models.precision import with_precision
 from tlkit.models.saving import save_classifier
 from tlkit.results import predict_split, write_results
 from tlkit.runs import Run, recorded_run
-from tlkit.strategy import choose_precision
 from tlkit.training import Training, fit, frozen_stays_frozen
 
 
@@ -41,11 +40,10 @@ class EndToEnd:
 
     def settings(self) -> dict[str, Any]:
         """Returns what `config.json` keeps of this."""
-        precision = choose_precision(self.training.precision)
         return {
             "image_size": list(self.image_size),
             "augmentation": self.augmentation and asdict(self.augmentation),
-            "training": {**asdict(self.training), "precision": precision},
+            "training": asdict(self.training),
             "views": self.views and asdict(self.views),
         }
 

@@ -21,7 +21,6 @@ from tlkit.models.saving import save_classifier
 from tlkit.models.transfer import TransferNetwork
 from tlkit.results import final_split, predict_split, write_results
 from tlkit.runs import Run, recorded_run
-from tlkit.strategy import choose_precision
 from tlkit.training import fit, frozen_stays_frozen
 
 
@@ -58,10 +57,9 @@ def train_on_views(
     # `EndToEnd` also describes runs without them, which do not come here.
     assert views is not None
     assert augmentation is not None
-    policy = choose_precision(training.precision)
     part = FrozenPart(
         cut.prefix,
-        describe_part(network, cut.at, policy),
+        describe_part(network, cut.at, training.precision),
         size,
         cut.whole.distribute_strategy,
         views.dtype,

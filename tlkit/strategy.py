@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tlkit.errors import UsageError
 from tlkit.models.precision import POLICIES
+from tlkit.models.specs import ConvBaseSpec
 
 PRECISIONS = ("auto", *POLICIES)
 
@@ -73,13 +74,17 @@ def fill_last_batch(
     return batches.map(fill)
 
 
-def choose_precision(precision: str = "auto") -> str:
+def choose_precision(
+    precision: str = "auto", conv_base: ConvBaseSpec | None = None
+) -> str:
     """Resolves `"auto"` for this machine.
 
     Args:
         precision: one of `PRECISIONS`. `"auto"` means `mixed_bfloat16` on
             CPUs with AMX and GPUs from NVIDIA's Ampere on, where it is
             several times faster, and `float32` elsewhere.
+        conv_base: what it is for; on a CPU some gain nothing by bfloat16,
+            and `"auto"` then means `float32`.
 
     Returns:
         The name of a Keras dtype policy.
@@ -96,7 +101,7 @@ def choose_precision(precision: str = "auto") -> str:
         )
     if precision != "auto":
         return precision
-    return "mixed_bfloat16" if _has_fast_bfloat16() else "float32"
+    return "mixed_bfloat16" if _has_fast_bfloat16(conv_base) else "float32"
 
 
 @contextlib.contextmanager
@@ -123,10 +128,11 @@ def describe_devices() -> dict[str, object]:
     }
 
 
-def _has_fast_bfloat16() -> bool:
+def _has_fast_bfloat16(conv_base: ConvBaseSpec | None) -> bool:
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
-        return "amx_bf16" in _cpu_info()
+        gains = conv_base is None or conv_base.fast_in_bfloat16
+        return gains and "amx_bf16" in _cpu_info()
     details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
     lowest = min(item.get("compute_capability", (0, 0)) for item in details)
     return lowest >= (8, 0)

@@ -16,9 +16,10 @@ import tensorflow as tf
 
 from tlkit.errors import TlkitError, UsageError
 from tlkit.fused_adam import FusedAdam
+from tlkit.models.specs import ConvBaseSpec
 from tlkit.progress import EpochLines
 from tlkit.runs import Run
-from tlkit.strategy import fill_last_batch, make_strategy
+from tlkit.strategy import choose_precision, fill_last_batch, make_strategy
 
 BATCH_SIZE = 32
 #: Saving a large model takes seconds, an epoch on stored features much less.
@@ -78,14 +79,24 @@ class Training:
             )
 
     def suited(
-        self, learning_rate: float, batch_size: int = BATCH_SIZE
+        self,
+        learning_rate: float,
+        batch_size: int = BATCH_SIZE,
+        conv_base: ConvBaseSpec | None = None,
     ) -> Training:
-        """Returns this with numbers that suit a way where it has none."""
+        """Returns this with what suits a way and machine where it is open.
+
+        Args:
+            learning_rate: that suits the way.
+            batch_size: that suits the way.
+            conv_base: that is to be run, for the precision.
+        """
         rate = self.learning_rate
         return replace(
             self,
             learning_rate=learning_rate if rate is None else rate,
             batch_size=self.batch_size or batch_size,
+            precision=choose_precision(self.precision, conv_base),
         )
 
     @property

@@ -18,7 +18,7 @@ from tlkit.image_size import ImageSize, as_height_width
 
 #: tf.data's own choice (AUTOTUNE) settles on one worker for Python functions
 #: and halves the rate, although decoding and resizing let go of Python's lock.
-_WORKERS = max(2, os.cpu_count() or 1)
+WORKERS = max(2, os.cpu_count() or 1)
 #: Images that a worker reads in one call of Python, which has a price.
 _CHUNK = 8
 
@@ -63,7 +63,9 @@ def make_batches(
     images = index.split(split)
     _check(split, batch_size, augmentation, seed)
     load = _loader(images, image_size, augmentation, seed, decoded)
-    return _in_batches(_epochs(images, seed), load, len(images), batch_size)
+    return _in_batches(
+        epochs_of_rows(len(images), seed), load, len(images), batch_size
+    )
 
 
 def make_view_batches(
@@ -98,17 +100,33 @@ def make_view_batches(
     return _in_batches(rows, load, count, batch_size)
 
 
-def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
-    """Returns the order of the images in an epoch: int64 row numbers.
+def epochs_of_rows(count: int, seed: int | None) -> tf.data.Dataset:
+    """Makes a dataset whose every pass is the next epoch's order of rows.
 
     Args:
-        count: how many images there are.
-        seed: of the run.
-        epoch: from 0.
+        count: how many rows there are.
+        seed: of the order; None for the order of the index, each time.
+
+    Returns:
+        One element: all rows, and the epoch beside each, from 0; int64
+        tensors of shape `(count,)`.
     """
-    order = np.arange(count)
-    np.random.default_rng([seed, epoch]).shuffle(order)
-    return order
+    epochs = itertools.count()
+
+    def one_epoch() -> tuple[np.ndarray, np.ndarray]:
+        epoch, order = next(epochs), np.arange(count)
+        if seed is not None:
+            np.random.default_rng([seed, epoch]).shuffle(order)
+        return order, np.full(count, epoch)
+
+    def rows(_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        order, epoch = tf.numpy_function(one_epoch, [], (tf.int64, tf.int64))
+        return tf.ensure_shape(order, (count,)), tf.ensure_shape(
+            epoch, (count,)
+        )
+
+    # `from_generator` takes three times as long to begin an epoch.
+    return tf.data.Dataset.range(1).map(rows)
 
 
 def _loader(
@@ -156,7 +174,7 @@ def _in_batches(
 ) -> tf.data.Dataset:
     return (
         rows.rebatch(_CHUNK)
-        .map(load, num_parallel_calls=_WORKERS, deterministic=True)
+        .map(load, num_parallel_calls=WORKERS, deterministic=True)
         .rebatch(batch_size)
         .apply(
             tf.data.experimental.assert_cardinality(
@@ -189,24 +207,3 @@ def _check(
         raise UsageError(
             "The seed is negative.", expected="0 or more", received=seed
         )
-
-
-def _epochs(images: Split, seed: int | None) -> tf.data.Dataset:
-    """All rows, and the epoch beside each; one pass is one epoch."""
-    epochs = itertools.count()
-    count = len(images)
-
-    def one_epoch() -> tuple[np.ndarray, np.ndarray]:
-        epoch = next(epochs)
-        order = np.arange(count)
-        if seed is not None:
-            order = epoch_order(count, seed, epoch)
-        return order, np.full(count, epoch)
-
-    def rows(_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        order, epoch = tf.numpy_function(one_epoch, [], (tf.int64, tf.int64))
-        shape = (count,)
-        return tf.ensure_shape(order, shape), tf.ensure_shape(epoch, shape)
-
-    # `from_generator` takes three times as long to begin an epoch.
-    return tf.data.Dataset.range(1).map(rows)

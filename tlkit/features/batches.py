@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from tlkit.data.pipeline import epoch_order
+from tlkit.data.pipeline import WORKERS, epochs_of_rows
 from tlkit.features.store import StoredRows
 
 
@@ -47,27 +46,27 @@ def make_row_batches(
         A finite `tf.data.Dataset` of pairs: float32 `(batch, ...)` and int64
         `(batch,)`.
     """
-    count = len(labels)
-    epochs = itertools.count()
+    count, shape = len(labels), views[0].shape[1:]
+    answers = tf.constant(labels)
 
-    def one_epoch() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        epoch = next(epochs)
-        rows = views[epoch % len(views)]
-        order = np.arange(count)
-        if seed is not None:
-            order = epoch_order(count, seed, epoch)
-        for start in range(0, count, batch_size):
-            chosen = order[start : start + batch_size]
-            yield rows[chosen], labels[chosen]
+    def read(rows: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+        return views[epochs[0] % len(views)][rows]
 
-    signature = (
-        tf.TensorSpec((None, *views[0].shape[1:]), views[0].dtype),
-        tf.TensorSpec((None,), tf.int64),
-    )
-    batches = math.ceil(count / batch_size)
+    def load(rows: tf.Tensor, epochs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        kept = tf.numpy_function(
+            read, [rows, epochs], views[0].dtype, stateful=False
+        )
+        values = tf.ensure_shape(tf.cast(kept, tf.float32), (None, *shape))
+        return values, tf.gather(answers, rows)
+
     return (
-        tf.data.Dataset.from_generator(one_epoch, output_signature=signature)
-        .map(lambda rows, labels: (tf.cast(rows, tf.float32), labels))
-        .apply(tf.data.experimental.assert_cardinality(batches))
+        epochs_of_rows(count, seed)
+        .rebatch(batch_size)
+        .map(load, num_parallel_calls=WORKERS, deterministic=True)
+        .apply(
+            tf.data.experimental.assert_cardinality(
+                math.ceil(count / batch_size)
+            )
+        )
         .prefetch(2)
     )

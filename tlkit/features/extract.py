@@ -65,7 +65,7 @@ def extract_features(
     """
     network = network or TransferNetwork()
     training = training or Training()
-    policy = choose_precision(training.precision)
+    policy = choose_precision(training.precision, network.spec)
     strategy = training.strategy()
     with strategy.scope(), computing_in(policy):
         base = network.build_base()

@@ -36,6 +36,8 @@ class ConvBaseSpec:
         published: name of the weights that it comes with.
         fine_tuning_rate: learning rate that fine-tuning uses by default: so
             low that what the base knows is adjusted, not overwritten.
+        fast_in_bfloat16: whether a CPU with AMX runs it faster in bfloat16;
+            depthwise convolutions and concatenations gain nothing.
     """
 
     name: str
@@ -50,6 +52,7 @@ class ConvBaseSpec:
     alphas: tuple[float, ...] = (1.0,)
     published: str = "imagenet"
     fine_tuning_rate: float = 1e-5
+    fast_in_bfloat16: bool = True
 
 
 def _vgg(name: str) -> ConvBaseSpec:
@@ -98,6 +101,7 @@ MOBILENET = ConvBaseSpec(
     paper="Howard et al., MobileNets: Efficient Convolutional Neural Networks "
     "for Mobile Vision Applications, arXiv:1704.04861",
     alphas=(0.25, 0.5, 0.75, 1.0),
+    fast_in_bfloat16=False,
 )
 
 MOBILENET_V2 = ConvBaseSpec(
@@ -117,6 +121,7 @@ MOBILENET_V2 = ConvBaseSpec(
     paper="Sandler et al., MobileNetV2: Inverted Residuals and Linear "
     "Bottlenecks, arXiv:1801.04381",
     alphas=(0.35, 0.5, 0.75, 1.0, 1.3, 1.4),
+    fast_in_bfloat16=False,
 )
 
 DENSENET121 = ConvBaseSpec(
@@ -133,6 +138,7 @@ DENSENET121 = ConvBaseSpec(
     fine_tune_from="conv5",
     paper="Huang et al., Densely Connected Convolutional Networks, "
     "arXiv:1608.06993",
+    fast_in_bfloat16=False,
 )
 
 XCEPTION = ConvBaseSpec(
@@ -196,6 +202,7 @@ CONVNEXT_TINY = ConvBaseSpec(
     ),
     fine_tune_from="convnext_tiny_stage_3",
     paper="Liu et al., A ConvNet for the 2020s, arXiv:2201.03545",
+    fast_in_bfloat16=False,
 )
 
 MINIVGG = ConvBaseSpec(

@@ -16,7 +16,7 @@ from tlkit.models.transfer import TransferNetwork
 from tlkit.on_views import train_on_views
 from tlkit.progress import say
 from tlkit.runs import Run
-from tlkit.strategy import choose_precision, computing_in
+from tlkit.strategy import computing_in
 from tlkit.training import Training, compile_model
 
 AUGMENTED_TRAINING = Training(epochs=30, patience=5)
@@ -58,12 +58,11 @@ def train_augmented(
             has changed.
     """
     network = network or TransferNetwork()
-    training = training.suited(_LEARNING_RATE)
+    training = training.suited(_LEARNING_RATE, conv_base=network.spec)
     augmentation = augmentation or Augmentation()
     how = EndToEnd(network.size, augmentation, training, views)
-    policy = choose_precision(training.precision)
     strategy = training.strategy()
-    with strategy.scope(), computing_in(policy):
+    with strategy.scope(), computing_in(training.precision):
         base = network.build_base()
         freeze_all(base)
         model = attach_head(base, network.head(len(data.class_names)))

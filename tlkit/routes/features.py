@@ -19,7 +19,6 @@ from tlkit.models.precision import with_precision
 from tlkit.models.saving import save_classifier
 from tlkit.results import final_split, predict_split, write_results
 from tlkit.runs import Run, recorded_run
-from tlkit.strategy import choose_precision
 from tlkit.training import Training, compile_model, fit
 
 FEATURES_TRAINING = Training(epochs=30, patience=10)
@@ -53,17 +52,18 @@ def train_on_features(
     """
     data, network = features.data, features.network
     count = len(data.splits[TRAIN])
-    training = training.suited(_LEARNING_RATE, head_batch_size(count))
+    training = training.suited(
+        _LEARNING_RATE, head_batch_size(count), network.spec
+    )
     spec = network.head(len(data.class_names))
     strategy = training.strategy()
     with strategy.scope():
         head = build_head(features.arrays[TRAIN].shape[1:], spec)
         compile_model(head, training)
-    precision = choose_precision(training.precision)
     settings = {
         "network": asdict(network),
         "image_size": list(network.size),
-        "training": {**asdict(training), "precision": precision},
+        "training": asdict(training),
     }
     batches, validation = (
         make_row_batches(

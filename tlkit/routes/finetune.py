@@ -19,7 +19,7 @@ from tlkit.models.transfer import TransferNetwork
 from tlkit.on_views import train_on_views
 from tlkit.progress import say
 from tlkit.runs import Run, open_run
-from tlkit.strategy import choose_precision, computing_in
+from tlkit.strategy import computing_in
 from tlkit.training import Training, compile_model
 
 FINE_TUNING = Training(epochs=30, patience=5)
@@ -70,11 +70,14 @@ def fine_tune(
     started = start if isinstance(start, Run) else open_run(start)
     network = _network_of(started)
     _check_classes(started, data)
-    training = training.suited(network.spec.fine_tuning_rate)
-    policy = choose_precision(training.precision)
+    training = training.suited(
+        network.spec.fine_tuning_rate, conv_base=network.spec
+    )
     strategy = training.strategy()
-    with strategy.scope(), computing_in(policy):
-        model = with_precision(load_model(started.model_path), policy)
+    with strategy.scope(), computing_in(training.precision):
+        model = with_precision(
+            load_model(started.model_path), training.precision
+        )
         first = from_layer or network.spec.fine_tune_from
         unfrozen = freeze_below(model, first)
         cut = _cut(model, first) if views else None

@@ -10,7 +10,7 @@ from tlkit.end_to_end import EndToEnd, train_end_to_end
 from tlkit.image_size import ImageSize, as_height_width
 from tlkit.models.convnet import build_convnet
 from tlkit.runs import Run
-from tlkit.strategy import choose_precision, computing_in
+from tlkit.strategy import computing_in
 from tlkit.training import Training, compile_model
 
 #: A network that starts from nothing needs many epochs.
@@ -49,9 +49,8 @@ def train_from_scratch(
     """
     training = training.suited(_LEARNING_RATE)
     how = EndToEnd(as_height_width(image_size), augmentation, training)
-    policy = choose_precision(training.precision)
     strategy = training.strategy()
-    with strategy.scope(), computing_in(policy):
+    with strategy.scope(), computing_in(training.precision):
         model = build_convnet(
             len(data.class_names), how.image_size, dropout, l2
         )
