@@ -22,7 +22,12 @@ lint: $(READY)
 	$(BIN)/mypy
 
 bench: $(READY)
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/images.py
+	$(BIN)/python benchmarks/scratch.py
+	$(BIN)/python benchmarks/ways.py vgg16
+	$(BIN)/python benchmarks/ways.py mobilenet_v2
+	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/cold_start.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

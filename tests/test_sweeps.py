@@ -260,6 +260,7 @@ print(*map(float, share[0]), len(model.losses))
 """
 
 
+@pytest.mark.slow
 def test_a_model_with_l2_loads_in_plain_keras(features):
     network = replace(NETWORK, l2=1e-3)
     run = tlkit.train_on_features(
@@ -321,6 +322,7 @@ def test_the_test_split_has_no_say(compared, pets, networks):
         assert dirty["correct"] == dirty["count"] - clean["correct"]
 
 
+@pytest.mark.slow
 def test_heads_are_tried_on_every_base(pets, networks, capsys):
     grid = replace(SMALL, units=(0,), l2=(0.0,))
     compared = tlkit.compare_bases(pets, networks, QUICK, grid=grid)
@@ -331,6 +333,7 @@ def test_heads_are_tried_on_every_base(pets, networks, capsys):
         assert "24 training images, 2-fold" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_without_a_test_split_the_figure_is_said_to_be_flattered(
     pets, networks
 ):

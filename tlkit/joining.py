@@ -57,9 +57,9 @@ def check_join(
     split = data.splits[VALIDATION]
     rows = np.arange(min(_IMAGES, len(split)))
     images = np.stack([split.read(int(row), image_size) for row in rows])
-    joined = model.predict(images, verbose=0)
-    given = apart.lower.predict(images, verbose=0)
-    difference = _largest(joined, apart.upper.predict(given, verbose=0))
+    joined = _given(model, images)
+    given = _given(apart.lower, images)
+    difference = _largest(joined, _given(apart.upper, given))
     if not difference <= _TOLERANCE:
         raise TlkitError(
             "The joined model does not say what its two parts say apart.",
@@ -71,10 +71,13 @@ def check_join(
     kept = apart.stored[rows].astype(np.float32)
     return {
         "join_difference": difference,
-        "precision_difference": _largest(
-            joined, apart.upper.predict(kept, verbose=0)
-        ),
+        "precision_difference": _largest(joined, _given(apart.upper, kept)),
     }
+
+
+def _given(model: keras.Model, batch: np.ndarray) -> np.ndarray:
+    # `predict` would be traced for this one batch, which takes longer.
+    return keras.ops.convert_to_numpy(model(batch, training=False))
 
 
 def _largest(one: np.ndarray, other: np.ndarray) -> float:

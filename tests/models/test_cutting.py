@@ -8,8 +8,16 @@ from tlkit.models.bases import BASES, build_base
 from tlkit.models.cutting import cut_model
 from tlkit.models.heads import HeadSpec, attach_head
 
+QUICK = ("minivgg", "vgg16", "mobilenet")
 
-@pytest.mark.parametrize("name", BASES)
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+        for name in BASES
+    ],
+)
 def test_a_model_can_be_cut_where_fine_tuning_begins(name):
     spec = BASES[name]
     size = max(spec.smallest_size, 48)

@@ -63,6 +63,7 @@ def test_as_many_views_as_epochs_are_the_books_computation(pets, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_fine_tuning_from_views_is_fine_tuning(pets, runs, tmp_path):
     gently = replace(EXACT, learning_rate=1e-3)
 
@@ -88,6 +89,7 @@ def test_fine_tuning_from_views_is_fine_tuning(pets, runs, tmp_path):
     assert moved == [False] * 5 + [True] * 4
 
 
+@pytest.mark.slow
 def test_views_are_computed_once_and_more_cost_only_themselves(
     pets, tmp_path, new_store
 ):
@@ -170,6 +172,7 @@ def test_whatever_determines_a_view_has_a_key_of_its_own(pets):
     assert key() not in keys
 
 
+@pytest.mark.slow
 def test_a_cut_through_a_residual_block_trains_end_to_end(pets, tmp_path):
     network = tlkit.TransferNetwork(
         "mobilenet_v2", "none", image_size=32, alpha=0.35, units=0

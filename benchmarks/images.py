@@ -10,7 +10,7 @@ The pictures are drawn: no download.
 With a folder of photographs, one folder for each class, decoding is measured
 on those instead:
 
-    python benchmarks/run.py FOLDER
+    python benchmarks/images.py FOLDER
 """
 
 import os
@@ -118,6 +118,7 @@ def augmenting(data):
     images = np.stack([split.read(row, SIZE) for row in range(len(split))])
     augmentation = tlkit.Augmentation(**BOOK)
     legacy = ImageDataGenerator(**BOOK)
+    random = np.random.default_rng(0)
     layers = keras.Sequential(
         [
             keras.layers.RandomFlip("horizontal"),
@@ -138,6 +139,11 @@ def augmenting(data):
             legacy.random_transform(image.astype("float32"))
         return len(images)
 
+    def pillow():
+        for image in images:
+            chain_pillow(Image.fromarray(image), random)
+        return len(images)
+
     def chained():
         for start in range(0, len(images), BATCH):
             layers(images[start : start + BATCH], training=True)
@@ -146,8 +152,30 @@ def augmenting(data):
     return {
         "tlkit (one thread)": ours,
         "ImageDataGenerator (one thread)": generator,
+        "chained Pillow operations (one thread)": pillow,
         "chained Keras layers (all cores)": chained,
     }
+
+
+def chain_pillow(image, random):
+    """One operation after the other, as torchvision's transforms do it."""
+    angle, across, down, shear, zoom = random.uniform(-1, 1, 5)
+    how = Image.Transform.AFFINE, Image.Resampling.BILINEAR
+    image = image.rotate(40 * angle, Image.Resampling.BILINEAR)
+    move = 0.2 * SIZE * across, 0.2 * SIZE * down
+    image = image.transform(
+        image.size, how[0], (1, 0, move[0], 0, 1, move[1]), how[1]
+    )
+    image = image.transform(
+        image.size, how[0], (1, 0.003 * shear, 0, 0, 1, 0), how[1]
+    )
+    scale = 1 + 0.2 * zoom
+    image = image.transform(
+        image.size, how[0], (scale, 0, 0, 0, scale, 0), how[1]
+    )
+    if random.random() < 0.5:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return np.asarray(image)
 
 
 def count(batches):
@@ -170,7 +198,7 @@ def compare(title, sides):
     for name in sides:
         rate, spent = map(statistics.median, (rates[name], work[name]))
         print(
-            f"  {name:<34}{rate:>8.0f} images/s"
+            f"  {name:<40}{rate:>8.0f} images/s"
             f"{1e6 * spent:>8.0f} us of processor time an image"
         )
     first, *others = sides
@@ -178,7 +206,7 @@ def compare(title, sides):
         rate = median_ratio(rates[first], rates[name])
         saved = median_ratio(work[name], work[first])
         print(
-            f"  ratio to {name:<34}{rate:>6.2f} of rates{saved:>6.2f} of work"
+            f"  ratio to {name:<40}{rate:>6.2f} of rates{saved:>6.2f} of work"
         )
 
 
