@@ -117,6 +117,15 @@ def test_every_flipped_bit_is_detected(root):
     assert verify_store() == (3, [])
 
 
+def test_what_a_killed_writer_leaves_is_no_damaged_shard(root):
+    fill(NAMES)
+    (shard, *_) = root.glob("*/*.npy")
+    for name in (".partial-0a1b2c3d-0123456789abcdef.json", "notes.json"):
+        (shard.parent / name).write_text('{"sha256": "')
+    assert verify_store() == (3, [])
+    assert fill(NAMES)[1] == 0
+
+
 def test_a_damaged_shard_alone_is_computed_again(root):
     fill(NAMES)
     path = min(root.glob("*/*.npy"))

@@ -14,7 +14,12 @@ from typing import Any
 import filelock
 
 from tlkit.errors import TlkitError, UsageError
-from tlkit.features.store import file_digest, read_manifest, store_folder
+from tlkit.features.store import (
+    file_digest,
+    read_manifest,
+    shard_manifests,
+    store_folder,
+)
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -57,11 +62,7 @@ def _entry(folder: Path) -> Entry:
     except (OSError, ValueError):
         content, used = {}, 0.0
     files = [path for path in folder.iterdir() if path.is_file()]
-    rows = sum(
-        len(read_manifest(path)[0])
-        for path in files
-        if path.suffix == ".json" and path != recipe
-    )
+    rows = sum(len(read_manifest(path)[0]) for path in shard_manifests(folder))
     size = sum(path.stat().st_size for path in files)
     return Entry(folder, content, rows, size, used)
 
@@ -76,10 +77,7 @@ def verify_store() -> tuple[int, list[Path]]:
         How many shards there are, and the manifests of those damaged.
     """
     manifests = [
-        path
-        for entry in list_store()
-        for path in sorted(entry.folder.glob("*.json"))
-        if path.name != "recipe.json"
+        path for entry in list_store() for path in shard_manifests(entry.folder)
     ]
     return len(manifests), [path for path in manifests if not _is_sound(path)]
 

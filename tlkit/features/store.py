@@ -20,6 +20,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,6 +38,7 @@ from tlkit.errors import TlkitError
 #: Rows of a shard: what an interruption costs at most.
 SHARD_ROWS = 256
 _RECIPE = "recipe.json"
+_SHARD = re.compile(r"[0-9a-f]{16}")
 
 
 def store_folder() -> Path:
@@ -265,7 +267,7 @@ class Store:
     def _places(self) -> dict[str, Place]:
         """Where every row of a sound shard lies."""
         places = {}
-        for path in sorted(self.folder.glob("*.json")):
+        for path in shard_manifests(self.folder):
             ids = self._ids(path)
             for row, name in enumerate(ids):
                 places[name] = Place(path.stem, row)
@@ -273,8 +275,6 @@ class Store:
 
     def _ids(self, manifest: Path) -> list[str]:
         """The rows of a shard; none if it is damaged."""
-        if manifest.name == _RECIPE:
-            return []
         ids, digest = read_manifest(manifest)
         if manifest.stem not in self._sound:
             sound = digest is not None and digest == file_digest(
@@ -287,6 +287,15 @@ class Store:
 def _put_back(mark: filelock.FileLock) -> None:
     mark.release(force=True)
     Path(mark.lock_file).unlink(missing_ok=True)
+
+
+def shard_manifests(folder: Path) -> list[Path]:
+    """Lists the manifests of a key's shards.
+
+    Not the recipe, and not what a process that was killed was writing.
+    """
+    found = folder.glob("*.json")
+    return sorted(path for path in found if _SHARD.fullmatch(path.stem))
 
 
 def read_manifest(path: Path) -> tuple[list[str], str | None]:
