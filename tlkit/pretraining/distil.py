@@ -114,7 +114,7 @@ def _teach(
     seed: int,
 ) -> np.ndarray:
     """Features of views: float32 `(views, pictures, length)`."""
-    with computing_in(choose_precision("auto")):
+    with computing_in(choose_precision("auto", teacher.spec)):
         base = teacher.build_base()
         features = pool_features(base.output, "average")
         model = keras.Model(base.input, features)
