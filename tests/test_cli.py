@@ -464,7 +464,7 @@ def test_an_interrupted_head_grid_leaves_nothing_half_done(pets, tmp_path):
         if line.startswith("head 1/12"):
             break
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=180)
     assert process.returncode == 130
     assert "Interrupted." in errors
     assert "Traceback" not in errors
