@@ -17,7 +17,7 @@ from tlkit.features.views import Views
 from tlkit.models.precision import with_precision
 from tlkit.models.saving import save_classifier
 from tlkit.results import predict_split, write_results
-from tlkit.runs import Run, recorded_run
+from tlkit.runs import Run, check_new, recorded_run
 from tlkit.training import Training, fit, frozen_stays_frozen
 
 
@@ -74,6 +74,8 @@ def train_end_to_end(
         UsageError: the run folder exists.
         TlkitError: the data, the disk or the training failed.
     """
+    if run_folder is not None:
+        check_new(run_folder)  # before the images are decoded
     size, training = how.image_size, how.training
     decoded = keep_pixels(data, size)
     batches = make_batches(

@@ -20,7 +20,7 @@ from tlkit.models.precision import with_precision
 from tlkit.models.saving import save_classifier
 from tlkit.models.transfer import TransferNetwork
 from tlkit.results import final_split, predict_split, write_results
-from tlkit.runs import Run, recorded_run
+from tlkit.runs import Run, check_new, recorded_run
 from tlkit.training import fit, frozen_stays_frozen
 
 
@@ -52,6 +52,8 @@ def train_on_views(
         TlkitError: the data, the disk or the training failed, or the joined
             model does not say the same as its parts.
     """
+    if run_folder is not None:
+        check_new(run_folder)  # before the images are computed
     size, training = how.image_size, how.training
     views, augmentation = how.views, how.augmentation
     # `EndToEnd` also describes runs without them, which do not come here.

@@ -205,6 +205,16 @@ def test_the_store_says_what_are_views(pets, tmp_path, new_store):
     assert ("flatten (Flatten)", False) in found
 
 
+def test_a_run_folder_that_exists_is_found_before_the_work(
+    pets, tmp_path, new_store
+):
+    with pytest.raises(UsageError, match="exists"):
+        tlkit.train_augmented(
+            pets, NETWORK, training=EXACT, run_folder=tmp_path
+        )
+    assert list_store() == []
+
+
 def test_no_view_is_too_few():
     with pytest.raises(UsageError, match="--end-to-end"):
         tlkit.Views(0)
