@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.errors import UsageError
+from tlkit.errors import TlkitError, UsageError
 from tlkit.explain.gradcam import grad_cam
 
 
@@ -95,5 +95,5 @@ def test_mistakes_are_named(pooled):
     with pytest.raises(UsageError, match="no height and width"):
         grad_cam(pooled, IMAGES, layer="end")
     flat = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
-    with pytest.raises(UsageError, match="no layer with height"):
+    with pytest.raises(TlkitError, match="does not take one image"):
         grad_cam(flat, np.zeros((1, 4)))

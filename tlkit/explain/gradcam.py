@@ -1,17 +1,18 @@
-"""Grad-CAM: which places of a feature map speak for a class."""
+"""Grad-CAM: which channels of a feature map speak for a class."""
 
 from __future__ import annotations
 
 import keras
 import numpy as np
 
-from tlkit.explain.scores import as_heat_maps, score_gradients
+from tlkit.explain.gradients import gradient_maps
+from tlkit.explain.scores import ClassIndex
 
 
 def grad_cam(
     model: keras.Model,
     images: np.ndarray,
-    class_index: int | None = None,
+    class_index: ClassIndex = None,
     layer: str | None = None,
 ) -> np.ndarray:
     """Draws heat maps of class activation.
@@ -19,19 +20,21 @@ def grad_cam(
     Selvaraju et al., "Grad-CAM" (arXiv:1610.02391).
 
     Args:
-        model: a flat functional classifier; it is not changed.
-        images: `(batch, height, width, 3)`, values 0 to 255.
-        class_index: for which class; None for each image's most probable.
-        layer: of which layer or block; None for the last feature map.
+        model: any convolutional classifier; it is not changed.
+        images: `(batch, height, width, channels)`, as the model takes them.
+        class_index: for which class; see `tlkit.explain.scores.ClassIndex`.
+        layer: of which layer; None for the last feature map.
 
     Returns:
         float32 `(batch, height, width)`, 0 to 1, of the images' size.
 
     Raises:
-        UsageError: there is no such layer or class.
-        TlkitError: the model does not end in a dense layer.
+        UsageError: there is no such layer or class, or the images do not fit.
+        TlkitError: the model is no image classifier.
     """
-    features, gradients = score_gradients(model, images, class_index, layer)
+    return gradient_maps(_weigh, model, images, class_index, layer)
+
+
+def _weigh(features: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     weights = gradients.mean(axis=(1, 2))  # equation 1
-    maps = np.einsum("bhwc,bc->bhw", features, weights)  # equation 2
-    return as_heat_maps(maps, np.shape(images)[1:3])
+    return np.einsum("bhwc,bc->bhw", features, weights)  # equation 2

@@ -1,131 +1,122 @@
-"""What every heat map needs: a class's score, and where to look at it from.
-
-Scores are logits. A softmax answers "this class and not the others", and its
-gradient vanishes where the network is sure.
-"""
+"""What every explanation starts from: images, and classes to explain."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tlkit.errors import TlkitError, UsageError
-from tlkit.models.freezing import find_layer
+from tlkit.errors import UsageError
+from tlkit.explain.network import OpenNetwork
+
+ClassIndex = int | Sequence[int] | tuple[str, int | Sequence[int] | None] | None
+"""Whose score is explained: None for each image's own most probable class, one
+class for all images, or one for each. Of a model with several outputs the
+first is explained, or the one named: `("species", 3)`, `("species", None)`.
+"""
+
+#: Images that run through the network at once.
+BATCH = 32
 
 
-def last_feature_map(model: keras.Model) -> keras.Layer:
-    """Finds the last layer with spatial extent that is no pooling.
-
-    Args:
-        model: a flat functional classifier.
-
-    Raises:
-        UsageError: no layer's output has the shape
-            `(batch, height, width, channels)`.
-    """
-    pools = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D)
-    for layer in reversed(model.layers):
-        shape = getattr(layer.output, "shape", ())
-        if len(shape) == 4 and not isinstance(layer, pools) and layer.weights:
-            return layer
-    raise UsageError(
-        "The model has no layer with height and width.",
-        where=f"model {model.name}",
-        expected="a convolutional network",
-    )
+def _split(class_index: ClassIndex) -> tuple[str | None, Any]:
+    if (
+        isinstance(class_index, tuple)
+        and len(class_index) == 2
+        and isinstance(class_index[0], str)
+    ):
+        return class_index
+    return None, class_index
 
 
-def score_gradients(
-    model: keras.Model,
-    images: np.ndarray,
-    class_index: int | None,
-    layer: str | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Differentiates a class's logit by a layer's feature map.
-
-    Args:
-        model: a flat functional classifier that ends in a dense layer with
-            softmax or sigmoid; it is not changed.
-        images: `(batch, height, width, 3)`, values 0 to 255.
-        class_index: whose logit; None for each image's own highest.
-        layer: name of a layer or block; None for the last feature map.
-
-    Returns:
-        The feature map and the gradient, float32, both
-        `(batch, height, width, channels)`.
-
-    Raises:
-        UsageError: there is no such layer or class, or the layer has no
-            height and width.
-        TlkitError: the model does not end in a dense layer.
-    """
-    watched = find_layer(model, layer) if layer else last_feature_map(model)
-    if len(watched.output.shape) != 4:
+def _read_classes(
+    network: OpenNetwork, wanted: Any, count: int
+) -> np.ndarray | None:
+    if wanted is None:
+        return None
+    classes = np.asarray(wanted)
+    if classes.dtype.kind not in "iu" or classes.shape not in ((), (count,)):
         raise UsageError(
-            f"Layer {watched.name} has no height and width.",
-            where=f"model {model.name}",
-            expected="an output of shape (batch, height, width, channels)",
-            received=tuple(watched.output.shape),
+            "These are not classes of images.",
+            where="class_index",
+            expected=f"a whole number, or {count} of them, or None",
+            received=wanted,
         )
-    end = model.layers[-1]
-    if not isinstance(end, keras.layers.Dense):
-        raise TlkitError(
-            "The model does not end in a dense layer.",
-            where=f"model {model.name}",
-            expected="a dense layer with softmax or sigmoid",
-            received=type(end).__name__,
-        )
-    graph = keras.Model(model.inputs, [watched.output, end.input])
-    pixels = tf.convert_to_tensor(images, tf.float32)
-    with tf.GradientTape() as tape:
-        # Frozen layers watch nothing, so the input has to be watched.
-        tape.watch(pixels)
-        features, vectors = graph(pixels, training=False)
-        logits = _both_classes(keras.ops.matmul(vectors, end.kernel) + end.bias)
-        chosen = _chosen(logits, class_index)
-        score = tf.reduce_sum(tf.gather(logits, chosen, axis=1, batch_dims=1))
-    gradient = tape.gradient(score, features)
-    return (
-        np.asarray(features, np.float32),
-        np.asarray(gradient, np.float32),
-    )
-
-
-def _both_classes(logits: tf.Tensor) -> tf.Tensor:
-    """Of one sigmoid unit: z speaks for the second class, -z for the first."""
-    if logits.shape[1] == 1:
-        return tf.concat([-logits, logits], axis=1)
-    return logits
-
-
-def _chosen(logits: tf.Tensor, class_index: int | None) -> tf.Tensor:
-    classes = logits.shape[1]
-    if class_index is None:
-        return tf.argmax(logits, axis=1)
-    if not 0 <= class_index < classes:
+    if not 0 <= classes.min() <= classes.max() < network.classes:
         raise UsageError(
             "There is no such class.",
             where="class_index",
-            expected=f"0 to {classes - 1}",
-            received=class_index,
+            expected=f"0 to {network.classes - 1}",
+            received=wanted,
         )
-    return tf.fill([tf.shape(logits)[0]], class_index)
+    return np.broadcast_to(classes, (count,)).astype(np.int64)
 
 
-def as_heat_maps(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Scales maps to 0 to 1 and enlarges them to the images' size.
+class Opened(NamedTuple):
+    """What every method starts from.
+
+    Attributes:
+        network: the classifier, opened.
+        images: float32 `(batch, height, width, channels)`.
+        classes: int64 `(batch,)`; None for each image's own.
+    """
+
+    network: OpenNetwork
+    images: np.ndarray
+    classes: np.ndarray | None
+
+    def of(self, part: slice) -> np.ndarray | None:
+        """Returns the classes of a part of the images."""
+        return None if self.classes is None else self.classes[part]
+
+    def named(self) -> np.ndarray:
+        """Returns a class for each image: the most probable, if none is set."""
+        if self.classes is not None:
+            return self.classes
+        return best_classes(self.network, self.images)
+
+
+def open_images(
+    model: keras.Model, images: np.ndarray, class_index: ClassIndex
+) -> Opened:
+    """Checks a model, images and classes against each other.
 
     Args:
-        maps: `(batch, height, width)`; negative values count as 0.
-        size: `(height, width)` in pixels.
+        model: see `OpenNetwork`.
+        images: `(batch, height, width, channels)`, as the model takes them.
+        class_index: see `ClassIndex`.
+
+    Raises:
+        UsageError: there is no such class, or the images do not fit.
+        TlkitError: the model is no image classifier.
+    """
+    output, wanted = _split(class_index)
+    network = OpenNetwork(model, output)
+    images = network.check(images)
+    return Opened(network, images, _read_classes(network, wanted, len(images)))
+
+
+def best_classes(network: OpenNetwork, images: np.ndarray) -> np.ndarray:
+    """Returns each image's most probable class.
+
+    Args:
+        network: the classifier.
+        images: `(count, height, width, channels)`.
 
     Returns:
-        float32 `(batch, *size)`; each map's maximum is 1, or all of it 0.
+        int64 `(count,)`.
     """
-    maps = np.maximum(maps, 0)
-    large = np.asarray(
-        keras.ops.image.resize(maps[..., None], size, "bilinear")
-    )[..., 0]
-    highest = large.max(axis=(1, 2), keepdims=True)
-    return large / np.where(highest > 0, highest, 1)
+    parts = [
+        np.argmax(network.scores(tf.constant(images[part])), axis=1)
+        for part in slices(len(images))
+    ]
+    return np.concatenate(parts).astype(np.int64)
+
+
+def slices(count: int, size: int = BATCH) -> Iterator[slice]:
+    """Yields the batches of `count` things, in order."""
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))

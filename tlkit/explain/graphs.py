@@ -1,0 +1,133 @@
+"""Models run step by step, nested ones included.
+
+Keras connects layers into graphs, and a graph cannot be cut inside a nested
+model: its tensors belong to another graph. Here the model's own steps are
+run instead, one after the other. Nothing is built, so nothing of the model
+changes.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+
+from tlkit.errors import TlkitError
+
+
+class Step(NamedTuple):
+    """One operation of a network.
+
+    Attributes:
+        path: names from the outside in, as in `"vgg16/block5_conv3"`.
+        operation: the layer, or a bare operation such as an addition.
+        shape: of its output, without the batch; None where it varies.
+    """
+
+    path: str
+    operation: keras.Operation
+    shape: tuple[int | None, ...]
+
+    @property
+    def is_map(self) -> bool:
+        """Whether the output has height, width (over 1) and channels."""
+        return len(self.shape) == 3 and 1 not in self.shape[:2]
+
+
+def graph_of(model: keras.Model) -> Any:
+    """Returns the functional graph of a model.
+
+    Args:
+        model: functional, or sequential and built.
+
+    Raises:
+        TlkitError: it is neither; its steps are not known.
+    """
+    if isinstance(model, keras.Sequential) and model.built:
+        model = model._functional
+    if not hasattr(model, "_run_through_graph"):
+        raise TlkitError(
+            "The model's layers are not known.",
+            where=f"model {getattr(model, 'name', model)}",
+            expected="a functional model, or a sequential one that is built",
+            received=type(model).__name__,
+            remedy="Make it of keras.Input and layers.",
+        )
+    return model
+
+
+def list_steps(graph: Any, prefix: str) -> list[Step]:
+    """Lists a graph's operations in the order in which they run.
+
+    Args:
+        graph: from `graph_of`.
+        prefix: what stands before their names.
+    """
+    steps = []
+    for depth in sorted(graph._nodes_by_depth, reverse=True):
+        for node in graph._nodes_by_depth[depth]:
+            operation = node.operation
+            if operation is None or node.is_input:
+                continue
+            path = prefix + operation.name
+            inner = _inner(operation)
+            if inner is not None:
+                steps += list_steps(inner, f"{path}/")
+            else:
+                shape = tuple(getattr(node.outputs[0], "shape", ()))[1:]
+                steps.append(Step(path, operation, shape))
+    return steps
+
+
+def _inner(operation: Any) -> Any:
+    if isinstance(operation, keras.Sequential):
+        return operation._functional
+    return operation if hasattr(operation, "_run_through_graph") else None
+
+
+def run_graph(
+    graph: Any, inputs: Any, prefix: str, call: Callable
+) -> list[Any]:
+    """Runs a graph.
+
+    Args:
+        graph: from `graph_of`.
+        inputs: its input.
+        prefix: what stands before the names of its operations.
+        call: gets an operation's path, the operation, its arguments and its
+            keywords, and returns its output.
+
+    Returns:
+        The outputs, in the order of `graph.outputs`.
+    """
+
+    def hook(operation: Any) -> Callable:
+        path = prefix + operation.name
+        inner = _inner(operation)
+        if inner is None:
+            return lambda *args, **kwargs: call(path, operation, args, kwargs)
+        return lambda inputs, **_: run_graph(inner, inputs, f"{path}/", call)
+
+    ready = graph._standardize_inputs(inputs)
+    outputs = graph._run_through_graph(ready, operation_fn=hook)
+    return keras.tree.flatten(outputs)
+
+
+def predicting(operation: Any) -> Callable:
+    """Returns a layer as it is called in prediction.
+
+    Without dropout or batch statistics, whatever its own default is.
+
+    Args:
+        operation: a layer, or a bare operation, which is returned as it is.
+    """
+    call = getattr(operation, "call", operation)
+    if "training" not in inspect.signature(call).parameters:
+        return operation
+
+    def predict(*args: Any, **kwargs: Any) -> Any:
+        return operation(*args, **{**kwargs, "training": False})
+
+    return predict
