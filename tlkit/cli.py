@@ -13,6 +13,7 @@ import io
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tlkit.errors import TlkitError, UsageError
+from tlkit.errors import Note, TlkitError, UsageError
 
 if TYPE_CHECKING:
     from tlkit.data.index import DatasetIndex
@@ -260,6 +261,18 @@ RunFolder = Annotated[
         "--run", help="New folder for the run; else one in runs/ by time."
     ),
 ]
+
+
+@contextlib.contextmanager
+def notes_in_words() -> Iterator[None]:
+    """Prints notes as a line each on standard error; no other warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", Note)
+        warnings.showwarning = lambda message, *_, **__: typer.echo(
+            f"note: {message}", err=True
+        )
+        yield
 
 
 @contextlib.contextmanager
@@ -514,6 +527,92 @@ def predict(
 
 
 @verb(app)
+def explain(
+    model: Model,
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGES...", help="Files, or folders of them."),
+    ],
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            "--compare",
+            help="How to explain; several to compare, with commas between: "
+            "cam, gradcam, gradcam++, smoothgradcam++, scorecam, sscam, "
+            "layercam, eigencam, guidedgradcam, saliency, smoothgrad, "
+            "integratedgradients, occlusion.",
+        ),
+    ] = "gradcam",
+    class_name: Annotated[
+        str | None,
+        typer.Option(
+            "--class",
+            help="Class to explain, by name or number; else what each picture "
+            "is taken for.",
+        ),
+    ] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(help="Layer to look at; else the last feature map."),
+    ] = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN|MODEL",
+            help="Another model on the same pictures; may be given again.",
+        ),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(help="Only so many pictures, the surest of --class."),
+    ] = None,
+    through: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Checkpoints of the model's epochs: draw each picture's map "
+            "from one to the next as a GIF instead.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the pictures; else explained/<model>/."),
+    ] = None,
+) -> None:
+    """Show what a classifier looks at: heat maps of pictures."""
+    start_tensorflow()
+    import tlkit
+    from tlkit.explain.files import explain_files, pick_files
+    from tlkit.explain.sheets import check_folder, write_sheet
+    from tlkit.explain.through_epochs import write_animations
+    from tlkit.tables import explanations_table, print_table
+
+    paths = [model, *(beside or [])]
+    classifiers = [tlkit.load_classifier(path) for path in paths]
+    files, unreadable = pick_files(classifiers[0], images, class_name, top)
+    folder = output or Path("explained") / classifiers[0].name
+    check_folder(folder)
+    methods = _listed(method)
+    with notes_in_words():
+        if through:
+            drawn = (classifiers[0], through, files, methods)
+            for path in write_animations(*drawn, class_name, layer, folder):
+                typer.echo(path)
+        else:
+            found = explain_files(
+                classifiers, files, methods, class_name, layer
+            )
+            records = write_sheet(folder, found, f"What {folder.name} sees")
+            print_table(explanations_table(records))
+            typer.echo(folder / "sheet.html")
+    for path, reason in unreadable:
+        typer.echo(f"left out: {path}: {reason}", err=True)
+    if unreadable:
+        raise typer.Exit(1)
+
+
+@verb(app)
 def runs(
     folder: Annotated[
         Path, typer.Argument(help="Folder that holds the runs.")
@@ -712,9 +811,9 @@ def run_script(verb: str, script: Callable[[SimpleNamespace], None]) -> None:
 
     Args:
         verb: name of the command, such as `"scratch"`.
-        script: gets the flags as attributes; `flags.training` and, where
-            the verb has a conv base, `flags.network` (or `flags.networks`
-            and `flags.grid`) are made from them.
+        script: gets the flags as attributes; where the verb trains,
+            `flags.training` and, where it has a conv base, `flags.network`
+            (or `flags.networks` and `flags.grid`) are made from them.
     """
     command = next(
         info.callback
@@ -725,7 +824,8 @@ def run_script(verb: str, script: Callable[[SimpleNamespace], None]) -> None:
     @functools.wraps(command)
     def call(**flags: Any) -> None:
         with errors_in_words():
-            flags["training"] = _training(flags)
+            if "epochs" in flags:
+                flags["training"] = _training(flags)
             if "head_grid" in flags:
                 flags["networks"] = _networks(flags)
                 flags["grid"] = _head_grid(flags)

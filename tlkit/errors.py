@@ -54,3 +54,7 @@ class UsageError(TlkitError, ValueError):
     """An argument or option that cannot be right, whatever the data are."""
 
     exit_code = 2
+
+
+class Note(UserWarning):
+    """Something a user should know that is no error."""

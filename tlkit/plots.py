@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from tlkit.atomic import atomic_path
 from tlkit.data.augment import Augmentation
@@ -25,6 +28,8 @@ _WAYS = ("#000000", "#56B4E9", "#E69F00", "#009E73")
 #: Share of the past in the smoothed curves. The book's 0.8 is for 100 epochs;
 #: over 30 it would lag behind the points.
 _SMOOTHING = 0.6
+#: Share of the colours in a heat map laid over an image.
+_SHARE = 0.6
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
@@ -38,22 +43,77 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
         UsageError: the file exists and tlkit has not made it.
         TlkitError: the disk is full or the folder cannot be written.
     """
+    _check_way(path)
+    with atomic_path(path) as partial:
+        figure.savefig(partial, dpi=120, metadata={"Software": "tlkit"})
+
+
+def save_image(image: np.ndarray, path: str | os.PathLike[str]) -> None:
+    """Saves pixels as PNG, whole or not at all.
+
+    Args:
+        image: uint8 `(height, width, 3)`.
+        path: of the file; an older picture of tlkit's is replaced.
+
+    Raises:
+        UsageError: the file exists and tlkit has not made it.
+        TlkitError: the disk is full or the folder cannot be written.
+    """
+    _check_way(path)
+    about = PngInfo()
+    about.add_text("Software", "tlkit")
+    with atomic_path(path) as partial:
+        Image.fromarray(image).save(partial, pnginfo=about)
+
+
+def save_animation(
+    frames: Sequence[np.ndarray], path: str | os.PathLike[str]
+) -> None:
+    """Saves a moving picture as GIF, whole or not at all.
+
+    Args:
+        frames: uint8 `(height, width, 3)`, all of one size; each is shown
+            for 0.4 seconds, the last one for 2.
+        path: of the file; an older picture of tlkit's is replaced.
+
+    Raises:
+        UsageError: the file exists and tlkit has not made it.
+        TlkitError: the disk is full or the folder cannot be written.
+    """
+    _check_way(path)
+    first, *others = (Image.fromarray(frame) for frame in frames)
+    with atomic_path(path) as partial:
+        first.save(
+            partial,
+            save_all=True,
+            append_images=others,
+            duration=[400] * len(others) + [2000],
+            loop=0,
+            comment=b"tlkit",
+        )
+
+
+def _check_way(path: str | os.PathLike[str]) -> None:
     if Path(path).exists() and not _is_ours(path):
         raise UsageError(
             "A file of another origin is in the way of a picture.",
             where=path,
             remedy="Choose another folder; nothing was changed.",
         )
-    with atomic_path(path) as partial:
-        figure.savefig(partial, dpi=120, metadata={"Software": "tlkit"})
 
 
 def _is_ours(path: str | os.PathLike[str]) -> bool:
     try:
         with Image.open(path) as image:
-            return image.info.get("Software") == "tlkit"
+            info = image.info
+            return "tlkit" in (info.get("Software"), _comment(info))
     except (OSError, ValueError):
         return False
+
+
+def _comment(info: Mapping[Any, Any]) -> str:
+    comment = info.get("comment", b"")
+    return comment.decode("latin-1") if isinstance(comment, bytes) else ""
 
 
 def smooth(values: Sequence[float], factor: float = _SMOOTHING) -> np.ndarray:
@@ -314,6 +374,57 @@ def draw_overview(
         show_image(axes, image)
         axes.set_axis_on()
         axes.set_title(caption, fontsize=8, color="#C00000")
+    return figure
+
+
+def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """Lays a heat map over an image: dark where nothing counts.
+
+    The colours (inferno) are perceptually uniform: equal steps of the map
+    look equally large, in gray too. Single pixels far above the rest, as
+    gradients have them, do not darken the others: the brightest 0.5 % are
+    shown alike.
+
+    Args:
+        image: uint8 `(height, width, 3)`.
+        heat: `(height, width)`, 0 to 1.
+
+    Returns:
+        uint8, of the image's shape.
+    """
+    top = max(float(np.quantile(heat, 0.995)), 1e-6)
+    colours = colormaps["inferno"](np.clip(heat / top, 0, 1))[..., :3] * 255
+    mixed = _SHARE * colours + (1 - _SHARE) * image
+    return mixed.round().astype(np.uint8)
+
+
+def draw_heat_rows(
+    rows: Sequence[tuple[np.ndarray, str, Sequence[tuple[np.ndarray, str]]]],
+) -> Figure:
+    """Draws images, each with its heat maps beside it.
+
+    Args:
+        rows: for each image its pixels (uint8 `(height, width, 3)`), its
+            caption, and pairs of a heat map of its size and a caption.
+    """
+    columns = 1 + len(rows[0][2])
+    # Few maps an image: several images share a row of the sheet.
+    per_row = max(1, min(len(rows), 8 // columns))
+    lines = -(-len(rows) // per_row)
+    figure = Figure(
+        figsize=(1.7 * columns * per_row, 2.1 * lines), layout="constrained"
+    )
+    cells = figure.subplots(lines, columns * per_row, squeeze=False)
+    for axes in cells.ravel():
+        axes.set_axis_off()
+    for place, (image, caption, maps) in enumerate(rows):
+        line, start = divmod(place, per_row)
+        group = cells[line, start * columns : (start + 1) * columns]
+        pictures = [image, *(overlay(image, heat) for heat, _ in maps)]
+        captions = [caption, *(said for _, said in maps)]
+        for axes, picture, said in zip(group, pictures, captions, strict=True):
+            show_image(axes, picture)
+            axes.set_title(said, fontsize=7)
     return figure
 
 

@@ -250,6 +250,30 @@ def _cut_text(recipe: Mapping[str, Any]) -> str:
     return recipe.get("cut", "").partition(" ")[0] + views
 
 
+def explanations_table(records: Sequence[Mapping[str, Any]]) -> Table:
+    """Tabulates where the hot regions of pictures lie."""
+    several = len({record["model"] for record in records}) > 1
+    table = Table()
+    table.add_column("image", overflow="fold")
+    if several:
+        table.add_column("model")
+    table.add_column("method")
+    table.add_column("class")
+    table.add_column("probability", justify="right")
+    table.add_column("hot region (left, top, right, bottom)")
+    for record in records:
+        box = record["box"]
+        table.add_row(
+            record["image"],
+            *([record["model"]] if several else []),
+            record["method"],
+            record["class"],
+            f"{record['probability']:.1%}",
+            ", ".join(map(str, box.values())) if box else "none",
+        )
+    return table
+
+
 def predictions_table(predictions: Sequence[Prediction]) -> Table:
     """Tabulates what is in pictures."""
     table = Table()

@@ -7,6 +7,8 @@ import warnings
 import keras
 import numpy as np
 
+from tlkit.errors import Note
+
 
 def enlarge(maps: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """Interpolates maps to a size, linearly between the centres of cells.
@@ -34,7 +36,7 @@ def as_heat_maps(maps: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
 
     Returns:
         float32 `(batch, *size)`; each map's maximum is 1. A map without a
-        positive value is 0 everywhere, and a warning says which.
+        positive value is 0 everywhere, and a `Note` (a warning) says which.
     """
     large = enlarge(np.maximum(maps, 0), size)
     highest = large.max(axis=(1, 2), keepdims=True)
@@ -44,6 +46,7 @@ def as_heat_maps(maps: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
         warnings.warn(
             f"Nothing speaks for the class in {empty.size} of {len(maps)} "
             f"images (number {numbers}): their maps are 0 everywhere.",
+            Note,
             stacklevel=3,
         )
     return large / np.where(highest > 0, highest, 1)

@@ -12,7 +12,8 @@ import tensorflow as tf
 from tlkit.errors import UsageError
 from tlkit.explain.network import OpenNetwork
 
-ClassIndex = int | Sequence[int] | tuple[str, int | Sequence[int] | None] | None
+Classes = int | Sequence[int] | np.ndarray | None
+ClassIndex = Classes | tuple[str, Classes]
 """Whose score is explained: None for each image's own most probable class, one
 class for all images, or one for each. Of a model with several outputs the
 first is explained, or the one named: `("species", 3)`, `("species", None)`.

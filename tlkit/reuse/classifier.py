@@ -40,6 +40,17 @@ class Classifier:
     trained_on: frozenset[str]
     source: Path
 
+    @property
+    def name(self) -> str:
+        """Returns the name of the run, or of the file."""
+        source = self.source
+        return source.parent.name if source.stem == "model" else source.stem
+
+    @property
+    def classes(self) -> int:
+        """Returns how many classes the model tells apart."""
+        return max(2, self.model.output_shape[1])
+
     def predict(
         self, images: Sequence[str | os.PathLike[str] | np.ndarray]
     ) -> np.ndarray:

@@ -1,0 +1,39 @@
+"""What a classifier looks at: heat maps of pictures.
+
+    python scripts/explain.py runs/my-run photos/test/cats --method gradcam
+
+The same flags as `tlkit explain`, and the same code beneath.
+"""
+
+from pathlib import Path
+
+import tlkit
+from tlkit.cli import run_script, start_tensorflow
+
+
+def explain(flags):
+    start_tensorflow()
+    from tlkit.explain.files import explain_files, pick_files
+    from tlkit.explain.sheets import write_sheet
+
+    models = [flags.model, *(flags.beside or [])]
+    classifiers = [tlkit.load_classifier(path) for path in models]
+    files, _ = pick_files(
+        classifiers[0], flags.images, flags.class_name, flags.top
+    )
+    found = explain_files(
+        classifiers,
+        files,
+        flags.method.split(","),
+        flags.class_name,
+        flags.layer,
+    )
+    folder = flags.output or Path("explained") / classifiers[0].name
+    title = f"What {classifiers[0].name} looks at"
+    for record in write_sheet(folder, found, title):
+        print(record["image"], record["class"], record["box"])
+    print(folder / "sheet.html")
+
+
+if __name__ == "__main__":
+    run_script("explain", explain)

@@ -1,0 +1,200 @@
+"""`tlkit explain` as a person meets it: pages, pictures, boxes, errors."""
+
+import json
+import re
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from tlkit.cli import app
+from tlkit.data.decode import resize_image
+from tlkit.explain.gradcam import grad_cam
+from tlkit.models.saving import save_classifier
+from tlkit.plots import overlay
+
+layers = keras.layers
+
+
+def build(seed):
+    keras.utils.set_random_seed(seed)
+    pixels = keras.Input((32, 32, 3))
+    x = layers.Rescaling(1 / 255)(pixels)
+    x = layers.Conv2D(8, 3, activation="relu", name="low")(x)
+    x = layers.Conv2D(8, 3, strides=2, activation="relu", name="high")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(pixels, layers.Dense(2, activation="softmax")(x))
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    for seed, name in enumerate(("first", "second")):
+        save_classifier(
+            build(seed), folder / f"{name}.keras", ("sun", "<moon>"), (32, 32)
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory, draw):
+    folder = tmp_path_factory.mktemp("pictures")
+    for number in range(4):
+        picture = Image.fromarray(draw(number, 40, 60))
+        picture.save(folder / f"wave <{number}>.png")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _workplace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def call(*arguments):
+    texts = [str(argument) for argument in arguments]
+    return CliRunner().invoke(app, ["explain", *texts])
+
+
+def test_every_picture_gets_its_map(models, pictures, tmp_path):
+    done = call(models / "first.keras", pictures, "--class", "<moon>")
+    assert done.exit_code == 0, done.output
+    folder = tmp_path / "explained" / "first"
+    page = (folder / "sheet.html").read_text()
+    links = re.findall('<img src="([^"]+)"', page)
+    assert len(links) == 8
+    # Names with angle brackets are escaped, in links and in captions.
+    assert "<moon>" not in page
+    assert "&lt;moon&gt;" in page
+    model = keras.models.load_model(models / "first.keras")
+    for record in json.loads((folder / "regions.json").read_text()):
+        number = int(re.search(r"<(\d)>", record["image"])[1])
+        with Image.open(record["image"]) as file:
+            image = np.asarray(file)
+        drawn = folder / f"{number + 1:03d}_wave <{number}>.1_gradcam.png"
+        with Image.open(drawn) as file:
+            assert file.size == (60, 40)
+            found = np.asarray(file)
+        small = resize_image(image, 32)
+        heat = grad_cam(model, small[None], 1)
+        large = keras.ops.image.resize(heat[..., None], (40, 60))
+        expected = overlay(image, np.asarray(large)[0, ..., 0])
+        assert np.abs(found.astype(int) - expected).max() <= 1
+        share = model.predict(small[None].astype("float32"), verbose=0)[0, 1]
+        assert record["probability"] == pytest.approx(share, abs=1e-5)
+        assert record["class"] == "<moon>"
+    with Image.open(folder / "sheet.png") as sheet:
+        assert min(sheet.size) > 200
+    # Once more: the older pictures are replaced.
+    assert call(models / "first.keras", pictures).exit_code == 0
+
+
+def test_methods_and_models_side_by_side(models, pictures, tmp_path):
+    done = call(
+        models / "first.keras",
+        pictures / "wave <0>.png",
+        *("--compare", "gradcam,cam,saliency", "--layer", "high"),
+        *("--beside", models / "second.keras", "--output", "both"),
+    )
+    assert done.exit_code == 0, done.output
+    records = json.loads((tmp_path / "both" / "regions.json").read_text())
+    assert [(x["model"], x["method"]) for x in records] == [
+        (model, method)
+        for model in ("first", "second")
+        for method in ("gradcam", "cam", "saliency")
+    ]
+
+
+def test_the_surest_pictures_of_a_class(models, pictures, tmp_path):
+    sun = ["--class", "sun", "--top", 2, "--output", "top"]
+    assert call(models / "first.keras", pictures, *sun).exit_code == 0
+    records = json.loads((tmp_path / "top" / "regions.json").read_text())
+    call(models / "first.keras", pictures, "--class", "0", "--output", "all")
+    shares = json.loads((tmp_path / "all" / "regions.json").read_text())
+    surest = sorted(shares, key=lambda x: -x["probability"])[:2]
+    assert [x["image"] for x in records] == [x["image"] for x in surest]
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".keras"])
+def test_a_map_moves_through_the_epochs(models, pictures, tmp_path, ending):
+    (tmp_path / "epochs").mkdir()
+    for seed in range(3):
+        path = tmp_path / "epochs" / f"{seed}{ending}"
+        if ending == ".keras":
+            build(seed).save(path)
+        else:
+            build(seed).save_weights(path)
+    done = call(
+        models / "first.keras",
+        pictures / "wave <1>.png",
+        *("--through", "epochs", "--class", "sun", "--output", "moving"),
+    )
+    assert done.exit_code == 0, done.output
+    with Image.open(tmp_path / "moving" / "001_wave <1>.gradcam.gif") as film:
+        assert film.size == (60, 40)
+        assert film.n_frames == 3
+        first = np.asarray(film.convert("RGB")).astype(int)
+        film.seek(2)
+        last = np.asarray(film.convert("RGB")).astype(int)
+    assert np.abs(first - last).max() > 20
+    empty = call(models / "first.keras", pictures, "--through", pictures)
+    assert empty.exit_code == 2
+    assert "two .keras or .weights.h5 files" in empty.output
+
+
+def test_unreadable_files_are_left_out_and_named(models, pictures, tmp_path):
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    (mixed / "notes.txt").write_text("no picture")
+    alone = call(models / "first.keras", mixed)
+    assert alone.exit_code == 2
+    assert "None of these files is a picture" in alone.output
+    done = call(models / "first.keras", mixed, pictures)
+    assert done.exit_code == 1
+    assert "left out" in done.output
+    assert (tmp_path / "explained" / "first" / "sheet.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--class", "mars"], "sun, <moon>"),
+        (["--class", "2"], "no class '2'"),
+        (["--method", "gradcan"], "Did you mean gradcam"),
+        (["--layer", "hihg"], "Did you mean high"),
+        (["--method", "gradcam,"], "no such method"),
+        (["--top", "2"], "--class with it"),
+        (["--top", "0", "--class", "sun"], "1 or more"),
+        (["--through", "nowhere"], "no such files"),
+    ],
+)
+def test_mistakes_are_one_error_and_leave_nothing(
+    models, pictures, tmp_path, flags, said
+):
+    done = call(models / "first.keras", pictures, *flags)
+    assert done.exit_code == 2, done.output
+    assert said in done.output
+    assert "Traceback" not in done.output
+    assert not (tmp_path / "explained").exists()
+
+
+def test_folders_with_other_things_are_not_touched(models, pictures, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "sheet.html").write_text("my own page")
+    done = call(models / "first.keras", pictures, "--output", "mine")
+    assert done.exit_code == 2
+    assert "in the way" in done.output
+    assert (tmp_path / "mine" / "sheet.html").read_text() == "my own page"
+    assert len(list((tmp_path / "mine").iterdir())) == 1
+
+
+def test_an_empty_map_is_noted(models, pictures, tmp_path):
+    model = build(0)
+    kernel = np.array([[-1, 1]] * 8, "float32")
+    model.layers[-1].set_weights([kernel, np.zeros(2, "float32")])
+    save_classifier(model, tmp_path / "one.keras", ("a", "b"), (32, 32))
+    done = call(tmp_path / "one.keras", pictures, "--class", "a")
+    assert done.exit_code == 0
+    assert "note: Nothing speaks for the class in 4 of 4" in done.output
+    assert "none" in done.stdout

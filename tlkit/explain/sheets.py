@@ -1,0 +1,187 @@
+"""Explanations as files: pictures, a page, a sheet, and boxes as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+
+from tlkit import plots
+from tlkit.atomic import write_json, write_text
+from tlkit.errors import UsageError
+from tlkit.explain.files import ExplainedFile, Panel
+from tlkit.explain.methods import METHODS
+
+_MARK = '<meta name="generator" content="tlkit">'
+_PAGE = jinja2.Environment(autoescape=True, trim_blocks=True).from_string(
+    """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+{{ mark|safe }}
+<title>{{ title }}</title>
+<style>
+ body { font: 15px/1.4 system-ui, sans-serif; margin: 2rem; color: #222 }
+ section { display: flex; flex-wrap: wrap; gap: 1rem; margin: 0 0 2rem }
+ figure { margin: 0; width: 16rem }
+ img { width: 100%; display: block; border-radius: 3px }
+ figcaption { overflow-wrap: anywhere }
+ small { color: #666 }
+</style>
+<h1>{{ title }}</h1>
+<p>Dark: does not count. Bright: speaks for the class. Each map is scaled to
+its own maximum, so that brightness cannot be compared between pictures.</p>
+{% for row in rows %}
+<section>
+ {% for cell in row %}
+ <figure><img src="{{ cell.link }}" alt="{{ cell.caption }}" loading="lazy">
+  <figcaption>{{ cell.caption }}<br><small>{{ cell.small }}</small></figcaption>
+ </figure>
+ {% endfor %}
+</section>
+{% endfor %}
+</html>
+"""
+)
+#: So many pictures at most are drawn into the sheet.
+_SHEET_ROWS = 24
+
+
+def check_folder(folder: Path) -> None:
+    """Raises UsageError unless a folder is new, empty or an older sheet's.
+
+    Args:
+        folder: where `write_sheet` shall write.
+    """
+    if not folder.exists():
+        return
+    page = folder / "sheet.html"
+    ours = folder.is_dir() and (
+        not any(folder.iterdir())
+        or (page.is_file() and _MARK in page.read_text("utf-8", "replace"))
+    )
+    if not ours:
+        raise UsageError(
+            "Something else is in the way of the explanations.",
+            where=folder,
+            expected="a new folder, or that of older explanations",
+            remedy="Choose another folder; nothing was changed.",
+        )
+
+
+def write_sheet(
+    folder: Path, explained: Iterable[ExplainedFile], title: str
+) -> list[dict[str, Any]]:
+    """Writes every picture with its heat maps, and a page that shows all.
+
+    In the folder: `sheet.html`, `sheet.png` (the first 24 pictures),
+    `regions.json` (each hot region's box, see `hot_box`), and for each
+    picture itself and its overlays, as large as it is.
+
+    Args:
+        folder: new, or that of an older sheet, whose files are replaced.
+        explained: from `explain_files`; they are written as they come.
+        title: of the page.
+
+    Returns:
+        What is in `regions.json`.
+
+    Raises:
+        UsageError: the folder holds something else.
+        TlkitError: the disk is full or the folder cannot be written.
+    """
+    check_folder(folder)
+    rows: list[list[dict[str, str]]] = []
+    records: list[dict[str, Any]] = []
+    shown: list[ExplainedFile] = []
+    for number, one in enumerate(explained, start=1):
+        if number == 1:  # the folder is tlkit's from now on
+            write_text(folder / "sheet.html", f"{_MARK}Not finished.")
+        stem = f"{number:03d}_{one.path.stem}"
+        rows.append(_write_pictures(folder, stem, one))
+        records += [_record(one, panel) for panel in one.panels]
+        if len(shown) < _SHEET_ROWS:
+            shown.append(one)
+    plots.save(draw_sheet(shown), folder / "sheet.png")
+    write_json(folder / "regions.json", records)
+    write_text(
+        folder / "sheet.html",
+        _PAGE.render(title=title, rows=rows, mark=_MARK),
+    )
+    return records
+
+
+def _write_pictures(
+    folder: Path, stem: str, one: ExplainedFile
+) -> list[dict[str, str]]:
+    plots.save_image(one.image, folder / f"{stem}.png")
+    height, width = one.image.shape[:2]
+    cells = [
+        {
+            "link": quote(f"{stem}.png"),
+            "caption": str(one.path),
+            "small": f"{width} x {height} pixels",
+        }
+    ]
+    for number, panel in enumerate(one.panels, start=1):
+        name = f"{stem}.{number}_{panel.method}.png"
+        plots.save_image(plots.overlay(one.image, panel.heat), folder / name)
+        cells.append(
+            {
+                "link": quote(name),
+                "caption": panel.caption,
+                "small": f"{panel.model}; {_place(panel)}",
+            }
+        )
+    return cells
+
+
+def _place(panel: Panel) -> str:
+    box = panel.box
+    if box is None:
+        return "nothing speaks for this class"
+    return (
+        f"hot from {box.left}, {box.top} to {box.right - 1}, {box.bottom - 1}"
+    )
+
+
+def _record(one: ExplainedFile, panel: Panel) -> dict[str, Any]:
+    box = panel.box
+    return {
+        "image": str(one.path),
+        "model": panel.model,
+        "method": panel.method,
+        "class": panel.class_name,
+        "probability": panel.probability,
+        "box": box._asdict() if box else None,
+    }
+
+
+def draw_sheet(explained: Sequence[ExplainedFile]) -> plots.Figure:
+    """Draws pictures and their heat maps in rows, with captions.
+
+    Args:
+        explained: at least one; all with as many panels.
+    """
+    several = len({panel.model for panel in explained[0].panels}) > 1
+    return plots.draw_heat_rows(
+        [
+            (
+                one.image,
+                one.path.name,
+                [
+                    (panel.heat, _caption(panel, several))
+                    for panel in one.panels
+                ],
+            )
+            for one in explained
+        ]
+    )
+
+
+def _caption(panel: Panel, several: bool) -> str:
+    title = METHODS[panel.method].title
+    said = f"{panel.class_name} {panel.probability:.0%}"
+    return f"{panel.model}\n{title}: {said}" if several else f"{title}\n{said}"

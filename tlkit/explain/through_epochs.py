@@ -1,0 +1,143 @@
+"""A class's heat map from epoch to epoch, as a moving picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from tlkit import plots
+from tlkit.data.decode import read_image
+from tlkit.errors import TlkitError, UsageError
+from tlkit.explain.files import find_class
+from tlkit.explain.heat import enlarge
+from tlkit.explain.methods import draw_heat_maps
+from tlkit.models.saving import load_model
+from tlkit.reuse.classifier import Classifier
+
+
+def find_checkpoints(folder: Path) -> list[Path]:
+    """Lists a folder's checkpoints, in the order of their names.
+
+    Args:
+        folder: with `.keras` or `.weights.h5` files, such as
+            `keras.callbacks.ModelCheckpoint("epoch_{epoch:03d}.weights.h5")`
+            writes.
+
+    Raises:
+        UsageError: there is no such folder, or fewer than two checkpoints.
+    """
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    found = [
+        path
+        for path in files
+        if path.name.endswith((".keras", ".weights.h5"))
+        and not path.name.startswith(".")
+    ]
+    if len(found) < 2:
+        raise UsageError(
+            "There are no checkpoints of several epochs.",
+            where=folder,
+            expected="two .keras or .weights.h5 files or more",
+            received=f"{len(found)} of them" if files else "no such files",
+            remedy="Train with keras.callbacks.ModelCheckpoint("
+            '"epoch_{epoch:03d}.weights.h5", save_weights_only=True).',
+        )
+    return found
+
+
+def write_animations(
+    classifier: Classifier,
+    checkpoints: Path,
+    pictures: Sequence[Path],
+    methods: Sequence[str],
+    class_name: str | None,
+    layer: str | None,
+    folder: Path,
+) -> Iterator[Path]:
+    """Writes a GIF for each picture and method.
+
+    Args:
+        classifier: see `draw_through_epochs`.
+        checkpoints: a folder; see `find_checkpoints`.
+        pictures: files.
+        methods: keys of `METHODS`.
+        class_name: of a class, or its number.
+        layer: see `draw_heat_maps`.
+        folder: where to write.
+
+    Yields:
+        The path of each file, when it is written.
+
+    Raises:
+        UsageError: as in `find_checkpoints` and `draw_through_epochs`.
+        TlkitError: as there; or the folder cannot be written.
+    """
+    paths = find_checkpoints(checkpoints)
+    for number, picture in enumerate(pictures, start=1):
+        for method in methods:
+            frames = draw_through_epochs(
+                classifier, paths, picture, method, class_name, layer
+            )
+            path = folder / f"{number:03d}_{picture.stem}.{method}.gif"
+            plots.save_animation(frames, path)
+            yield path
+
+
+def draw_through_epochs(
+    classifier: Classifier,
+    checkpoints: Sequence[Path],
+    picture: Path,
+    method: str = "gradcam",
+    class_name: str | None = None,
+    layer: str | None = None,
+) -> list[np.ndarray]:
+    """Draws how the heat map of one picture changes in training.
+
+    Args:
+        classifier: the trained model, which says what the network is like
+            and, without a class, which class is explained.
+        checkpoints: of the same network, the earliest first.
+        picture: a file.
+        method: a key of `METHODS`.
+        class_name: of a class, or its number.
+        layer: see `draw_heat_maps`.
+
+    Returns:
+        For each checkpoint a frame: uint8 `(height, width, 3)`, of the
+        picture's own size. The network of the classifier is left as it was.
+
+    Raises:
+        UsageError: there is no such method, class or layer.
+        TlkitError: a checkpoint is of another network, or the picture cannot
+            be read.
+    """
+    image = read_image(picture)
+    small = read_image(picture, classifier.image_size)[None]
+    label = find_class(classifier, class_name)
+    if label is None:
+        label = int(classifier.predict(list(small))[0].argmax())
+    twin = keras.models.clone_model(classifier.model)
+    frames = []
+    for path in checkpoints:
+        model = _load(path, twin)
+        heat = draw_heat_maps(model, small, method, label, layer)
+        frames.append(plots.overlay(image, enlarge(heat, image.shape[:2])[0]))
+    return frames
+
+
+def _load(path: Path, twin: keras.Model) -> keras.Model:
+    if path.suffix == ".keras":
+        return load_model(path)
+    try:
+        twin.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        raise TlkitError(
+            "The checkpoint is damaged, or of another network.",
+            where=path,
+            expected="weights of the model that is explained",
+            received=str(error).splitlines()[0],
+        ) from None
+    return twin
