@@ -317,6 +317,27 @@ def draw_overview(
     return figure
 
 
+def draw_functions(
+    x: np.ndarray, panels: Mapping[str, Mapping[str, np.ndarray]]
+) -> Figure:
+    """Draws functions of one number side by side.
+
+    Args:
+        x: where they were computed.
+        panels: per panel its title, and in it up to four curves by name, each
+            of the shape of `x`.
+    """
+    figure = Figure(figsize=(3.4 * len(panels), 3.2), layout="constrained")
+    cells = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (title, curves) in zip(cells, panels.items(), strict=True):
+        for colour, (name, values) in zip(_WAYS, curves.items(), strict=False):
+            axes.plot(x, values, color=colour, label=name)
+        axes.set(title=title)
+        axes.grid(alpha=0.2)
+    cells[0].legend()
+    return figure
+
+
 def show_image(axes: Axes, image: np.ndarray) -> None:
     """Shows an image without ticks and frame."""
     axes.imshow(image)
