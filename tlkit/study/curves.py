@@ -10,6 +10,24 @@ from tlkit import plots
 from tlkit.study import activations, losses
 
 
+def draw_curves(folder: Path) -> list[Path]:
+    """Draws both pictures into a folder.
+
+    Args:
+        folder: for `activations.png` and `losses.png`.
+
+    Returns:
+        Their paths.
+
+    Raises:
+        UsageError: another file is in the way.
+    """
+    paths = [folder / "activations.png", folder / "losses.png"]
+    draw_activations(paths[0])
+    draw_losses(paths[1])
+    return paths
+
+
 def draw_activations(path: Path) -> None:
     """Draws ReLU, sigmoid and tanh, and their derivatives, from -6 to 6.
 

@@ -6,6 +6,8 @@ padding on either side, fits `(W - F + 2P) / S + 1` times, rounded down.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tlkit.errors import UsageError
 
 Padding = str | int
@@ -96,3 +98,13 @@ def padding_places(
             received=repr(padding),
         )
     return padding, padding
+
+
+def shape_text(shape: Sequence[int | None]) -> str:
+    """Writes a shape; a size that is free as `any`.
+
+    Example:
+        >>> shape_text((224, 224, 3)), shape_text((None, None, 1))
+        ('224x224x3', 'anyxanyx1')
+    """
+    return "x".join("any" if size is None else str(size) for size in shape)
