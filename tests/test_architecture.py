@@ -31,6 +31,7 @@ FLOORS = [
     "sweeps",
     "reuse",
     "explain",
+    "study",
     "pretraining",
     "tables",
     "cli",

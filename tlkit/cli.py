@@ -629,6 +629,70 @@ def runs(
     print_table(runs_table(found))
 
 
+@verb(app)
+def describe(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL|NAME",
+            help="A .keras file, a run folder, or a network of "
+            "keras.applications such as vgg16.",
+        ),
+    ],
+    input_shape: Annotated[
+        str | None,
+        typer.Option("--input", help="Such as 224x224x3; else its own."),
+    ] = None,
+    batch: Annotated[
+        int, typer.Option(help="Images in a step of training.")
+    ] = 32,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for pictures of it.")
+    ] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAYER:ROW,COLUMN", help="Say what this unit sees."
+        ),
+    ] = None,
+    image: Annotated[
+        Path | None, typer.Option(help="Image to draw what it sees on.")
+    ] = None,
+) -> None:
+    """Work a network out: sizes, parameters, sums, memory, what units see."""
+    start_tensorflow()
+    from tlkit.study import names, picture
+    from tlkit.tables import network_table, print_table
+
+    shape = names.read_input_shape(input_shape) if input_shape else None
+    network = names.describe(model, shape)
+    table = network_table(network, batch)
+    chosen = picture.read_unit(network, unit) if unit else None
+    drawn = picture.draw_pictures(network, out, chosen, image)
+    print_table(table)
+    for line in (chosen, *drawn) if chosen else drawn:
+        typer.echo(line)
+
+
+@verb(app)
+def facts(
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for curves of activations and losses."),
+    ] = None,
+) -> None:
+    """Two sums on why convnets look as they do."""
+    start_tensorflow()
+    from tlkit.study.curves import draw_curves
+    from tlkit.study.facts import bottleneck, two_small_kernels
+    from tlkit.tables import fact_table, print_table
+
+    for fact in (bottleneck(), two_small_kernels()):
+        print_table(fact_table(fact))
+    for path in draw_curves(out) if out else ():
+        typer.echo(path)
+
+
 @verb(store_app)
 def ls(store: StoreFolder = None) -> None:
     """List what is in the store, the most recently used first."""

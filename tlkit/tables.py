@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from tlkit.features.head_search import HeadSearch
     from tlkit.features.housekeeping import Entry
     from tlkit.reuse.predict import Prediction
+    from tlkit.study.arithmetic import LayerArithmetic, NetworkArithmetic
+    from tlkit.study.facts import Fact
+    from tlkit.study.layer_sums import Fields
     from tlkit.sweeps import BaseComparison
 
 #: A pipe or a log file has no width of its own.
@@ -288,5 +292,100 @@ def predictions_table(predictions: Sequence[Prediction]) -> Table:
             name,
             f"{share:.1%}",
             ", ".join(f"{other} {part:.1%}" for other, part in rest[:2]),
+        )
+    return table
+
+
+def network_table(network: NetworkArithmetic, batch_size: int) -> Table:
+    """Tabulates a network layer by layer, with its totals.
+
+    Args:
+        network: its arithmetic.
+        batch_size: images in a step of training.
+    """
+    table = Table(
+        title=f"{network.name}: {network.parameters:,} parameters, "
+        f"{network.multiply_adds:,} multiply-adds an image",
+        caption="\n".join(_network_notes(network, batch_size)),
+        caption_justify="left",
+    )
+    for name in ("layer", "kind", "window", "(W - F + 2P)/S + 1", "output"):
+        table.add_column(name, overflow="fold")
+    for name in ("parameters", "multiply-adds", "kB", "sees", "jump", "centre"):
+        table.add_column(name, justify="right")
+    for layer in network.layers:
+        table.add_row(*_layer_row(layer))
+    return table
+
+
+def _layer_row(layer: LayerArithmetic) -> list[str]:
+    sums = layer.multiply_adds
+    return [
+        layer.name,
+        layer.kind,
+        layer.window,
+        layer.size_sum,
+        "x".join(map(str, layer.output)),
+        f"{layer.parameters:,}" if layer.parameters else "",
+        "not counted" if sums is None else f"{sums:,}" if sums else "",
+        f"{layer.activation_bytes / 1e3:,.1f}",
+        *_field_texts(layer.fields),
+    ]
+
+
+def _field_texts(fields: Fields | None) -> list[str]:
+    """What a unit sees, from one to the next, the middle of the first."""
+    if fields is None:
+        return ["not known", "", ""]
+    if math.isinf(fields[0].size):
+        jump = _both(*(field.jump for field in fields))
+        return ["all", "" if jump == "0" else jump, ""]
+    return [
+        _both(*(getattr(field, what) for field in fields))
+        for what in ("size", "jump", "centre")
+    ]
+
+
+def _both(rows: float, columns: float) -> str:
+    return f"{rows:g}" if rows == columns else f"{rows:g}x{columns:g}"
+
+
+def _network_notes(network: NetworkArithmetic, batch_size: int) -> list[str]:
+    parts = network.training_memory(batch_size)
+    sizes = [f"{name} {size / 1e6:,.0f}" for name, size in parts.items()]
+    unknown = network.not_counted
+    notes = [
+        f"Weights: {network.weight_bytes / 1e6:,.1f} MB, of which "
+        f"{network.trainable:,} parameters are trained. Outputs of all "
+        f"layers: {network.activation_bytes / 1e6:,.1f} MB an image.",
+        f"Training with Adam, {batch_size} images a step: "
+        f"{' + '.join(sizes)} = {sum(parts.values()) / 1e6:,.0f} MB",
+        "(one gradient and two moving averages a trained weight, every "
+        "layer's output for every image; workspace is not counted).",
+        "Multiply-adds are those of convolutions and dense layers. Sizes are "
+        "rounded down; 2P is the padding of both sides.",
+        "A unit sees so many pixels a side, its neighbour the same number "
+        "a jump further on; the centre is that of the first unit, in pixels.",
+    ]
+    if unknown:
+        notes.append(
+            f"Not counted: {', '.join(unknown[:8])}"
+            + (f" and {len(unknown) - 8} more." if len(unknown) > 8 else ".")
+        )
+    return notes
+
+
+def fact_table(fact: Fact) -> Table:
+    """Tabulates two ways to one output, with what is learnt from them."""
+    table = Table(title=fact.title, caption=fact.lesson, caption_justify="left")
+    table.add_column("way")
+    for name in ("weights and biases", "multiply-adds", "sees"):
+        table.add_column(name, justify="right")
+    for way, network in fact.ways.items():
+        table.add_row(
+            way,
+            f"{network.parameters:,}",
+            f"{network.multiply_adds:,}",
+            _field_texts(network.layers[-1].fields)[0],
         )
     return table

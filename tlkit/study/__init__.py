@@ -1,0 +1,1 @@
+"""Convolutional networks taken apart: their sums, and what they come to."""

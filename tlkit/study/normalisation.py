@@ -1,0 +1,132 @@
+"""Batch normalisation step by step.
+
+Ioffe and Szegedy, "Batch Normalization" (arXiv:1502.03167). In training each
+channel is normalised by what the batch at hand shows, at inference by what
+was seen on average in training, so that an image's result does not depend on
+its neighbours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+def batch_statistics(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns each channel's mean and variance (Algorithm 1, lines 1 and 2).
+
+    Args:
+        batch: `(..., channels)`; of feature maps every place of every image
+            counts as an example.
+
+    Returns:
+        `(mean, variance)`, one number per channel; the variance is divided by
+        the number of examples, not by one less.
+    """
+    mean = batch.mean(axis=tuple(range(batch.ndim - 1)))
+    variance = ((batch - mean) ** 2).mean(axis=tuple(range(batch.ndim - 1)))
+    return mean, variance
+
+
+def normalise(
+    batch: np.ndarray,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    epsilon: float = 1e-3,
+) -> np.ndarray:
+    """Gives each channel mean 0 and variance 1 (Algorithm 1, line 3).
+
+    Args:
+        batch: `(..., channels)`.
+        mean: to subtract, one number per channel.
+        variance: to divide by the root of, one number per channel.
+        epsilon: added to the variance, so that nothing is divided by 0.
+    """
+    return (batch - mean) / np.sqrt(variance + epsilon)
+
+
+def batch_norm_gradient(
+    batch: np.ndarray,
+    upstream: np.ndarray,
+    gamma: np.ndarray,
+    epsilon: float = 1e-3,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Differentiates the training step (section 3, put together).
+
+    Mean and variance depend on the batch too. Taken into account, the
+    gradient loses its mean and its part along the normalised values: to
+    shift or stretch a whole channel would change nothing.
+
+    Args:
+        batch: `(..., channels)`.
+        upstream: gradient with respect to the output, of the batch's shape.
+        gamma: scale, one number per channel.
+        epsilon: as in training.
+
+    Returns:
+        Gradients with respect to batch, gamma and beta.
+    """
+    axes = tuple(range(batch.ndim - 1))
+    mean, variance = batch_statistics(batch)
+    normalised = normalise(batch, mean, variance, epsilon)
+    for_gamma = (upstream * normalised).sum(axis=axes)
+    for_beta = upstream.sum(axis=axes)
+    count = batch.size / batch.shape[-1]
+    centred = upstream - (for_beta + normalised * for_gamma) / count
+    return gamma * centred / np.sqrt(variance + epsilon), for_gamma, for_beta
+
+
+@dataclass
+class BatchNormalisation:
+    """The layer: what it learns, what it remembers, its two ways.
+
+    Attributes:
+        gamma: learnt scale, one number per channel.
+        beta: learnt shift, one number per channel.
+        moving_mean: average of the batches' means so far.
+        moving_variance: average of their variances so far. The paper
+            multiplies it by m / (m - 1) for batches of m examples
+            (Algorithm 2, line 10); Keras does not, and neither is it here.
+        momentum: share of the past in both averages, 0 to below 1.
+        epsilon: added to every variance.
+    """
+
+    gamma: np.ndarray
+    beta: np.ndarray
+    moving_mean: np.ndarray
+    moving_variance: np.ndarray
+    momentum: float = 0.99
+    epsilon: float = 1e-3
+
+    def train(self, batch: np.ndarray) -> np.ndarray:
+        """Normalises by the batch's own statistics, and remembers them.
+
+        Args:
+            batch: `(..., channels)`.
+
+        Returns:
+            `gamma normalised + beta` (Algorithm 1, line 4).
+        """
+        mean, variance = batch_statistics(batch)
+        self.moving_mean = self._averaged(self.moving_mean, mean)
+        self.moving_variance = self._averaged(self.moving_variance, variance)
+        normalised = normalise(batch, mean, variance, self.epsilon)
+        return self.gamma * normalised + self.beta
+
+    def infer(self, batch: np.ndarray) -> np.ndarray:
+        """Normalises by the averages of training (Algorithm 2, line 11).
+
+        Nothing but a multiplication and an addition per channel, which can
+        be merged into the convolution before it.
+
+        Args:
+            batch: `(..., channels)`.
+        """
+        normalised = normalise(
+            batch, self.moving_mean, self.moving_variance, self.epsilon
+        )
+        return self.gamma * normalised + self.beta
+
+    def _averaged(self, past: np.ndarray, present: np.ndarray) -> np.ndarray:
+        return self.momentum * past + (1 - self.momentum) * present
