@@ -603,7 +603,9 @@ def explain(
             found = explain_files(
                 classifiers, files, methods, class_name, layer
             )
-            records = write_sheet(folder, found, f"What {folder.name} sees")
+            records = write_sheet(
+                folder, found, f"What {classifiers[0].name} looks at"
+            )
             print_table(explanations_table(records))
             typer.echo(folder / "sheet.html")
     for path, reason in unreadable:
