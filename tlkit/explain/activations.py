@@ -8,7 +8,12 @@ import keras
 import numpy as np
 
 from tlkit.errors import UsageError
-from tlkit.explain.inner_layers import find_path, inner_layers, layer_outputs
+from tlkit.explain.graphs import (
+    find_step,
+    graph_of,
+    layer_outputs,
+    list_steps,
+)
 
 _NONLINEAR = (
     keras.layers.ReLU,
@@ -42,6 +47,7 @@ def activations(
     Raises:
         UsageError: there is no such layer, it has no height and width, or
             the images are no batch of images.
+        TlkitError: the model's layers are not known.
     """
     if np.ndim(images) != 4:
         raise UsageError(
@@ -52,7 +58,8 @@ def activations(
             remedy="Pass images[None] for a single image.",
         )
     names = visible_layers(model) if layers is None else list(layers)
-    paths = {name: find_path(model, name) for name in names}
+    steps = list_steps(graph_of(model), "")
+    paths = {name: find_step(steps, name, model.name).path for name in names}
     outputs = layer_outputs(model, images, list(paths.values()))
     return {
         name: np.asarray(keras.ops.cast(outputs[path], "float32"))
@@ -77,7 +84,8 @@ def visible_layers(model: keras.Model) -> list[str]:
     Raises:
         UsageError: there is no such layer.
     """
-    found = [path for path, layer in inner_layers(model) if _is_visible(layer)]
+    steps = list_steps(graph_of(model), "")
+    found = [step.path for step in steps if _is_visible(step.operation)]
     if not found:
         raise UsageError(
             "The model has no nonlinear layer with height and width.",

@@ -15,7 +15,12 @@ import numpy as np
 import tensorflow as tf
 
 from tlkit.errors import UsageError
-from tlkit.explain.inner_layers import find_path, layer_outputs
+from tlkit.explain.graphs import (
+    find_step,
+    graph_of,
+    layer_outputs,
+    list_steps,
+)
 from tlkit.image_size import ImageSize, as_height_width
 
 #: Sides of the picture, one after the other, as shares of its final side.
@@ -82,7 +87,9 @@ def filter_patterns(
             received=steps,
         )
     height, width = as_height_width(size)
-    ascent = _Ascent(model, find_path(model, layer), preprocess, seed)
+    steps_of_model = list_steps(graph_of(model), "")
+    path = find_step(steps_of_model, layer, model.name).path
+    ascent = _Ascent(model, path, preprocess, seed)
     sides = [
         (max(1, round(share * height)), max(1, round(share * width)))
         for share in _OCTAVES

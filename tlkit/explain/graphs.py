@@ -8,13 +8,15 @@ changes.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
 
-from tlkit.errors import TlkitError
+from tlkit.errors import TlkitError, UsageError
+from tlkit.models.specs import did_you_mean
 
 
 class Step(NamedTuple):
@@ -131,3 +133,104 @@ def predicting(operation: Any) -> Callable:
         return operation(*args, **{**kwargs, "training": False})
 
     return predict
+
+
+def find_step(steps: Sequence[Step], name: str, model_name: str) -> Step:
+    """Finds a step by its path, or by its bare name if only one has it.
+
+    Args:
+        steps: from `list_steps`.
+        name: such as `"vgg16/block5_conv3"`, `"block5_conv3"`, or `"vgg16"`
+            for the last step of that inner model.
+        model_name: for the error.
+
+    Raises:
+        UsageError: no step has this name, or several have it.
+    """
+    found = [step for step in steps if step.path == name] or [
+        step for step in steps if step.operation.name == name
+    ]
+    inside = [step for step in steps if step.path.startswith(f"{name}/")]
+    if len(found) == 1 or (inside and not found):
+        return (found or inside)[-1]
+    if found:
+        raise UsageError(
+            f"Several layers are named {name!r}.",
+            where=f"model {model_name}",
+            expected=" or ".join(step.path for step in found),
+            received=repr(name),
+        )
+    raise UsageError(
+        f"The model has no layer {name!r}.",
+        where=f"model {model_name}",
+        expected="the name of one layer",
+        received=repr(name),
+        remedy=near_maps(steps, name),
+    )
+
+
+def near_maps(steps: Sequence[Step], name: str) -> str:
+    """Names the layers with height and width that a name may have meant.
+
+    Args:
+        steps: from `list_steps`.
+        name: what was asked for.
+    """
+    paths = [step.path for step in steps if step.is_map]
+    bare = [path.rpartition("/")[2] for path in paths]
+    near = did_you_mean(name, dict.fromkeys([*paths, *bare]))
+    return near or f"Layers with height and width: {', '.join(paths)}"
+
+
+def layer_outputs(
+    model: keras.Model,
+    images: Any,
+    paths: Sequence[str],
+    resizes: bool = True,
+) -> dict[str, Any]:
+    """Computes what chosen layers put out, in one forward pass.
+
+    The pass is in inference mode and ends at the last of them. Of a layer
+    that is called several times, it is the first time that counts.
+
+    Args:
+        model: a functional or sequential model with one input.
+        images: a tensor or array as the model takes it.
+        paths: of steps.
+        resizes: False to leave out the `Resizing` layers: the network then
+            works at the size of `images`.
+
+    Returns:
+        A tensor per path, with the channels last.
+
+    Raises:
+        UsageError: a layer's output is not of the shape
+            `(batch, height, width, channels)`.
+    """
+    found: dict[str, Any] = {}
+
+    def call(path: str, operation: Any, args: Any, kwargs: Any) -> Any:
+        left_out = isinstance(operation, keras.layers.Resizing) and not resizes
+        output = args[0] if left_out else predicting(operation)(*args, **kwargs)
+        if path in paths:
+            found.setdefault(path, output)
+            if len(found) == len(set(paths)):
+                raise _AllFoundError
+        return output
+
+    with contextlib.suppress(_AllFoundError):
+        run_graph(graph_of(model), images, "", call)
+    for path in paths:
+        shape = getattr(found[path], "shape", ())
+        if len(shape) != 4:
+            raise UsageError(
+                f"Layer {path} has no height and width.",
+                where=f"model {model.name}",
+                expected="an output of shape (batch, height, width, channels)",
+                received=tuple(shape),
+            )
+    return found
+
+
+class _AllFoundError(Exception):
+    """Ends a walk early; what is above may not fit the images' size."""

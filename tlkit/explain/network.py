@@ -13,12 +13,13 @@ from tlkit.errors import TlkitError, UsageError
 from tlkit.explain.ends import find_end, without_activation
 from tlkit.explain.graphs import (
     Step,
+    find_step,
     graph_of,
     list_steps,
+    near_maps,
     predicting,
     run_graph,
 )
-from tlkit.models.specs import did_you_mean
 
 Tap = Callable[[tf.Tensor], tf.Tensor]
 """Gets a step's output; what it returns goes on through the network."""
@@ -78,28 +79,7 @@ class OpenNetwork:
         Raises:
             UsageError: no step has this name, or several have it.
         """
-        found = [step for step in self.steps if step.path == name] or [
-            step for step in self.steps if step.operation.name == name
-        ]
-        if len(found) == 1:
-            return found[0]
-        raise UsageError(
-            f"The model has no layer {name!r}."
-            if not found
-            else f"Several layers are named {name!r}.",
-            where=f"model {self.name}",
-            expected="the name of one layer"
-            if not found
-            else " or ".join(step.path for step in found),
-            received=repr(name),
-            remedy=self._near(name) if not found else None,
-        )
-
-    def _near(self, name: str) -> str:
-        paths = [step.path for step in self.steps if step.is_map]
-        bare = [path.rsplit("/", 1)[-1] for path in paths]
-        near = did_you_mean(name, [*paths, *bare])
-        return near or f"Layers with height and width: {', '.join(paths)}"
+        return find_step(self.steps, name, self.name)
 
     def find_map(self, name: str | None) -> Step:
         """Finds a step whose output has height and width.
@@ -120,7 +100,7 @@ class OpenNetwork:
                 where=f"model {self.name}",
                 expected="an output of shape (batch, height, width, channels)",
                 received=(None, *step.shape),
-                remedy=self._near(name),
+                remedy=near_maps(self.steps, name),
             )
         return step
 
