@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tlkit.features.head_search import search_heads as search_heads
     from tlkit.features.views import Views as Views
     from tlkit.models.bases import build_base as build_base
+    from tlkit.models.classic.networks import build_classic as build_classic
     from tlkit.models.convnet import build_convnet as build_convnet
     from tlkit.models.transfer import TransferNetwork as TransferNetwork
     from tlkit.reuse.classifier import evaluate as evaluate
@@ -56,6 +57,7 @@ _HOMES = {
     "UsageError": "tlkit.errors",
     "Views": "tlkit.features.views",
     "build_base": "tlkit.models.bases",
+    "build_classic": "tlkit.models.classic.networks",
     "build_convnet": "tlkit.models.convnet",
     "compare_bases": "tlkit.sweeps",
     "evaluate": "tlkit.reuse.classifier",
