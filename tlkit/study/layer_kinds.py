@@ -13,6 +13,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from tlkit.models.classic import TableConv2D
+
 _RANDOM = tuple(
     getattr(layers, name) for name in dir(layers) if name.startswith("Random")
 )
@@ -23,6 +25,7 @@ _LAYERS = {
         layers.Conv2D,
         layers.DepthwiseConv2D,
         layers.SeparableConv2D,
+        TableConv2D,
     ),
     "transposed": (layers.Conv2DTranspose,),
     "pooling": (layers.MaxPooling2D, layers.AveragePooling2D),
@@ -79,12 +82,17 @@ _OPERATIONS = {
 }
 
 
-def kind_of(operation: Any, shapes: Sequence[tuple[int, ...]]) -> str | None:
+def kind_of(
+    operation: Any,
+    shapes: Sequence[tuple[int, ...]],
+    others: Sequence[Any] = (),
+) -> str | None:
     """Says what a layer or operation does, in one word or three.
 
     Args:
         operation: a layer, or an operation of `keras.ops` in a graph.
         shapes: of what flows into it, with the batch.
+        others: what an operation is told besides, such as a slice.
 
     Returns:
         `"convolution"`, `"transposed"`, `"pooling"`, `"dense"`, `"global"`,
@@ -95,6 +103,8 @@ def kind_of(operation: Any, shapes: Sequence[tuple[int, ...]]) -> str | None:
         return "place by place"
     if getattr(operation, "data_format", None) == "channels_first":
         return None
+    if _is_of_channels(operation, others):
+        return "place by place"
     kind = _listed_kind(operation, len(shapes))
     channels = len(shapes[0]) - 1
     if kind == "place by place" and not _works_on(operation, channels):
@@ -113,6 +123,22 @@ def _listed_kind(operation: Any, inputs: int) -> str | None:
     # A kernel that is computed from the image, as in attention, is no kernel.
     joins = kind_of_operation == "place by place"
     return kind_of_operation if inputs == 1 or joins else None
+
+
+def _is_of_channels(operation: Any, others: Sequence[Any]) -> bool:
+    """Whether an operation picks or adds channels and leaves places alone."""
+    kind = type(operation).__name__
+    if kind == "Pad" and not isinstance(operation, keras.Layer):
+        *before, _ = operation.pad_width
+        return all(tuple(widths) == (0, 0) for widths in before)
+    if kind == "Split":
+        return operation.axis == -1
+    if kind != "GetItem" or not others or not isinstance(others[0], tuple):
+        return False
+    *before, _ = others[0]
+    return before == [...] or (
+        len(before) == 3 and all(part == slice(None) for part in before)
+    )
 
 
 def _works_on(operation: Any, channels: int) -> bool:

@@ -11,6 +11,7 @@ import keras
 from keras.src.backend.common import global_state
 
 from tlkit.errors import UsageError
+from tlkit.models.classic import NETWORKS, build_classic
 from tlkit.models.minivgg import MiniVGG
 from tlkit.models.saving import load_model, read_about
 from tlkit.models.specs import MINIVGG, did_you_mean
@@ -23,8 +24,9 @@ _APPLICATIONS = {
     for name in dir(keras.applications)
     if name[0].isupper()
 }
-NAMES = (*sorted(_APPLICATIONS), MINIVGG.name)
-"""The networks that have a name."""
+NAMES = tuple(sorted({*NETWORKS, *_APPLICATIONS, MINIVGG.name}))
+"""The networks that have a name: the classic ones as their papers have them,
+those of `keras.applications`, and tlkit's own."""
 
 #: No image has so many pixels a side.
 _TOO_LARGE = 100_000
@@ -36,8 +38,8 @@ def describe(
     """Works the arithmetic of a named network or of a saved model out.
 
     Args:
-        model: a name in `NAMES` (`mobilenet_v2` is `mobilenetv2`), a `.keras`
-            file, or a run folder.
+        model: a name in `NAMES` (`mobilenet_v2` is `mobilenetv2`, `lenet-5`
+            is `lenet5`), a `.keras` file, or a run folder.
         input_shape: `(height, width, channels)`; by default the network's
             own.
 
@@ -46,7 +48,7 @@ def describe(
             this input.
         TlkitError: the file is damaged.
     """
-    if _as_name(model) in NAMES:
+    if _plain(model) in map(_plain, NAMES):
         with _without_weights():
             built = build_by_name(model, input_shape)
             return describe_network(built, input_shape)
@@ -58,7 +60,7 @@ def describe(
             f"There is no network {model!r}.",
             where="MODEL",
             expected=f"a .keras file, a run folder, or {', '.join(NAMES)}",
-            remedy=did_you_mean(_as_name(model), NAMES),
+            remedy=did_you_mean(model.lower(), NAMES),
         )
     return describe_network(load_model(path), input_shape or _size_in(path))
 
@@ -75,7 +77,9 @@ def build_by_name(
     Raises:
         UsageError: the network cannot take this input.
     """
-    name = _as_name(name)
+    name = next(known for known in NAMES if _plain(known) == _plain(name))
+    if name in NETWORKS:
+        return build_classic(name, input_shape)
     try:
         if name == MINIVGG.name:
             side = MINIVGG.image_size
@@ -118,8 +122,9 @@ def read_input_shape(text: str) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def _as_name(text: str) -> str:
-    return text.lower().replace("_", "")
+def _plain(name: str) -> str:
+    """Writes `MobileNet_V2` and `lenet-5` as `mobilenetv2` and `lenet5`."""
+    return name.lower().replace("_", "").replace("-", "")
 
 
 def _size_in(path: Path) -> tuple[int, int, int] | None:

@@ -77,7 +77,8 @@ class Walk:
         if isinstance(operation, keras.Sequential | keras.Function):
             inner = f"{prefix}{operation.name}/"
             return self.through(operation, inner, *signals)
-        kind = kind_of(operation, [signal.tensor.shape for signal in signals])
+        shapes = [signal.tensor.shape for signal in signals]
+        kind = kind_of(operation, shapes, args[1:])
         inside = None if kind else _open(operation, args, kwargs)
         if inside is None:
             return self._leaf(operation, kind, prefix, args, kwargs)

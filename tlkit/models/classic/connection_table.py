@@ -54,7 +54,7 @@ class TableConv2D(keras.layers.Layer):
         self.table = [[int(source) for source in row] for row in table]
         self.kernel_size = tuple(kernel_size)
         self.filters = len(self.table)
-        self.strides = (1, 1)
+        self.strides = self.dilation_rate = (1, 1)
         self.padding = "valid"
         if not all(row and len(set(row)) == len(row) for row in self.table):
             raise UsageError(
