@@ -637,8 +637,8 @@ def describe(
         str,
         typer.Argument(
             metavar="MODEL|NAME",
-            help="A .keras file, a run folder, or a network of "
-            "keras.applications such as vgg16.",
+            help="A .keras file, a run folder, or a network such as vgg16, "
+            "lenet5, alexnet, googlenet or resnet18.",
         ),
     ],
     input_shape: Annotated[

@@ -25,8 +25,8 @@ _APPLICATIONS = {
     if name[0].isupper()
 }
 NAMES = tuple(sorted({*NETWORKS, *_APPLICATIONS, MINIVGG.name}))
-"""The networks that have a name: the classic ones as their papers have them,
-those of `keras.applications`, and tlkit's own."""
+"""The networks that have a name: those of `keras.applications`, tlkit's own,
+and the classic ones that Keras does not have."""
 
 #: No image has so many pixels a side.
 _TOO_LARGE = 100_000
@@ -78,7 +78,7 @@ def build_by_name(
         UsageError: the network cannot take this input.
     """
     name = next(known for known in NAMES if _plain(known) == _plain(name))
-    if name in NETWORKS:
+    if name in NETWORKS and name not in _APPLICATIONS:
         return build_classic(name, input_shape)
     try:
         if name == MINIVGG.name:
