@@ -116,6 +116,10 @@ Weights = Annotated[
         "that the base comes with."
     ),
 ]
+Layers = Annotated[
+    str | None,
+    typer.Option(help="Layers, with commas between; else a choice of them."),
+]
 Bases = Annotated[
     str,
     typer.Option(
@@ -520,10 +524,7 @@ def predict(
             typer.echo(json.dumps(prediction.as_dict(), ensure_ascii=False))
     elif predictions:
         print_table(predictions_table(predictions))
-    for path, reason in unreadable:
-        typer.echo(f"left out: {path}: {reason}", err=True)
-    if unreadable:
-        raise typer.Exit(1)
+    _left_out(unreadable)
 
 
 @verb(app)
@@ -608,10 +609,68 @@ def explain(
             )
             print_table(explanations_table(records))
             typer.echo(folder / "sheet.html")
-    for path, reason in unreadable:
-        typer.echo(f"left out: {path}: {reason}", err=True)
-    if unreadable:
-        raise typer.Exit(1)
+    _left_out(unreadable)
+
+
+@verb(app)
+def activations(
+    model: Model,
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IMAGES...",
+            help="Files, or folders of them: the first is drawn, and all (up "
+            "to 256) say which channels are dead.",
+        ),
+    ],
+    layer: Layers = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the pictures; else layers/<model>/."),
+    ] = None,
+) -> None:
+    """Draw what layers put out for a picture, channel by channel."""
+    start_tensorflow()
+    import tlkit
+    from tlkit.explain.files import pick_files
+    from tlkit.explain.layer_pictures import write_activations
+    from tlkit.tables import activations_table, print_table
+
+    classifier = tlkit.load_classifier(model)
+    files, unreadable = pick_files(classifier, images, None, None)
+    folder = output or Path("layers") / classifier.name
+    names = _listed(layer) if layer else None
+    written = write_activations(classifier, files, names, folder)
+    print_table(activations_table(written, files))
+    _left_out(unreadable)
+
+
+@verb(app)
+def filters(
+    model: Model,
+    layer: Layers = None,
+    count: Annotated[int, typer.Option(help="Filters of each layer.")] = 16,
+    size: Annotated[
+        int,
+        typer.Option(
+            help="Side of a pattern in pixels; deep layers need a large one."
+        ),
+    ] = 128,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Picture to write; else layers/<model>/filters.png."),
+    ] = None,
+) -> None:
+    """Draw the patterns that filters answer to most strongly."""
+    start_tensorflow()
+    import tlkit
+    from tlkit.explain.layer_pictures import write_filters
+
+    classifier = tlkit.load_classifier(model)
+    path = output or Path("layers") / classifier.name / "filters.png"
+    names = _listed(layer) if layer else None
+    drawn = write_filters(classifier.model, names, count, size, path)
+    typer.echo(f"{path}: {', '.join(drawn)}")
 
 
 @verb(app)
@@ -852,6 +911,13 @@ def print_comparison(compared: BaseComparison) -> None:
     else:
         print_table(bases_table(compared))
         typer.echo(compared.best.run.summary())
+
+
+def _left_out(unreadable: list[tuple[Path, str]]) -> None:
+    for path, reason in unreadable:
+        typer.echo(f"left out: {path}: {reason}", err=True)
+    if unreadable:
+        raise typer.Exit(1)
 
 
 def start_tensorflow() -> None:

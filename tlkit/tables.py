@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -275,6 +276,22 @@ def explanations_table(records: Sequence[Mapping[str, Any]]) -> Table:
             f"{record['probability']:.1%}",
             ", ".join(map(str, box.values())) if box else "none",
         )
+    return table
+
+
+def activations_table(
+    written: Mapping[str, tuple[int, int, Path]], files: Sequence[Path]
+) -> Table:
+    """Tabulates layers, their dead channels and their pictures."""
+    count = min(len(files), 256)
+    table = Table(title=f"Drawn for {files[0]}; dead over {count} images")
+    table.add_column("layer")
+    table.add_column("channels", justify="right")
+    table.add_column("dead", justify="right")
+    table.add_column("picture", overflow="fold")
+    for name, (channels, dead, path) in written.items():
+        share = f"{dead} ({dead / channels:.0%})"
+        table.add_row(name, str(channels), share, str(path))
     return table
 
 
