@@ -151,6 +151,25 @@ def test_eigen_cam_is_the_first_singular_vector(model):
         np.testing.assert_allclose(found, scaled(expected), atol=1e-4)
 
 
+def test_eigen_cam_of_more_channels_than_places():
+    """As in deep layers; there the other side is decomposed."""
+    keras.utils.set_random_seed(SEED)
+    wide = keras.Sequential(
+        [
+            keras.Input((SIDE, SIDE, 3)),
+            layers.Conv2D(SIDE * SIDE + 4, 1, activation="relu", name="conv"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(2),
+        ]
+    )
+    for image, found in zip(IMAGES, eigen_cam(wide, IMAGES), strict=True):
+        flat = features_of(wide, image).reshape(SIDE * SIDE, -1)
+        _, _, vectors = np.linalg.svd(flat, full_matrices=False)
+        main = (flat @ vectors[0]).reshape(SIDE, SIDE)
+        expected = main if main.sum() > 0 else -main
+        np.testing.assert_allclose(found, scaled(expected), atol=1e-4)
+
+
 def test_guided_gradients_pass_a_relu_both_ways_positive(model):
     found = guided_gradients(model, IMAGES, 1)
     kernel = np.asarray(model.get_layer("conv").kernel, np.float64)[0, 0]

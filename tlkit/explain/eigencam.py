@@ -45,10 +45,13 @@ def eigen_cam(
 
 def _project(features: np.ndarray) -> np.ndarray:
     height, width, channels = features.shape
-    flat = features.reshape(-1, channels)
-    # O = U S V^T, and the map is O times the first column of V.
-    _, vectors = np.linalg.eigh(flat.T.astype(np.float64) @ flat)
-    projected = flat @ vectors[:, -1]
+    flat = features.reshape(-1, channels).astype(np.float64)
+    # O = U S V^T, and the map is O times the first column of V: the first of
+    # U, but for a factor. Deep layers have fewer places than channels.
+    if len(flat) < channels:
+        projected = np.linalg.eigh(flat @ flat.T)[1][:, -1]
+    else:
+        projected = flat @ np.linalg.eigh(flat.T @ flat)[1][:, -1]
     # A component has no sign; features of a network with ReLUs are positive.
     sign = -1 if projected.sum() < 0 else 1
     return (sign * projected).reshape(height, width)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import keras
 import numpy as np
@@ -110,16 +110,60 @@ def pixel_gradients(
     Returns:
         float32, of the images' shape: score per unit of the pixels' values.
     """
-    parts = []
-    for part in slices(len(images)):
-        pixels = tf.constant(images[part])
-        wanted = None if classes is None else classes[part]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(pixels)
-            scores = network.scores(pixels, replaced=replaced)
-            score = tf.reduce_sum(score_of(scores, wanted))
-        parts.append(np.asarray(tape.gradient(score, pixels)))
+    parts = [
+        _pixel_gradient(
+            network,
+            tf.constant(images[part]),
+            None if classes is None else classes[part],
+            replaced,
+        )
+        for part in slices(len(images))
+    ]
     return np.concatenate(parts)
+
+
+def _pixel_gradient(
+    network: OpenNetwork,
+    pixels: tf.Tensor,
+    classes: np.ndarray | tf.Tensor | None,
+    replaced: Replace | None = None,
+) -> tf.Tensor:
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(pixels)
+        scores = network.scores(pixels, replaced=replaced)
+        score = tf.reduce_sum(score_of(scores, classes))
+    return tape.gradient(score, pixels)
+
+
+def mean_pixel_gradients(
+    network: OpenNetwork, copies: Iterable[np.ndarray], classes: np.ndarray
+) -> np.ndarray:
+    """Averages the gradients of altered copies of the same images.
+
+    Args:
+        network: the classifier.
+        copies: one or more times the images, float32
+            `(count, height, width, channels)`.
+        classes: int64 `(count,)`.
+
+    Returns:
+        float32, of the images' shape.
+    """
+    labels = tf.TensorSpec((None,), tf.int64)
+    # So many passes repay compiling, which a single one does not.
+    differentiate = tf.function(
+        lambda pixels, wanted: _pixel_gradient(network, pixels, wanted),
+        input_signature=[network.batch, labels],
+    )
+    total, count = np.zeros(1, np.float32), 0
+    for images in copies:
+        parts = [
+            differentiate(images[part], classes[part])
+            for part in slices(len(classes))
+        ]
+        total = total + np.concatenate(parts)
+        count += 1
+    return total / count
 
 
 def feature_map(opened: Opened, part: slice, path: str) -> np.ndarray:
@@ -143,7 +187,9 @@ def feature_map(opened: Opened, part: slice, path: str) -> np.ndarray:
     return np.asarray(tf.cast(seen[-1], tf.float32))
 
 
-def score_of(scores: tf.Tensor, classes: np.ndarray | None) -> tf.Tensor:
+def score_of(
+    scores: tf.Tensor, classes: np.ndarray | tf.Tensor | None
+) -> tf.Tensor:
     """Takes one class's score for each image.
 
     Args:

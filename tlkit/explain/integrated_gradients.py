@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from tlkit.errors import UsageError
-from tlkit.explain.gradients import pixel_gradients
+from tlkit.explain.gradients import mean_pixel_gradients
 from tlkit.explain.saliency import magnitude
 from tlkit.explain.scores import ClassIndex, open_images
 
@@ -74,8 +74,6 @@ def attributions(
         )
     opened = open_images(model, images, class_index)
     classes = opened.named()
-    total = np.zeros_like(opened.images)
-    for step in range(steps):
-        share = np.float32((step + 0.5) / steps)
-        total += pixel_gradients(opened.network, share * opened.images, classes)
-    return opened.images * total / steps
+    shares = (np.arange(steps, dtype=np.float32) + 0.5) / steps
+    way = (np.float32(share) * opened.images for share in shares)
+    return opened.images * mean_pixel_gradients(opened.network, way, classes)

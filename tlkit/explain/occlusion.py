@@ -79,7 +79,7 @@ def _falls(
     colour = image.mean(axis=(0, 1))
     scores = np.concatenate(
         [
-            network.scores(
+            network.compiled_scores(
                 tf.constant(np.where(covers[part, ..., None], colour, image))
             )[:, label]
             for part in slices(len(covers))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from tlkit.explain.gradients import pixel_gradients
+from tlkit.explain.gradients import mean_pixel_gradients, pixel_gradients
 from tlkit.explain.heat import as_heat_maps
 from tlkit.explain.noise import noisy_copies
 from tlkit.explain.scores import ClassIndex, open_images
@@ -68,10 +68,8 @@ def smoothgrad(
     """
     opened = open_images(model, images, class_index)
     classes = opened.named()
-    total = np.zeros_like(opened.images)
-    for copies in noisy_copies(opened.images, samples, noise, seed):
-        total += pixel_gradients(opened.network, copies, classes)
-    return magnitude(total / samples)
+    copies = noisy_copies(opened.images, samples, noise, seed)
+    return magnitude(mean_pixel_gradients(opened.network, copies, classes))
 
 
 def magnitude(values: np.ndarray) -> np.ndarray:

@@ -88,7 +88,7 @@ def _scores(
     network: OpenNetwork, image: np.ndarray, label: int, masks: np.ndarray
 ) -> np.ndarray:
     shown = tf.constant(image * masks[..., None])
-    return np.asarray(network.scores(shown)[:, label])
+    return np.asarray(network.compiled_scores(shown))[:, label]
 
 
 def _scaled(masks: np.ndarray, image: np.ndarray) -> np.ndarray:
