@@ -43,6 +43,8 @@ from tlkit.explain.sanity import randomise_cascade, randomised
 from tlkit.progress import say
 
 SIZE = 96
+# Width of MobileNetV2's last map at that size.
+CELLS = 3
 # No split of the embedded sample is drawn from this seed.
 UNSEEN = 900
 # Methods that run the network a hundred times an image see fewer images.
@@ -51,6 +53,7 @@ MILD = tlkit.Augmentation(
     rotation_range=15, width_shift_range=0.1, height_shift_range=0.1
 )
 Row = dict[str, Any]
+Areas = dict[str, np.ndarray]
 Folder = Annotated[Path, typer.Argument(help="Folder of results.")]
 app = typer.Typer(add_completion=False, help=__doc__)
 
@@ -131,7 +134,6 @@ def score(
 ) -> Row:
     hits, shares = pointing_game(maps, masks), overlap(maps, masks)
     low, high = wilson_interval(int(hits.sum()), len(hits))
-    error = statistics.stdev(shares) / len(shares) ** 0.5
     row = {
         "method": title,
         "layer": layer or "",
@@ -139,7 +141,7 @@ def score(
         "images": len(hits),
         "pointing": f"{hits.mean():.1%}",
         "95 % interval": f"{low:.1%} to {high:.1%}",
-        "overlap": f"{shares.mean():.3f} ± {1.96 * error:.3f}",
+        "overlap": mean_text(shares).removeprefix("+"),
     }
     say(" ".join(map(str, row.values())))
     return row
@@ -195,30 +197,47 @@ def photographs(
 
 
 def remove(model: keras.Model, images: np.ndarray) -> Iterator[Row]:
-    """Yields a line for each quick method, and for random maps."""
+    """Yields a line for each quick method, and for maps drawn by lot.
+
+    A method is compared with lots as coarse as itself: single pixels taken
+    out here and there harm a network more than as many side by side.
+    """
+    lots = {}
+    for grain, side in (("cells", CELLS), ("pixels", SIZE)):
+        maps = random_maps(images.shape[:3], (side, side))
+        lots[grain] = areas(model, images, maps)
+        yield compare(f"random {grain}", lots[grain], "", None)
     for name, method in METHODS.items():
         if name not in SHARES and name != "cam":
-            yield areas(
-                method.title, model, images, draw_heat_maps(model, images, name)
-            )
-    for title, side in (("random, 3 cells wide", 3), ("random pixels", SIZE)):
-        maps = random_maps(images.shape[:3], (side, side))
-        yield areas(title, model, images, maps)
+            fine = name == "guidedgradcam" or not method.has_layer
+            grain = "pixels" if fine else "cells"
+            found = areas(model, images, draw_heat_maps(model, images, name))
+            yield compare(method.title, found, grain, lots[grain])
 
 
-def areas(
-    title: str, model: keras.Model, images: np.ndarray, maps: np.ndarray
-) -> Row:
-    row: Row = {"method": title, "images": len(images)}
-    for name, curve in (
-        ("deletion", deletion_curve),
-        ("insertion", insertion_curve),
-    ):
-        found = area_under_curve(curve(model, images, maps))
-        error = statistics.stdev(found) / len(found) ** 0.5
-        row[name] = f"{found.mean():.3f} ± {1.96 * error:.3f}"
+def areas(model: keras.Model, images: np.ndarray, maps: np.ndarray) -> Areas:
+    return {
+        "deletion": area_under_curve(deletion_curve(model, images, maps)),
+        "insertion": area_under_curve(insertion_curve(model, images, maps)),
+    }
+
+
+def compare(title: str, found: Areas, grain: str, lots: Areas | None) -> Row:
+    row: Row = {"method": title, "images": len(found["deletion"])}
+    for name, values in found.items():
+        row[name] = f"{values.mean():.3f}"
+        row[f"{name} against lots"] = (
+            mean_text(values - lots[name]) if lots else ""
+        )
+    row["lots"] = grain
     say(" ".join(map(str, row.values())))
     return row
+
+
+def mean_text(values: np.ndarray) -> str:
+    """Mean and half the width of its 95 % interval."""
+    error = statistics.stdev(values) / len(values) ** 0.5
+    return f"{values.mean():+.3f} ± {1.96 * error:.3f}"
 
 
 def write(rows: list[Row], path: Path) -> None:

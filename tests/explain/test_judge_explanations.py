@@ -70,3 +70,9 @@ def test_quick_methods_and_lots_are_judged_by_removal(script):
     judged = {row["method"] for row in rows}
     assert {"Grad-CAM", "gradients", "random pixels"} <= judged
     assert "Score-CAM" not in judged
+    by_lot = {row["method"]: row for row in rows}["random pixels"]
+    for row in rows:
+        if row["lots"] == "pixels":
+            gain = float(row["deletion"]) - float(by_lot["deletion"])
+            shown = float(row["deletion against lots"].split()[0])
+            assert shown == pytest.approx(gain, abs=0.0011)
