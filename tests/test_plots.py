@@ -90,3 +90,35 @@ def test_a_picture_of_the_users_is_never_replaced(tmp_path):
     assert theirs.read_bytes() == content
     plots.save(figure, tmp_path / "ours.png")
     plots.save(figure, tmp_path / "ours.png")
+
+
+def test_a_cascade_is_drawn_with_a_line_for_each_method():
+    curves = {f"method {k}": [1.0, 0.5 - k / 100] for k in range(12)}
+    figure = plots.draw_cascade(["", "base/end"], curves)
+    (axes,) = figure.axes
+    names = [label.get_text() for label in axes.get_xticklabels()]
+    assert names == ["nothing", "end"]
+    lines = [line for line in axes.lines if line.get_label() in curves]
+    looks = {(line.get_color(), line.get_linestyle()) for line in lines}
+    assert len(looks) == len(lines) == 12
+    for line in lines:
+        assert list(line.get_ydata()) == curves[line.get_label()]
+
+
+def test_each_image_stands_above_its_own_map():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (5, 6, 7, 3), "uint8")
+    maps = rng.random((5, 6, 7))
+    figure = plots.draw_explained(images, maps, "abcde", columns=3)
+    cells = np.array(figure.axes).reshape(4, 3)
+    for number in range(5):
+        row, column = divmod(number, 3)
+        above, below = cells[2 * row : 2 * row + 2, column]
+        assert above.get_title() == "abcde"[number]
+        (shown,) = (image.get_array() for image in above.images)
+        np.testing.assert_array_equal(shown, images[number])
+        under, over = (image.get_array() for image in below.images)
+        np.testing.assert_array_equal(under, images[number])
+        np.testing.assert_array_equal(over, maps[number])
+    assert not cells[2, 2].images
+    assert not cells[3, 2].images

@@ -27,6 +27,7 @@ from tlkit.errors import UsageError
 _TRAINING, _VALIDATION = "#0072B2", "#D55E00"
 #: Okabe and Ito's colours, for up to four curves.
 _WAYS = ("#000000", "#56B4E9", "#E69F00", "#009E73")
+_MANY = (*_WAYS, "#0072B2", "#D55E00", "#CC79A7")
 #: Share of the past in the smoothed curves. The book's 0.8 is for 100 epochs;
 #: over 30 it would lag behind the points.
 _SMOOTHING = 0.6
@@ -645,3 +646,62 @@ def show_image(axes: Axes, image: np.ndarray) -> None:
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def draw_cascade(
+    steps: Sequence[str], correlations: Mapping[str, Sequence[float]]
+) -> Figure:
+    """Draws how far maps stay the same while a network is destroyed.
+
+    Args:
+        steps: what was randomised last; the first is empty, for nothing.
+        correlations: by method, one rank correlation for each step.
+    """
+    figure = Figure(figsize=(10, 4.5), layout="constrained")
+    axes = figure.subplots()
+    places = np.arange(len(steps))
+    for number, (method, values) in enumerate(correlations.items()):
+        # Colours come round again: the second time dashed, then dotted.
+        style = ("o-", "s--", "^:")[number // len(_MANY) % 3]
+        colour = _MANY[number % len(_MANY)]
+        axes.plot(places, values, style, color=colour, ms=4, label=method)
+    names = [step.rsplit("/", 1)[-1] or "nothing" for step in steps]
+    axes.set_xticks(places, names, rotation=30, ha="right")
+    axes.axhline(0, color="0.5", linewidth=0.8)
+    axes.set(
+        xlabel="weights randomised from the top down to", ylabel="correlation"
+    )
+    axes.grid(alpha=0.2)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def draw_explained(
+    images: Sequence[np.ndarray],
+    maps: Sequence[np.ndarray],
+    captions: Sequence[str],
+    columns: int = 10,
+) -> Figure:
+    """Draws images, and under each the same with its heat map over it.
+
+    Args:
+        images: uint8 arrays of shape `(height, width, 3)`.
+        maps: of the same height and width, 0 to 1.
+        captions: one for each image.
+        columns: images in a row.
+    """
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(1.2 * columns, 2.75 * rows), layout="constrained")
+    cells = figure.subplots(2 * rows, columns, squeeze=False)
+    for axes in cells.flat:
+        axes.set_axis_off()
+    for number, (image, heat, caption) in enumerate(
+        zip(images, maps, captions, strict=True)
+    ):
+        row, column = divmod(number, columns)
+        above, below = cells[2 * row : 2 * row + 2, column]
+        show_image(above, image)
+        above.set_title(caption, fontsize=8)
+        show_image(below, image)
+        below.imshow(heat, cmap="inferno", alpha=0.55, vmin=0, vmax=1)
+    return figure
