@@ -6,6 +6,7 @@ import pytest
 
 from tlkit.errors import TlkitError, UsageError
 from tlkit.explain.gradcam import grad_cam
+from tlkit.explain.methods import draw_heat_maps
 from tlkit.explain.network import OpenNetwork
 
 layers = keras.layers
@@ -302,6 +303,29 @@ def test_images_that_do_not_fit_are_refused():
         with pytest.raises(UsageError, match="of this shape") as error:
             grad_cam(model, images)
         assert error.match(hint)
+
+
+@pytest.mark.parametrize("method", ["gradcam", "scorecam", "smoothgrad"])
+def test_images_too_small_for_the_network_are_refused(method):
+    pixels = keras.Input((None, None, 3))
+    x = layers.Conv2D(4, 5, activation="relu")(pixels)
+    x = layers.Conv2D(4, 5, activation="relu")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(pixels, layers.Dense(2, activation="softmax")(x))
+    with pytest.raises(UsageError, match="images of this size") as error:
+        draw_heat_maps(model, np.ones((1, 6, 6, 3)), method, 1)
+    assert "6 x 6 pixels" in str(error.value)
+
+
+def test_gray_pictures_are_explained_by_gray_models():
+    pixels = keras.Input((28, 28, 1))
+    x = layers.Conv2D(4, 5, activation="relu")(pixels)
+    x = layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(pixels, layers.Dense(10, activation="softmax")(x))
+    digits = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), "uint8")
+    assert grad_cam(model, digits, 4).shape == (3, 28, 28)
+    with pytest.raises(UsageError, match="28, 28, 1"):
+        grad_cam(model, digits[..., 0])
 
 
 def test_layers_and_classes_that_are_not_there_are_named():

@@ -161,7 +161,22 @@ class OpenNetwork:
                 if images.ndim == 3
                 else None,
             )
+        if None in wanted:
+            self._try_size(images.shape[1:])
         return images.astype(np.float32, copy=False)
+
+    def _try_size(self, shape: tuple[int, ...]) -> None:
+        """A network of any size still has a smallest one: one black image."""
+        try:
+            self.scores(tf.zeros((1, *shape)))
+        except (ValueError, tf.errors.InvalidArgumentError) as error:
+            raise UsageError(
+                "The network cannot work on images of this size.",
+                where=f"model {self.name}",
+                received=f"{shape[0]} x {shape[1]} pixels: "
+                f"{str(error).strip().splitlines()[0][:200]}",
+                remedy="Pass larger images.",
+            ) from error
 
     def scores(
         self,
@@ -204,7 +219,9 @@ class OpenNetwork:
         Compiling takes as long as a few passes and saves about half of each.
         """
         return tf.function(
-            lambda pixels: self.scores(pixels), input_signature=[self.batch]
+            lambda pixels: self.scores(pixels),
+            input_signature=[self.batch],
+            autograph=False,
         )
 
     def probabilities(self, scores: tf.Tensor) -> tf.Tensor:
