@@ -33,7 +33,7 @@ from turns import median, take_turns
 import tlkit
 from tlkit.data.augment import View
 from tlkit.data.sample import CLASS_NAMES, draw_pets
-from tlkit.features.batches import make_row_batches
+from tlkit.features.batches import head_batch_size, make_row_batches
 from tlkit.features.extract import describe_part
 from tlkit.features.frozen import FrozenPart
 from tlkit.models.cutting import cut_model
@@ -168,12 +168,14 @@ def head_sides(length):
 
     kept = [part[0].astype("float16").view(Rows) for part in split]
 
+    batch = head_batch_size(TRAIN)
+
     def ours():
         head = build_head((length,), HeadSpec(2))
         compile_model(head, Training(learning_rate=1e-3))
         head.fit(
-            make_row_batches([kept[0]], split[0][1], 128, seed=0),
-            validation_data=make_row_batches([kept[1]], split[1][1], 128),
+            make_row_batches([kept[0]], split[0][1], batch, seed=0),
+            validation_data=make_row_batches([kept[1]], split[1][1], batch),
             epochs=EPOCHS,
             shuffle=False,
             verbose=0,
@@ -187,7 +189,7 @@ def bare_steps(rows):
     kernel, first, second = (
         tf.Variable(tf.random.normal((rows.shape[1], 256))) for _ in range(3)
     )
-    batch = tf.constant(rows[:128])
+    batch = tf.constant(rows[: head_batch_size(TRAIN)])
     second.assign(tf.square(second))
 
     @tf.function
@@ -207,7 +209,7 @@ def bare_steps(rows):
         )
 
     def run():
-        for _ in range(EPOCHS * math.ceil(TRAIN / 128)):
+        for _ in range(EPOCHS * math.ceil(TRAIN / len(batch))):
             step()
 
     return run

@@ -13,7 +13,7 @@ from tlkit.features.store import StoredRows
 
 
 def head_batch_size(count: int) -> int:
-    """Returns 128, or fewer where that leaves an epoch few steps.
+    """Returns 256, or fewer where that leaves an epoch few steps.
 
     A step on stored features is mostly the optimizer's work, which is the
     same for any batch: large ones are sooner done.
@@ -21,6 +21,8 @@ def head_batch_size(count: int) -> int:
     Args:
         count: of training images.
     """
+    if count >= 2000:
+        return 256
     return max(32, min(128, count // 15 // 32 * 32))
 
 
