@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tlkit.data.pipeline import make_batches as make_batches
     from tlkit.errors import TlkitError as TlkitError
     from tlkit.errors import UsageError as UsageError
+    from tlkit.explain.filters import filter_patterns as filter_patterns
+    from tlkit.explain.methods import draw_heat_maps as draw_heat_maps
     from tlkit.features.extract import extract_features as extract_features
     from tlkit.features.head_search import HeadGrid as HeadGrid
     from tlkit.features.head_search import search_heads as search_heads
@@ -60,9 +62,11 @@ _HOMES = {
     "build_classic": "tlkit.models.classic.networks",
     "build_convnet": "tlkit.models.convnet",
     "compare_bases": "tlkit.sweeps",
+    "draw_heat_maps": "tlkit.explain.methods",
     "evaluate": "tlkit.reuse.classifier",
     "extract_features": "tlkit.features.extract",
     "fetch": "tlkit.data.download",
+    "filter_patterns": "tlkit.explain.filters",
     "find_runs": "tlkit.runs",
     "fine_tune": "tlkit.routes.finetune",
     "load_classifier": "tlkit.reuse.classifier",
