@@ -103,7 +103,9 @@ def load_images(source: str | os.PathLike[str]) -> ImageArrays:
     index = read_source(source)
     test = index.split(TEST)
     splits = [index.splits[n] for n in (TRAIN, VALIDATION) if n in index.splits]
-    if not all(isinstance(split.images, np.ndarray) for split in (*splits, test)):
+    if not all(
+        isinstance(split.images, np.ndarray) for split in (*splits, test)
+    ):
         raise UsageError(
             "A study needs images of one size, in memory.",
             where=source,
