@@ -102,12 +102,11 @@ def open_study(
 
 
 def _notes(name: str, quick: bool) -> tuple[str, ...]:
-    if not quick:
-        return (lenet.NOTE,)
     if name == "lenet":
-        return lenet.NOTE, lenet.QUICK_NOTE
+        quickly = (lenet.QUICK_NOTE,) if quick else ()
+        return lenet.READINGS, lenet.NOTE, *quickly
     few = "This is the quick form: 3 epochs, so its figures are far too low."
-    return lenet.NOTE, few
+    return lenet.READINGS, *((few,) if quick else ())
 
 
 def _open_file(name: str, quick: bool) -> Study:
@@ -126,8 +125,8 @@ def _open_file(name: str, quick: bool) -> Study:
         )
     sweep = read_sweep(name)
     stem = Path(name).stem
-    note = "Figures are those after the last epoch; nothing was chosen by them."
-    return Study(stem, sweep.points(), sweep.repeats, (note,), sweep.seed)
+    notes = (lenet.READINGS,)
+    return Study(stem, sweep.points(), sweep.repeats, notes, sweep.seed)
 
 
 def _only(points: Sequence[Point], only: Sequence[str]) -> list[Point]:

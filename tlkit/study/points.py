@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
 import platform
@@ -36,6 +37,8 @@ class Point:
         case: what is trained, and how.
         article: test accuracy that another source gives for it.
         differs: what differs from that source.
+        at_most: how often it is repeated at most; None for as often as the
+            others.
     """
 
     axis: str
@@ -43,6 +46,17 @@ class Point:
     case: Case
     article: float | None = None
     differs: str = ""
+    at_most: int | None = None
+
+    def cells(self, repeats: int, seed: int) -> list[Cell]:
+        """Returns its cells, one a seed.
+
+        Args:
+            repeats: how many, unless `at_most` says fewer.
+            seed: of the first.
+        """
+        count = repeats if self.at_most is None else min(repeats, self.at_most)
+        return [Cell(self.case, seed + number) for number in range(count)]
 
 
 @dataclass(frozen=True)
@@ -145,20 +159,14 @@ def run_points(
     folder = Path(folder)
     _check(points, repeats, seed)
     _build_once(points, data)
-    cells = {
-        cell.key(data): cell
-        for number in range(repeats)
-        for cell in (Cell(point.case, seed + number) for point in points)
-    }
+    rounds = itertools.zip_longest(*(p.cells(repeats, seed) for p in points))
+    every = [cell for cells in rounds for cell in cells if cell is not None]
     _write_start(folder, data, repeats, seed)
-    results = _finish(cells, data, folder, processes)
+    results = _finish({c.key(data): c for c in every}, data, folder, processes)
     return [
         Outcome(
             point,
-            tuple(
-                results[Cell(point.case, seed + number).key(data)]
-                for number in range(repeats)
-            ),
+            tuple(results[c.key(data)] for c in point.cells(repeats, seed)),
         )
         for point in points
     ]
@@ -197,15 +205,17 @@ def _finish(
         if kept is not None:
             results[key] = kept
     missing = [cell for key, cell in cells.items() if key not in results]
-    if results:
-        say(f"{len(results)} of {len(cells)} cells are kept in {folder}")
-    started = time.time()
+    say(
+        f"{len(cells)} cells, of which {len(results)} are kept in {folder}; "
+        f"{processes} at a time"
+    )
+    progress = _Progress(len(cells), missing)
     try:
         with contextlib.closing(run_cells(missing, data, processes)) as run:
             for cell, result in run:
                 write_result(folder, cell, data, result)
                 results[cell.key(data)] = result
-                _tell(cell, result, results, len(cells), len(missing), started)
+                progress.tell(cell, result)
     except KeyboardInterrupt:
         say(
             f"{len(results)} of {len(cells)} cells are finished and kept in "
@@ -215,28 +225,33 @@ def _finish(
     return results
 
 
-def _tell(
-    cell: Cell,
-    result: Result,
-    results: dict[str, Result],
-    total: int,
-    missing: int,
-    started: float,
-) -> None:
-    done, last = len(results), result.last
-    finished = done - (total - missing)
-    left = (time.time() - started) / finished * (missing - finished)
-    recipe, network = cell.case.recipe, cell.case.network
-    told = " ".join(f"{name}={value}" for name, value in network.items())
-    say(
-        f"cell {done}/{total}  {cell.case.build.__name__} {told} "
-        f"{recipe.optimizer} {recipe.learning_rate:g} batch "
-        f"{recipe.batch_size} seed {cell.seed}: "
-        f"{len(result.epochs)} epochs, train {last.accuracy:.3f}, "
-        f"test {last.test_accuracy:.3f}, {result.seconds:.0f} s, "
-        f"{result.images_per_second:,.0f} images/s; "
-        f"about {left / 60:.0f} min left"
-    )
+class _Progress:
+    """A line for each finished cell; the time left goes by their epochs."""
+
+    def __init__(self, total: int, missing: Sequence[Cell]) -> None:
+        self._done = total - len(missing)
+        self._total = total
+        self._left = sum(cell.case.recipe.epochs for cell in missing)
+        self._behind = 0
+        self._started = time.time()
+
+    def tell(self, cell: Cell, result: Result) -> None:
+        recipe, last = cell.case.recipe, result.last
+        self._done += 1
+        self._left -= recipe.epochs
+        self._behind += recipe.epochs
+        rate = (time.time() - self._started) / self._behind
+        told = [f"{n}={v}" for n, v in cell.case.network.items()]
+        say(
+            f"cell {self._done}/{self._total}  "
+            f"{' '.join([cell.case.build.__name__, *told])} "
+            f"{recipe.optimizer} {recipe.learning_rate:g} "
+            f"batch {recipe.batch_size} seed {cell.seed}: "
+            f"{len(result.epochs)} epochs, train {last.accuracy:.3f}, "
+            f"test {last.test_accuracy:.3f}, {result.seconds:.0f} s, "
+            f"{result.images_per_second:,.0f} images/s; "
+            f"about {rate * self._left / 60:.0f} min left"
+        )
 
 
 def _write_start(

@@ -158,6 +158,14 @@ def read_sweep(path: str | os.PathLike[str]) -> Sweep:
     return Sweep(build, **told)
 
 
+_KINDS: Mapping[type, str] = {
+    dict: "an object",
+    bool: "true or false",
+    str: "a name",
+    int: "a whole number",
+}
+
+
 def _check_fields(
     path: Path, told: Any, known: Sequence[str], kinds: Mapping[str, type]
 ) -> None:
@@ -175,8 +183,6 @@ def _check_fields(
             raise UsageError(
                 f"{name} has the wrong kind of value.",
                 where=path,
-                expected={dict: "an object", str: "a name"}.get(
-                    kind, kind.__name__
-                ),
+                expected=_KINDS[kind],
                 received=repr(value),
             )

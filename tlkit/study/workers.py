@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import pickle
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ def cores() -> int:
 
 def run_cells(
     cells: Sequence[Cell], data: ImageArrays, processes: int = 1
-) -> Iterator[tuple[Cell, Result]]:
+) -> Generator[tuple[Cell, Result], None, None]:
     """Trains cells, and gives each as soon as it is finished.
 
     Args:
