@@ -101,11 +101,8 @@ def load_images(source: str | os.PathLike[str]) -> ImageArrays:
         TlkitError: the source cannot be read.
     """
     index = read_source(source)
-    test = index.split(TEST)
     splits = [index.splits[n] for n in (TRAIN, VALIDATION) if n in index.splits]
-    if not all(
-        isinstance(split.images, np.ndarray) for split in (*splits, test)
-    ):
+    if not all(isinstance(split.images, np.ndarray) for split in splits):
         raise UsageError(
             "A study needs images of one size, in memory.",
             where=source,
@@ -114,6 +111,7 @@ def load_images(source: str | os.PathLike[str]) -> ImageArrays:
             remedy="Write its images into arrays x_train, y_train, x_test and "
             "y_test with numpy.savez.",
         )
+    test = index.split(TEST)
     return ImageArrays(
         index.name,
         index.class_names,
