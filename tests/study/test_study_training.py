@@ -7,6 +7,7 @@ import pytest
 from tlkit.data.augment import Augmentation
 from tlkit.errors import UsageError
 from tlkit.models.classic import lenet
+from tlkit.study import training
 from tlkit.study.cells import make_case
 from tlkit.study.images import ImageArrays, load_images
 from tlkit.study.recipe import Recipe
@@ -104,6 +105,32 @@ def test_training_is_that_of_fit(data, told, optimizer):
     assert epochs[-1].test_loss == pytest.approx(-np.log(true).mean(), abs=1e-4)
 
 
+@pytest.mark.parametrize("count", [90, 65], ids=["26 left", "1 left"])
+def test_a_divided_batch_is_the_batch(draw_data, monkeypatch, count):
+    monkeypatch.setattr(training, "_PART", 8)
+    monkeypatch.setattr(training, "cores", lambda: 3)
+    data, recipe = draw_data(count=count), Recipe(0.3, 32, epochs=2)
+    keras.utils.set_random_seed(1)
+    ours, theirs = (lenet(data.image_shape, 3, pooling="max") for _ in range(2))
+    theirs.set_weights(ours.get_weights())
+    assert training.count_parts(ours, 32) == 3
+    epochs = list(train(ours, data, recipe, seed=5))
+    expected = fit(theirs, data, recipe, keras.optimizers.SGD(0.3))
+    found = [(epoch.loss, epoch.accuracy) for epoch in epochs]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    for own, other in zip(
+        ours.get_weights(), theirs.get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(own, other, atol=1e-4)
+
+
+def test_a_network_that_looks_across_images_is_not_divided(data, monkeypatch):
+    monkeypatch.setattr(training, "cores", lambda: 3)
+    assert training.count_parts(lenet(data.image_shape, 3), 256) == 3
+    assert training.count_parts(lenet(data.image_shape, 3), 32) == 1
+    assert training.count_parts(small(data.image_shape, 3), 256) == 1
+
+
 def test_an_epoch_sees_every_image_once_in_an_order_of_its_own():
     orders = [epoch_order(50, 3, number) for number in range(2)]
     for order in orders:
@@ -123,7 +150,7 @@ def test_a_learning_rate_of_zero_changes_nothing(data):
 
 def test_training_ends_where_the_loss_is_no_number(data):
     model = lenet(data.image_shape, 3, activation="relu")
-    recipe = Recipe(learning_rate=1e20, epochs=9, batch_size=16)
+    recipe = Recipe(learning_rate=1e38, epochs=9, batch_size=16)
     epochs = list(train(model, data, recipe))
     assert len(epochs) < 9
     assert not np.isfinite(epochs[-1].loss)

@@ -8,6 +8,7 @@ numbers are those of `fit` with the same order of images.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,9 +23,18 @@ from tlkit.data.augment import Augmentation
 from tlkit.errors import UsageError
 from tlkit.study.images import ImageArrays
 from tlkit.study.recipe import Recipe
+from tlkit.study.workers import cores
 
 #: Images that are measured at once.
 _MEASURED_AT_ONCE = 1000
+#: A smaller part of a batch is not worth a core.
+_PART = 64
+#: Layers that see one image at a time, and draw no random numbers.
+_ONE_BY_ONE = (
+    *("InputLayer", "Rescaling", "ZeroPadding2D", "Flatten", "Activation"),
+    *("Conv2D", "Dense", "ReLU", "AveragePooling2D", "MaxPooling2D"),
+    *("GlobalAveragePooling2D", "Functional", "Sequential"),
+)
 
 
 @dataclass(frozen=True)
@@ -160,32 +170,90 @@ def make_epoch(
         labels (int32 `(count,)`) and order (int32 `(any,)`), that takes a
         step for each batch and returns mean loss and accuracy.
     """
-    variables = model.trainable_variables
-
-    @tf.autograph.experimental.do_not_convert
-    def step(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            probabilities = model(_prepare(images, recipe), training=True)
-            losses = _cross_entropy(
-                labels, probabilities, recipe.label_smoothing
-            )
-            loss = tf.reduce_mean(losses) + sum(model.losses)
-        optimizer.apply(tape.gradient(loss, variables), variables)
-        seen = tf.cast(tf.shape(labels)[0], loss.dtype)
-        return tf.stack([loss * seen, _count_right(labels, probabilities)])
+    step = _make_step(model, optimizer, recipe)
+    parts = count_parts(model, recipe.batch_size)
 
     @tf.function
     def epoch(
         images: tf.Tensor, labels: tf.Tensor, order: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        total = tf.zeros(2)
-        for start in tf.range(0, tf.size(order), recipe.batch_size):
-            rows = order[start : start + recipe.batch_size]
-            total += step(tf.gather(images, rows), tf.gather(labels, rows))
+        total, size = tf.zeros(2), recipe.batch_size
+        whole = tf.size(order) // size * size
+        for start in tf.range(0, whole, size):
+            rows = order[start : start + size]
+            total += step(
+                tf.gather(images, rows), tf.gather(labels, rows), parts
+            )
+        if whole < tf.size(order):
+            # TensorFlow's convolutions fail on a part without images.
+            rows = order[whole:]
+            total += step(tf.gather(images, rows), tf.gather(labels, rows), 1)
         mean = total / tf.cast(tf.size(order), total.dtype)
         return mean[0], mean[1]
 
     return epoch
+
+
+def _make_step(
+    model: keras.Model, optimizer: keras.Optimizer, recipe: Recipe
+) -> Callable[..., tf.Tensor]:
+    """A step on one batch; returns sums of loss and of right answers."""
+    variables = model.trainable_variables
+
+    def learn(
+        images: tf.Tensor, labels: tf.Tensor, seen: tf.Tensor
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        with tf.GradientTape() as tape:
+            probabilities = model(_prepare(images, recipe), training=True)
+            losses = _cross_entropy(
+                labels, probabilities, recipe.label_smoothing
+            )
+            loss = tf.reduce_sum(losses) / seen + sum(model.losses)
+        figures = [loss * seen, _count_right(labels, probabilities)]
+        return tape.gradient(loss, variables), tf.stack(figures)
+
+    @tf.autograph.experimental.do_not_convert
+    def step(images: tf.Tensor, labels: tf.Tensor, parts: int) -> tf.Tensor:
+        count = tf.shape(labels)[0]
+        seen = tf.cast(count, tf.float32)
+        learnt = [
+            learn(images[rows], labels[rows], seen)
+            for rows in _divide(count, parts)
+        ]
+        gradients, figures = zip(*learnt, strict=True)
+        summed = [tf.add_n(own) for own in zip(*gradients, strict=True)]
+        optimizer.apply(summed, variables)
+        return tf.add_n(figures)
+
+    return step
+
+
+def count_parts(model: keras.Model, batch_size: int) -> int:
+    """Says into how many parts a batch is divided, for the cores to share.
+
+    One operation of a small network is too small to be divided among cores,
+    while two halves of a batch are not; the sum of their gradients is the
+    gradient of the batch, where nothing in the network looks at other
+    images, adds a loss of its own or draws random numbers.
+
+    Args:
+        model: the network.
+        batch_size: images per step.
+
+    Returns:
+        1, or as many as there are cores to compute with.
+    """
+    layers = model._flatten_layers(include_self=False, recursive=True)
+    alone = all(type(layer).__name__ in _ONE_BY_ONE for layer in layers)
+    if not alone or model.losses or tf.config.list_physical_devices("GPU"):
+        return 1
+    threads = tf.config.threading.get_intra_op_parallelism_threads() or cores()
+    return max(1, min(threads, batch_size // _PART))
+
+
+def _divide(count: tf.Tensor, parts: int) -> list[slice]:
+    ends = [count * part // parts for part in range(parts + 1)]
+    return [slice(*pair) for pair in itertools.pairwise(ends)]
 
 
 def make_measure(
