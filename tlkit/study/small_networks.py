@@ -29,8 +29,8 @@ _LENET_BEST: Mapping[str, Any] = {
     },
 }
 _LENET5: Mapping[str, Any] = {
-    "learning_rate": 0.002,
-    "batch_size": 128,
+    "learning_rate": 0.004,
+    "batch_size": 64,
     "epochs": 20,
     "optimizer": "adam",
     "schedule": "cosine",
