@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "tlkit"
 # From the ground up: a module may import what stands before it.
 FLOORS = [
     "errors",
+    "starting",
     "image_size",
     "atomic",
     "data",

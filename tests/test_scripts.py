@@ -1,11 +1,13 @@
 """The scripts are the verbs: same flags, same results."""
 
+import json
 import re
 import runpy
 import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -20,7 +22,7 @@ VERBS = {
     "augmented": "augmented_extraction.py",
     "finetune": "fine_tuning.py",
 }
-EVERY = {**VERBS, "explain": "explain.py"}
+EVERY = {**VERBS, "explain": "explain.py", "study": "lenet_study.py"}
 MINIVGG = ["--base", "minivgg", "--image-size", "64"]
 FLAGS = {
     "scratch": ["--image-size", "64"],
@@ -106,6 +108,27 @@ def test_the_explaining_script_does_what_its_verb_does(pets, tmp_path):
         for folder in ("by-script", "by-verb")
     )
     assert script == command
+
+
+def test_the_studying_script_does_what_its_verb_does(tmp_path, capsys):
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (60, 14, 14), np.uint8)
+    labels = np.arange(60) % 2
+    file = tmp_path / "drawn.npz"
+    shown = {"x_train": images[:40], "y_train": labels[:40]}
+    np.savez(file, **shown, x_test=images[40:], y_test=labels[40:])
+    sweep = tmp_path / "sweep.json"
+    base = {"epochs": 1, "kernel_size": 3}
+    sweep.write_text(json.dumps({"network": "lenet", "base": base}))
+    told = [sweep, "--data", file, "--output"]
+    assert run_script(EVERY["study"], *told, tmp_path / "script") == 0
+    shown = capsys.readouterr().out
+    texts = [str(one) for one in [*told, tmp_path / "verb"]]
+    done = CliRunner().invoke(app, ["study", *texts])
+    assert done.exit_code == 0, done.output
+    pages = [tmp_path / how / "summary.md" for how in ("script", "verb")]
+    assert pages[0].read_text() == pages[1].read_text()
+    assert pages[0].read_text() in shown
 
 
 def test_a_script_speaks_of_mistakes_in_words(capsys):

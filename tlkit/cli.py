@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib
 import io
 import json
 import os
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tlkit.errors import Note, TlkitError, UsageError
+from tlkit.starting import start_tensorflow
 
 if TYPE_CHECKING:
     from tlkit.data.index import DatasetIndex
@@ -754,6 +754,68 @@ def facts(
         typer.echo(path)
 
 
+@verb(app)
+def study(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="STUDY",
+            help="lenet (the article's), lenet-best, lenet5-mnist, or a "
+            "sweep file such as mine.json.",
+        ),
+    ] = "lenet",
+    data: Annotated[
+        str,
+        typer.Option(
+            help="A .npz file, or the name of a data set that is kept as one."
+        ),
+    ] = "fashion-mnist",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer values and epochs.")
+    ] = False,
+    repeats: Annotated[
+        int | None,
+        typer.Option(help="From so many seeds each; else what it has."),
+    ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AXIS,...", help="Only these axes, such as batch_size."
+        ),
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(help="Networks trained side by side; else one a core."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder; else studies/<study>/. What is finished there is "
+            "not repeated."
+        ),
+    ] = None,
+) -> None:
+    """Train small networks many times over: one factor after the other."""
+    start_tensorflow()
+    from tlkit.study.images import load_images
+    from tlkit.study.named import open_study
+    from tlkit.study.report import by_axis, write_report
+    from tlkit.tables import print_table, study_table
+
+    chosen = open_study(name, quick, repeats, _listed(only) if only else ())
+    images = load_images(data)
+    ending = "-quick" if quick else ""
+    folder = output or Path("studies") / f"{chosen.name}{ending}"
+    outcomes = chosen.run(images, folder, processes)
+    title = f"{chosen.name} on {images.name}"
+    written = write_report(folder, title, outcomes, chosen.notes)
+    for axis, own in by_axis(outcomes).items():
+        print_table(study_table(axis, own))
+    for note in chosen.notes:
+        typer.echo(note)
+    typer.echo(written[0])
+
+
 @verb(store_app)
 def ls(store: StoreFolder = None) -> None:
     """List what is in the store, the most recently used first."""
@@ -918,24 +980,6 @@ def _left_out(unreadable: list[tuple[Path, str]]) -> None:
         typer.echo(f"left out: {path}: {reason}", err=True)
     if unreadable:
         raise typer.Exit(1)
-
-
-def start_tensorflow() -> None:
-    """Imports TensorFlow without its talk, which no setting turns off.
-
-    What it prints before its log is set up goes straight to the process's
-    standard error, and would bury what tlkit has to say.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    standard_error = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        importlib.import_module("tensorflow")
-    finally:
-        os.dup2(standard_error, 2)
-        os.close(standard_error)
 
 
 def run_script(verb: str, script: Callable[[SimpleNamespace], None]) -> None:

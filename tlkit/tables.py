@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tlkit.study.arithmetic import LayerArithmetic, NetworkArithmetic
     from tlkit.study.facts import Fact
     from tlkit.study.layer_sums import Fields
+    from tlkit.study.points import Outcome
     from tlkit.sweeps import BaseComparison
 
 #: A pipe or a log file has no width of its own.
@@ -405,4 +406,23 @@ def fact_table(fact: Fact) -> Table:
             f"{network.multiply_adds:,}",
             _field_texts(network.layers[-1].fields)[0],
         )
+    return table
+
+
+def study_table(axis: str, outcomes: Sequence[Outcome]) -> Table:
+    """Tabulates what came out along one axis of a study.
+
+    Args:
+        axis: what was varied.
+        outcomes: one a value.
+    """
+    from tlkit.study.report import COLUMNS, outcome_row
+
+    table = Table(title=axis.replace("_", " "))
+    *numbers, differs = COLUMNS
+    for name in numbers:
+        table.add_column(name, justify="right" if name != "value" else "left")
+    table.add_column(differs, overflow="fold")
+    for outcome in outcomes:
+        table.add_row(*outcome_row(outcome))
     return table

@@ -73,18 +73,31 @@ def load_dataset(
     """
     fractions = {TEST: test_fraction, VALIDATION: validation_fraction}
     _check_fractions(fractions)
+    found = read_source(source)
+    splits = complete_splits(found.splits, fractions, seed)
+    index = replace(found, splits=splits, notes=_notes(splits))
+    _check_every_class(index)
+    return index
+
+
+def read_source(source: str | os.PathLike[str]) -> DatasetIndex:
+    """Reads a data set with the splits that it has itself, and no others.
+
+    Args:
+        source: see `load_dataset`.
+
+    Raises:
+        UsageError: there is no such source.
+        TlkitError: the source cannot be read.
+    """
     try:
-        found = _find(str(source))
+        return _find(str(source))
     except OSError as error:
         raise TlkitError(
             "Cannot read the data.",
             where=error.filename or source,
             received=error.strerror,
         ) from error
-    splits = complete_splits(found.splits, fractions, seed)
-    index = replace(found, splits=splits, notes=_notes(splits))
-    _check_every_class(index)
-    return index
 
 
 def _check_fractions(fractions: Mapping[str, float]) -> None:
