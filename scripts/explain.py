@@ -14,21 +14,23 @@ from tlkit.cli import run_script, start_tensorflow
 def explain(flags):
     start_tensorflow()
     from tlkit.explain.files import explain_files, pick_files
-    from tlkit.explain.sheets import write_sheet
+    from tlkit.explain.sheets import check_folder, write_sheet
+    from tlkit.explain.through_epochs import write_animations
 
     models = [flags.model, *(flags.beside or [])]
     classifiers = [tlkit.load_classifier(path) for path in models]
     files, _ = pick_files(
         classifiers[0], flags.images, flags.class_name, flags.top
     )
-    found = explain_files(
-        classifiers,
-        files,
-        flags.method.split(","),
-        flags.class_name,
-        flags.layer,
-    )
+    methods, asked = flags.method.split(","), (flags.class_name, flags.layer)
     folder = flags.output or Path("explained") / classifiers[0].name
+    if flags.through:
+        drawn = (classifiers[0], flags.through, files, methods)
+        for path in write_animations(*drawn, *asked, folder):
+            print(path)
+        return
+    check_folder(folder)
+    found = explain_files(classifiers, files, methods, *asked)
     title = f"What {classifiers[0].name} looks at"
     for record in write_sheet(folder, found, title):
         print(record["image"], record["class"], record["box"])

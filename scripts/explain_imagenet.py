@@ -16,7 +16,9 @@ import typer
 
 import tlkit
 from tlkit import plots
+from tlkit.atomic import atomic_path
 from tlkit.cli import errors_in_words
+from tlkit.errors import UsageError
 from tlkit.explain.gradcam import grad_cam
 
 SIZE = 224
@@ -46,6 +48,22 @@ def name_class(index: int) -> str:
     return f"{kind} ({index})"
 
 
+def check_paths(weights: Path, out: Path) -> None:
+    if not weights.is_file() or weights.suffix != ".h5":
+        raise UsageError(
+            "There are no such weights.",
+            where=weights,
+            expected="MobileNet 0.75 with its top, such as "
+            "mobilenet_7_5_224_tf.h5",
+        )
+    if out.exists() or out.suffix != ".jpg":
+        raise UsageError(
+            "The picture cannot be written there.",
+            where=out,
+            expected="a new file whose name ends in .jpg",
+        )
+
+
 def main(
     weights: Annotated[Path, typer.Argument(help="MobileNet 0.75, *.h5.")],
     photos: Annotated[Path, typer.Argument(help="Folder with splits.")],
@@ -53,13 +71,15 @@ def main(
 ) -> None:
     """Explains MobileNet's top class of 20 photographs of cats and dogs."""
     with errors_in_words():
+        check_paths(weights, out)
         model, images = load_mobilenet(weights), read_photographs(photos)
         shares = model.predict_on_batch(images)
         captions = [
             f"{name_class(row.argmax())} {row.max():.0%}" for row in shares
         ]
         figure = plots.draw_explained(images, grad_cam(model, images), captions)
-        figure.savefig(out, dpi=100, pil_kwargs={"quality": 80})
+        with atomic_path(out) as partial:
+            figure.savefig(partial, dpi=100, pil_kwargs={"quality": 80})
         print("\n".join(captions))
 
 

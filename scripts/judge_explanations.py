@@ -12,6 +12,7 @@ Each writes its tables as CSV and Markdown, and `drawn` a picture of curves.
 """
 
 import csv
+import io
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ import typer
 
 import tlkit
 from tlkit import plots
+from tlkit.atomic import write_text
 from tlkit.cli import errors_in_words
 from tlkit.data.sample import draw_pets
 from tlkit.evaluation.metrics import wilson_interval
@@ -242,15 +244,15 @@ def mean_text(values: np.ndarray) -> str:
 
 def write(rows: list[Row], path: Path) -> None:
     """Writes a table as CSV and Markdown and prints it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as f:
-        writer = csv.DictWriter(f, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    table = io.StringIO()
+    writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path.with_suffix(".csv"), table.getvalue())
     lines = [list(rows[0]), ["---"] * len(rows[0])]
     lines += [list(map(str, row.values())) for row in rows]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    path.with_suffix(".md").write_text(f"{text}\n", encoding="utf-8")
+    write_text(path.with_suffix(".md"), f"{text}\n")
     print(text)
 
 

@@ -589,12 +589,14 @@ def explain(
     from tlkit.explain.through_epochs import write_animations
     from tlkit.tables import explanations_table, print_table
 
+    _check_through(through, beside)
     paths = [model, *(beside or [])]
     classifiers = [tlkit.load_classifier(path) for path in paths]
     files, unreadable = pick_files(classifiers[0], images, class_name, top)
     folder = output or Path("explained") / classifiers[0].name
-    check_folder(folder)
     methods = _listed(method)
+    if not through:
+        check_folder(folder)
     with notes_in_words():
         if through:
             drawn = (classifiers[0], through, files, methods)
@@ -1007,6 +1009,8 @@ def run_script(verb: str, script: Callable[[SimpleNamespace], None]) -> None:
                 flags["grid"] = _head_grid(flags)
             elif "base" in flags:
                 flags["network"] = _network(flags)
+            if "through" in flags:
+                _check_through(flags["through"], flags["beside"])
             if "views" in flags:
                 flags["views"] = _views(flags)
             for name, value in flags.items():
@@ -1101,6 +1105,16 @@ def _networks(flags: dict[str, Any]) -> list[Any]:
         _network({**flags, "base": base, "weights": weight})
         for base, weight in zip(bases, weights, strict=True)
     ]
+
+
+def _check_through(through: Path | None, beside: list[Path] | None) -> None:
+    if through and beside:
+        raise UsageError(
+            "The checkpoints are those of one model.",
+            where="--through",
+            received=f"--beside {beside[0]} besides",
+            remedy="Leave out --beside.",
+        )
 
 
 def _listed(text: str) -> list[str]:

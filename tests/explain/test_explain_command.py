@@ -138,6 +138,12 @@ def test_a_map_moves_through_the_epochs(models, pictures, tmp_path, ending):
         film.seek(2)
         last = np.asarray(film.convert("RGB")).astype(int)
     assert np.abs(first - last).max() > 20
+    again = call(
+        models / "first.keras",
+        pictures / "wave <1>.png",
+        *("--through", "epochs", "--class", "sun", "--output", "moving"),
+    )
+    assert again.exit_code == 0, again.output
     empty = call(models / "first.keras", pictures, "--through", pictures)
     assert empty.exit_code == 2
     assert "two .keras or .weights.h5 files" in empty.output
@@ -167,12 +173,16 @@ def test_unreadable_files_are_left_out_and_named(models, pictures, tmp_path):
         (["--top", "2"], "--class with it"),
         (["--top", "0", "--class", "sun"], "1 or more"),
         (["--through", "nowhere"], "no such files"),
+        (["--through", "x", "--beside", "SECOND"], "those of one model"),
+        (["--method", "saliency", "--layer", "high"], "looks at a layer"),
     ],
 )
 def test_mistakes_are_one_error_and_leave_nothing(
     models, pictures, tmp_path, flags, said
 ):
-    done = call(models / "first.keras", pictures, *flags)
+    other = models / "second.keras"
+    told = [other if flag == "SECOND" else flag for flag in flags]
+    done = call(models / "first.keras", pictures, *told)
     assert done.exit_code == 2, done.output
     assert said in done.output
     assert "Traceback" not in done.output

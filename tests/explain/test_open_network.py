@@ -124,7 +124,7 @@ def test_logits_are_what_the_softmax_was_made_of(build):
 
 
 @pytest.mark.parametrize("build", BUILDERS, ids=lambda build: build.__name__)
-def test_nothing_of_the_model_changes(build, tmp_path):
+def test_nothing_of_the_model_changes(build):
     model = build()
     weights = model.get_weights()
     config = model.get_config()
@@ -365,7 +365,7 @@ def test_a_map_with_nothing_positive_is_zero_and_said():
     np.testing.assert_array_equal(maps, np.zeros((2, 8, 8)))
 
 
-def test_many_images_run_in_batches(monkeypatch):
+def test_many_images_run_in_batches():
     """Batches of 32, the last one short, give what each image gives alone."""
     model = nested()
     images = np.random.default_rng(1).integers(0, 256, (35, 32, 32, 3), "uint8")

@@ -95,11 +95,21 @@ def without_activation(operation: keras.Operation) -> Callable[..., Any]:
         return operation
     if not _has_scores_of_its_own(operation):
         return lambda scores, **_: keras.ops.cast(scores, "float32")
-    # Keras's own copying would make other weights; this shares them.
-    twin = object.__new__(type(operation))
-    twin.__dict__.update(operation.__dict__)
-    twin.__dict__["activation"] = keras.activations.linear
+    twin = linear_twin(operation)
     return lambda x, **_: twin.call(keras.ops.cast(x, "float32"))
+
+
+def linear_twin(layer: keras.Layer) -> keras.Layer:
+    """Returns a layer with the same weights and without the activation.
+
+    Args:
+        layer: has an attribute `activation`; it is not changed.
+    """
+    # Keras's own copying would make other weights; this shares them.
+    twin = object.__new__(type(layer))
+    twin.__dict__.update(layer.__dict__)
+    twin.__dict__["activation"] = keras.activations.linear
+    return twin
 
 
 def _has_scores_of_its_own(operation: keras.Operation) -> bool:

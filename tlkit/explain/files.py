@@ -86,11 +86,18 @@ def explain_files(
         One for each file, in order.
 
     Raises:
-        UsageError: there is no such method, class or layer.
+        UsageError: there is no such method, class or layer, or no method
+            looks at a layer.
         TlkitError: a file cannot be read, or a model is no classifier.
     """
-    for method in methods:
-        find_method(method)
+    found = [find_method(method) for method in methods]
+    if layer is not None and not any(one.has_layer for one in found):
+        raise UsageError(
+            "None of these methods looks at a layer.",
+            where="layer",
+            expected="none, or a method such as gradcam",
+            received=f"{layer}, for {', '.join(methods)}",
+        )
     labels = [find_class(one, class_name) for one in classifiers]
     for part in slices(len(files)):
         some = files[part]

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tlkit.errors import UsageError
+from tlkit.explain.ends import linear_twin
 from tlkit.explain.gradcam import grad_cam
 from tlkit.explain.gradients import pixel_gradients
 from tlkit.explain.heat import as_heat_maps
@@ -100,10 +101,7 @@ def _guide(operation: keras.Operation) -> Callable | None:
     activation = getattr(operation, "activation", None)
     if activation is None or _name(activation) not in _RELUS:
         return None
-    twin = object.__new__(type(operation))
-    twin.__dict__.update(operation.__dict__)
-    twin.__dict__["activation"] = keras.activations.linear
-    relu = _guided(activation)
+    twin, relu = linear_twin(operation), _guided(activation)
     return lambda *args, **kwargs: relu(twin(*args, **kwargs))
 
 
