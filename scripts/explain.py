@@ -19,19 +19,17 @@ def explain(flags):
 
     models = [flags.model, *(flags.beside or [])]
     classifiers = [tlkit.load_classifier(path) for path in models]
-    files, _ = pick_files(
-        classifiers[0], flags.images, flags.class_name, flags.top
-    )
-    methods, asked = flags.method.split(","), (flags.class_name, flags.layer)
-    folder = flags.output or Path("explained") / classifiers[0].name
+    classifier, name = classifiers[0], flags.class_name
+    files, _ = pick_files(classifier, flags.images, name, flags.top)
+    told = files, flags.method.split(","), name, flags.layer
+    folder = flags.output or Path("explained") / classifier.name
     if flags.through:
-        drawn = (classifiers[0], flags.through, files, methods)
-        for path in write_animations(*drawn, *asked, folder):
-            print(path)
+        for gif in write_animations(classifier, flags.through, *told, folder):
+            print(gif)
         return
     check_folder(folder)
-    found = explain_files(classifiers, files, methods, *asked)
-    title = f"What {classifiers[0].name} looks at"
+    found = explain_files(classifiers, *told)
+    title = f"What {classifier.name} looks at"
     for record in write_sheet(folder, found, title):
         print(record["image"], record["class"], record["box"])
     print(folder / "sheet.html")

@@ -88,7 +88,11 @@ def test_a_script_does_what_its_verb_does(verb, pets):
     assert script.metrics["log_loss"] == command.metrics["log_loss"]
 
 
-def test_the_explaining_script_does_what_its_verb_does(pets, tmp_path):
+@pytest.mark.parametrize("flags", [[], ["--through", "epochs"]])
+def test_the_explaining_script_does_what_its_verb_does(
+    pets, tmp_path, monkeypatch, flags
+):
+    monkeypatch.chdir(tmp_path)
     model = keras.Sequential(
         [
             keras.Input((32, 32, 3)),
@@ -98,7 +102,10 @@ def test_the_explaining_script_does_what_its_verb_does(pets, tmp_path):
         ]
     )
     model.save(tmp_path / "small.keras")
-    told = [tmp_path / "small.keras", pets / "test", "--class", 1]
+    Path("epochs").mkdir()
+    for name in ("1.weights.h5", "2.weights.h5"):
+        model.save_weights(Path("epochs") / name)
+    told = [tmp_path / "small.keras", pets / "test", "--class", 1, *flags]
     assert run_script(EVERY["explain"], *told, "--output", "by-script") == 0
     texts = [str(one) for one in [*told, "--output", "by-verb"]]
     done = CliRunner().invoke(app, ["explain", *texts])
