@@ -3,14 +3,18 @@
     pip install torch
     python benchmarks/study.py [FILE.npz] [IMAGES]
 
-tlkit's training, plain Keras `fit` from a NumPy array, and the loop of "Dive
-into Deep Learning", chapter 6, in PyTorch if that is installed: once through
-a `DataLoader`, once by indexing tensors in memory. All train the same network
-in float32 by SGD on all cores, in a new random order, with running loss and
-accuracy; the sides take turns with one epoch each. Without a file the images
-are random, which changes nothing about the time.
+tlkit's training of one network on all cores and, as `tlkit study` does it, of
+one network on each core side by side; plain Keras `fit` from a NumPy array;
+and the loop of "Dive into Deep Learning", chapter 6, in PyTorch if that is
+installed: once through a `DataLoader`, once by indexing tensors in memory.
+All train the same network in float32 by SGD, in a new random order, with
+running loss and accuracy; each side has processes of its own, and they take
+turns with one epoch each. Without a file the images are random, which changes
+nothing about the time.
 """
 
+import importlib.util
+import multiprocessing
 import os
 import sys
 
@@ -26,27 +30,65 @@ from tlkit.strategy import describe_devices
 from tlkit.study.images import load_images
 from tlkit.study.recipe import Recipe
 from tlkit.study.training import epoch_order, make_epoch
+from tlkit.study.workers import cores
 
-BATCH, RATE, TURNS = 256, 0.9, 5
+BATCH, RATE, TURNS = 256, 0.9, 9
 
 
 def main(source=None, count=15360):
     count = int(count)
-    images, labels = read(source, count)
+    data = read(source, count)
+    beside = f"tlkit, {cores()} networks"
+    made = {"tlkit": (ours, 1), beside: (alone, cores()), "Keras fit": (fit, 1)}
+    if importlib.util.find_spec("torch"):
+        made |= {
+            "PyTorch, DataLoader": (torch_loader, 1),
+            "PyTorch, from memory": (torch_indexed, 1),
+        }
+    else:
+        print("PyTorch is not installed")
     print(describe_devices()["processor"], os.cpu_count(), "cores")
     print(f"load {os.getloadavg()[0]:.1f}; {count} images an epoch")
-    sides = {"tlkit": ours(images, labels), "Keras fit": fit(images, labels)}
-    try:
-        sides |= torch_loops(images, labels)
-    except ImportError:
-        print("PyTorch is not installed")
+    sides = {name: start(*how, data) for name, how in made.items()}
     seconds = take_turns(sides, TURNS)
-    for name, values in seconds.items():
-        ratio = median(values) / median(seconds["tlkit"])
+    rates = {
+        name: [count * made[name][1] / one for one in took]
+        for name, took in seconds.items()
+    }
+    peer = median(rates["Keras fit"])
+    for name, values in rates.items():
         print(
-            f"{name:<22}{count / median(values):>9,.0f} images/s, "
-            f"best {count / min(values):>9,.0f}; ratio {ratio:.2f}"
+            f"{name:<22}{median(values):>9,.0f} images/s, best "
+            f"{max(values):>9,.0f}; {median(values) / peer:.2f} times `fit`"
         )
+
+
+def start(make, processes, data):
+    """Returns the call that trains for an epoch in each of new processes."""
+    context = multiprocessing.get_context("spawn")
+    ends = []
+    for _ in range(processes):
+        here, there = context.Pipe()
+        context.Process(target=work, args=(there, make, data)).start()
+        there.close()
+        ends.append(here)
+
+    def run():
+        for end in ends:
+            end.send("an epoch")
+        return [end.recv() for end in ends]
+
+    return run
+
+
+def work(end, make, data):
+    run = make(*data)
+    while True:
+        try:
+            end.recv()
+        except EOFError:
+            return
+        end.send(run())
 
 
 def read(source, count):
@@ -72,6 +114,13 @@ def ours(images, labels):
     return run
 
 
+def alone(images, labels):
+    """On one core."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    return ours(images, labels)
+
+
 def fit(images, labels):
     model = lenet((28, 28, 1), 10)
     model.compile(
@@ -80,13 +129,33 @@ def fit(images, labels):
         metrics=["accuracy"],
     )
     values = images.astype("float32") / 255
-    return lambda: model.fit(values, labels, batch_size=BATCH, verbose=0)
+    how = {"batch_size": BATCH, "verbose": 0}
+    return lambda: model.fit(values, labels, **how).history["loss"][0]
 
 
-def torch_loops(images, labels):
+def torch_loader(images, labels):
+    from torch.utils.data import DataLoader, TensorDataset
+
+    values, targets, train = torch_loop(images, labels)
+    loader = DataLoader(TensorDataset(values, targets), BATCH, shuffle=True)
+    return lambda: train(loader)
+
+
+def torch_indexed(images, labels):
+    import torch
+
+    values, targets, train = torch_loop(images, labels)
+
+    def batches():
+        for rows in torch.randperm(len(values)).split(BATCH):
+            yield values[rows], targets[rows]
+
+    return lambda: train(batches())
+
+
+def torch_loop(images, labels):
     import torch
     from torch import nn
-    from torch.utils.data import DataLoader, TensorDataset
 
     values = torch.tensor(images[..., 0][:, None] / 255, dtype=torch.float32)
     targets = torch.tensor(labels.astype(np.int64))
@@ -98,7 +167,6 @@ def torch_loops(images, labels):
     )
     optimizer = torch.optim.SGD(net.parameters(), RATE)
     criterion = nn.CrossEntropyLoss()
-    loader = DataLoader(TensorDataset(values, targets), BATCH, shuffle=True)
 
     def train(batches):
         total = right = 0.0
@@ -113,14 +181,7 @@ def torch_loops(images, labels):
                 right += float((guessed.argmax(1) == y).sum())
         return total, right
 
-    def indexed():
-        for rows in torch.randperm(len(values)).split(BATCH):
-            yield values[rows], targets[rows]
-
-    return {
-        "PyTorch, DataLoader": lambda: train(loader),
-        "PyTorch, from memory": lambda: train(indexed()),
-    }
+    return values, targets, train
 
 
 if __name__ == "__main__":
