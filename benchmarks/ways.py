@@ -117,7 +117,7 @@ def extraction(network, data, folder):
     part.rows(train, "train")
     again += (time.perf_counter() - started) * (count / len(train) - 1)
     length = theirs.output_shape[-1]
-    heads = take_turns(head_sides(length), TURNS)
+    heads = take_turns(head_sides(length, precision_of(network)), TURNS)
     book_head_s, ours_head_s, bound = map(median, heads.values())
     report("through the base, 3,000 images", book_base_s, ours_base_s)
     report(f"head of 256 on {length:,} features", book_head_s, ours_head_s)
@@ -134,7 +134,7 @@ def extraction(network, data, folder):
     )
 
 
-def head_sides(length):
+def head_sides(length, precision):
     """Training a head for 30 epochs on features of the book's data."""
     random = np.random.default_rng(0)
     rows = random.random((TRAIN + VALIDATION, length), np.float32)
@@ -171,7 +171,8 @@ def head_sides(length):
     batch = head_batch_size(TRAIN)
 
     def ours():
-        head = build_head((length,), HeadSpec(2))
+        with computing_in(precision):
+            head = build_head((length,), HeadSpec(2))
         compile_model(head, Training(learning_rate=1e-3))
         head.fit(
             make_row_batches([kept[0]], split[0][1], batch, seed=0),
@@ -181,20 +182,26 @@ def head_sides(length):
             verbose=0,
         )
 
-    return {"book": book, "tlkit": ours, "bound": bare_steps(split[0][0])}
+    return {
+        "book": book,
+        "tlkit": ours,
+        "bound": bare_steps(split[0][0], precision),
+    }
 
 
-def bare_steps(rows):
+def bare_steps(rows, precision):
     """As many steps of nothing but two matrix products and Adam."""
     kernel, first, second = (
         tf.Variable(tf.random.normal((rows.shape[1], 256))) for _ in range(3)
     )
-    batch = tf.constant(rows[: head_batch_size(TRAIN)])
+    compute = keras.DTypePolicy(precision).compute_dtype
+    batch = tf.cast(rows[: head_batch_size(TRAIN)], compute)
     second.assign(tf.square(second))
 
     @tf.function
     def step():
-        gradient = tf.matmul(batch, batch @ kernel, transpose_a=True)
+        errors = batch @ tf.cast(kernel, compute)
+        gradient = tf.matmul(batch, errors, transpose_a=True)
         tf.raw_ops.ResourceApplyAdam(
             var=kernel.handle,
             m=first.handle,
@@ -205,7 +212,7 @@ def bare_steps(rows):
             beta1=0.9,
             beta2=0.999,
             epsilon=1e-7,
-            grad=gradient,
+            grad=tf.cast(gradient, tf.float32),
         )
 
     def run():

@@ -18,6 +18,9 @@ from tlkit.errors import TlkitError, UsageError
 from tlkit.models.saving import read_about
 from tlkit.training import frozen_stays_frozen
 
+SMALL = tlkit.TransferNetwork(
+    "minivgg", image_size=64, pooling="average", units=16
+)
 WAYS = ["scratch", "features", "augmented", "finetune"]
 
 
@@ -210,6 +213,25 @@ def test_fine_tuning_goes_on_from_runs_that_knew_no_l2(pets, runs, tmp_path):
         pets, old, training=training, run_folder=tmp_path / "new"
     )
     assert run.status["state"] == "finished"
+
+
+def test_a_head_on_stored_features_learns_in_the_asked_precision(
+    pets, tmp_path
+):
+    """Other digits, the same learning, and always a float32 model."""
+    exact = tlkit.Training(epochs=3, batch_size=16, precision="float32")
+    rough = tlkit.Training(epochs=3, batch_size=16, precision="mixed_bfloat16")
+    features = tlkit.extract_features(pets, SMALL, exact)
+    runs = [
+        tlkit.train_on_features(features, training, tmp_path / name)
+        for name, training in (("exact", exact), ("rough", rough))
+    ]
+    first, second = (run.history["val_loss"] for run in runs)
+    assert first != second
+    np.testing.assert_allclose(first, second, rtol=0.05)
+    model = tlkit.load_classifier(runs[1].path).model
+    policies = {layer.dtype_policy.name for layer in model.layers}
+    assert policies == {"float32"}
 
 
 def test_early_stopping_stops(pets, tmp_path):

@@ -22,6 +22,7 @@ from tlkit.features.extract import Features
 from tlkit.models.heads import HeadSpec, build_head
 from tlkit.models.transfer import TransferNetwork
 from tlkit.progress import say
+from tlkit.strategy import choose_precision, computing_in
 from tlkit.training import Training, compile_model
 
 #: Steps on stored features are so short that calling them is a third of it.
@@ -209,8 +210,8 @@ def search_heads(
     Args:
         features: from `tlkit.extract_features`.
         grid: the heads; None for twelve that are usually worth trying.
-        training: how to train each of them; the learning rates are those of
-            the grid, and one device does it.
+        training: how to train each of them, in which precision; the learning
+            rates are those of the grid, and one device does it.
 
     Returns:
         The score of each head.
@@ -222,6 +223,7 @@ def search_heads(
     folds = make_folds(features.data, TRAIN, grid.folds, training.seed)
     vectors = np.asarray(features.arrays[TRAIN], np.float32)
     labels = features.data.splits[TRAIN].labels
+    policy = choose_precision(training.precision, features.network.spec)
     heads = grid.heads()
     say(f"{len(heads)} heads, {grid.folds} trainings each")
     scores = []
@@ -230,7 +232,8 @@ def search_heads(
         network = head.on(features.network)
         spec = network.head(len(features.data.class_names))
         rate = replace(training, learning_rate=head.learning_rate)
-        shares = held_out_probabilities(vectors, labels, folds, spec, rate)
+        with computing_in(policy):
+            shares = held_out_probabilities(vectors, labels, folds, spec, rate)
         score = _score(head, labels, shares, time.time() - started)
         scores.append(score)
         say(

@@ -19,6 +19,7 @@ from tlkit.models.precision import with_precision
 from tlkit.models.saving import save_classifier
 from tlkit.results import final_split, predict_split, write_results
 from tlkit.runs import Run, recorded_run
+from tlkit.strategy import computing_in
 from tlkit.training import Training, compile_model, fit
 
 FEATURES_TRAINING = Training(epochs=30, patience=10)
@@ -57,7 +58,7 @@ def train_on_features(
     )
     spec = network.head(len(data.class_names))
     strategy = training.strategy()
-    with strategy.scope():
+    with strategy.scope(), computing_in(training.precision):
         head = build_head(features.arrays[TRAIN].shape[1:], spec)
         compile_model(head, training)
     settings = {
@@ -89,14 +90,15 @@ def train_on_features(
         about = fit(head, batches, validation, training, run, save)
         model = _join(features, head)
         about["images_through_base"] = features.computed
-        apart = _apart(features, head, model)
+        exact = with_precision(head, "float32")
+        apart = _apart(features, exact, model)
         about |= check_join(model, apart, data, network.size)
 
         def predict(split: str) -> np.ndarray:
             # What is judged is the model that is saved, from its pixels.
             if split == final_split(data):
                 return predict_split(model, data, split, network.size)
-            return np.asarray(head.predict(validation, verbose=0))
+            return np.asarray(exact.predict(validation, verbose=0))
 
         write_results(run, data, predict, about)
     return run
