@@ -21,6 +21,7 @@ import tensorflow as tf
 from turns import median, take_turns
 
 import tlkit
+from tlkit.models.inputs import without_resize
 from tlkit.strategy import choose_precision, computing_in, describe_devices
 
 SIZE, BATCH, TURNS, SIDE = 150, 32, 7, 4096
@@ -35,7 +36,7 @@ def main():
         0, 256, (BATCH, SIZE, SIZE, 3), np.uint8
     )
     sides = {
-        "tlkit": run_tlkit(base, tf.constant(images)),
+        "tlkit": run_tlkit(without_resize(base), tf.constant(images)),
         "openvino": run_openvino(network, images),
         "product": run_product(),
         "convolution": run_convolution(),

@@ -19,6 +19,7 @@ from tlkit.models.freezing import (
     freeze_below,
 )
 from tlkit.models.heads import HeadSpec, attach_head
+from tlkit.models.inputs import without_resize
 from tlkit.models.precision import with_precision
 
 SLOW = {"densenet121", "efficientnetv2b0", "convnext_tiny"}
@@ -152,6 +153,14 @@ def test_precision_there_and_back_changes_no_bit(name):
     np.testing.assert_array_equal(np.asarray(back(pixels)), plain)
     assert [x.name for x in mixed.layers] == [x.name for x in model.layers]
     assert changed_layers(weights_of(model), weights_of(back)) == set()
+
+
+@pytest.mark.parametrize("name", KERAS_BASES)
+def test_images_of_the_right_size_need_no_resize_to_the_bit(name):
+    model, images = base_of(name), random_pixels(2, *size_of(name), 3)
+    short = without_resize(model)
+    assert "resize" not in [layer.name for layer in short.layers]
+    np.testing.assert_array_equal(short(images), model(images))
 
 
 def test_a_plain_call_neither_trains_nor_touches_moving_statistics(tiny):

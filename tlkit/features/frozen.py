@@ -15,6 +15,7 @@ from tlkit.data.index import Split
 from tlkit.data.pipeline import make_view_batches
 from tlkit.errors import TlkitError, UsageError
 from tlkit.features.store import Store, StoredRows
+from tlkit.models.inputs import without_resize
 from tlkit.progress import say, steps_bar
 from tlkit.training import weights_digest
 
@@ -34,7 +35,8 @@ class FrozenPart:
     """A network's lower part, run once for each image or view of it.
 
     Args:
-        model: from raw pixels to a tensor, `(batch, ...)`.
+        model: from raw pixels to a tensor, `(batch, ...)`; begun by
+            `tlkit.models.inputs.raw_pixels`.
         about: what determines the tensor besides the weights, the images and
             what is said here: the network's name, the layer of the cut.
         image_size: `(height, width)` in pixels that the network works at.
@@ -64,7 +66,8 @@ class FrozenPart:
         self.image_size = image_size
         self.dtype = dtype
         self._strategy = strategy
-        self._run = _traced(model, strategy)
+        with strategy.scope():
+            self._run = _traced(without_resize(model), strategy)
         self._recipe = {
             **about,
             "format": _FORMAT,

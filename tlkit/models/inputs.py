@@ -10,6 +10,8 @@ import keras
 
 from tlkit.image_size import ImageSize, as_height_width
 
+_RESIZE = "resize"
+
 
 def raw_pixels(
     image_size: ImageSize,
@@ -42,10 +44,26 @@ def raw_pixels(
         interpolation="bilinear",
         antialias=True,
         dtype="float32",
-        name="resize",
+        name=_RESIZE,
     )
     # Resizing believes that it trains unless it is told otherwise, and in
     # Keras 3.15 what a layer believes is inherited by all layers after it:
     # a plain `model(pixels)` would then run batch normalisation in training
     # mode and overwrite its statistics. `fit` overrules what is said here.
     return inputs, resize(inputs, training=False)
+
+
+def without_resize(model: keras.Model) -> keras.Model:
+    """Returns a model of the same layers for images that have their size.
+
+    The resize gives such images back as they are, and takes a twentieth of
+    the time that VGG16 takes.
+
+    Args:
+        model: functional, begun by `raw_pixels`.
+
+    Returns:
+        A `keras.Model` from `(batch, height, width, 3)`, values 0 to 255, to
+        what `model` gives.
+    """
+    return keras.Model(model.get_layer(_RESIZE).output, model.output)
