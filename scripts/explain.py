@@ -8,7 +8,8 @@ The same flags as `tlkit explain`, and the same code beneath.
 from pathlib import Path
 
 import tlkit
-from tlkit.cli import run_script, start_tensorflow
+from tlkit.cli import run_script
+from tlkit.starting import start_tensorflow
 
 
 def explain(flags):
@@ -24,9 +25,8 @@ def explain(flags):
     told = files, flags.method.split(","), name, flags.layer
     folder = flags.output or Path("explained") / classifier.name
     if flags.through:
-        for gif in write_animations(classifier, flags.through, *told, folder):
-            print(gif)
-        return
+        gifs = write_animations(classifier, flags.through, *told, folder)
+        return print(*gifs, sep="\n")
     check_folder(folder)
     found = explain_files(classifiers, *told)
     title = f"What {classifier.name} looks at"

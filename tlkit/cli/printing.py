@@ -1,0 +1,42 @@
+"""What verbs print when they are done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from tlkit.runs import Run
+    from tlkit.sweeps import BaseComparison
+
+
+def print_result(run: Run) -> None:
+    """Prints what a finished run has achieved and where it lies."""
+    from tlkit.tables import metrics_table, print_table
+
+    print_table(metrics_table(run.metrics))
+    typer.echo(run.summary())
+
+
+def print_comparison(compared: BaseComparison) -> None:
+    """Prints which head and which conv base are best, and how good that is."""
+    from tlkit.tables import bases_table, heads_table, print_table
+
+    for base in compared.bases:
+        if base.search is not None:
+            print_table(heads_table(base.search, base.name))
+    if len(compared.bases) == 1:
+        print_result(compared.best.run)
+    else:
+        print_table(bases_table(compared))
+        typer.echo(compared.best.run.summary())
+
+
+def left_out(unreadable: list[tuple[Path, str]]) -> None:
+    """Names the files that could not be read; if there are any, exit code 1."""
+    for path, reason in unreadable:
+        typer.echo(f"left out: {path}: {reason}", err=True)
+    if unreadable:
+        raise typer.Exit(1)
