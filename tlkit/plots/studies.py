@@ -1,0 +1,72 @@
+"""What came out of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from tlkit.plots.colours import TRAINING, VALIDATION, WAYS
+
+
+def draw_readings(
+    name: str,
+    values: Sequence[float],
+    panels: Mapping[str, Mapping[str, Sequence[tuple[float, float, float]]]],
+) -> Figure:
+    """Draws readings against what was varied, with intervals.
+
+    Args:
+        name: of what was varied; batch sizes are drawn by their logarithm.
+        values: one number a point, in rising order.
+        panels: per panel its title, and in it by name, for each point, the
+            mean and the ends of its interval; what is nan is left out.
+    """
+    figure = Figure(figsize=(5 * len(panels), 3.8), layout="constrained")
+    cells = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (title, curves) in zip(cells, panels.items(), strict=True):
+        for colour, (label, readings) in zip(
+            (TRAINING, VALIDATION, *WAYS), curves.items(), strict=False
+        ):
+            mean, low, high = np.array(readings, float).T
+            errors = np.nan_to_num([mean - low, high - mean])
+            axes.errorbar(
+                values, mean, errors, marker=".", color=colour, label=label
+            )
+        if name == "batch_size":
+            axes.set_xscale("log", base=2)
+        axes.set(title=title, xlabel=name.replace("_", " "))
+        axes.grid(alpha=0.2)
+        axes.legend()
+    return figure
+
+
+def draw_trainings(
+    histories: Mapping[str, Mapping[str, Sequence[float]]],
+) -> Figure:
+    """Draws how several networks learn, epoch by epoch.
+
+    Args:
+        histories: by the name of the network, columns `loss`, `accuracy` and
+            `test_accuracy`, one value an epoch.
+    """
+    figure = Figure(figsize=(14, 4), layout="constrained")
+    colours = colormaps["viridis"](np.linspace(0, 0.9, len(histories)))
+    for axes, column in zip(
+        figure.subplots(1, 3),
+        ("loss", "accuracy", "test_accuracy"),
+        strict=True,
+    ):
+        for colour, (name, history) in zip(
+            colours, histories.items(), strict=True
+        ):
+            epochs = np.arange(1, len(history[column]) + 1)
+            axes.plot(epochs, history[column], color=colour, label=name)
+        axes.set(xlabel="epoch", title=column.replace("_", " "))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.2)
+    figure.axes[-1].legend(fontsize=7)
+    return figure
