@@ -8,7 +8,6 @@ from pathlib import Path
 
 from tlkit.errors import UsageError
 from tlkit.models.specs import did_you_mean
-from tlkit.progress import say
 from tlkit.study import lenet, small_networks
 from tlkit.study.images import ImageArrays
 from tlkit.study.points import Outcome, Point, run_points
@@ -46,8 +45,6 @@ class Study:
             processes: how many networks are trained at the same time; None
                 for one a core.
         """
-        for note in self.notes:
-            say(note)
         processes = cores() if processes is None else processes
         return run_points(
             self.points, data, folder, self.repeats, self.seed, processes
