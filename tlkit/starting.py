@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 
@@ -11,7 +12,8 @@ def start_tensorflow() -> None:
     """Imports TensorFlow without its talk, which no setting turns off.
 
     What it prints before its log is set up goes straight to the process's
-    standard error, and would bury what tlkit has to say.
+    standard error, and would bury what tlkit has to say. Its later warnings
+    speak of the code that calls it, which the person has not written.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
@@ -23,3 +25,4 @@ def start_tensorflow() -> None:
     finally:
         os.dup2(standard_error, 2)
         os.close(standard_error)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
