@@ -14,8 +14,7 @@ import numpy as np
 import tlkit
 from tlkit import plots
 from tlkit.cli import errors_in_words
-from tlkit.explain.gradcam import grad_cam
-from tlkit.progress import say
+from tlkit.starting import start_tensorflow
 from tlkit.tables import describe_data, print_table, ways_table
 
 IMAGE_SIZE = 96
@@ -28,11 +27,12 @@ SHOWN = 8
 
 
 def main():
+    start_tensorflow()
     data = tlkit.load_dataset("cartoon")
-    say(describe_data(data))
+    print(describe_data(data))
     runs, seconds = {}, {}
     for way, train in WAYS.items():
-        say(f"\n{way}")
+        print(f"\n{way}")
         started = time.time()
         runs[way] = train(data, runs)
         seconds[way] = time.time() - started
@@ -89,7 +89,9 @@ def draw_overview(data, runs):
         f"{data.class_names[label]} {row[label]:.0%}"
         for row, label in zip(shares, chosen, strict=True)
     ]
-    heat = grad_cam(classifier.model, images[:SHOWN], layer="block4_conv2")
+    heat = tlkit.draw_heat_maps(
+        classifier.model, images[:SHOWN], "gradcam", layer="block4_conv2"
+    )
     wrong = np.flatnonzero(chosen != split.labels)[:SHOWN]
     figure = plots.draw_overview(
         {way: run.history for way, run in runs.items()},

@@ -144,6 +144,7 @@ def test_a_script_speaks_of_mistakes_in_words(capsys):
     assert run_script(VERBS["scratch"], "nowhere", "--bogus") == 2
 
 
+@pytest.mark.slow
 def test_the_demo_runs(capsys):
     script = runpy.run_path(str(SCRIPTS / "demo.py"))
     script["main"].__globals__["EPOCHS"] = 1

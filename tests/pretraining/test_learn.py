@@ -132,6 +132,7 @@ def test_pretraining_learns_to_name_unseen_pictures(little, capsys):
     assert learner.output_shape[-1] == 128
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(little):
     stage = Stage(32, 10, 3e-3, batch_size=32)
     one, other = (fold(pretrain(little, (stage,), 5)[0]) for _ in range(2))
@@ -139,6 +140,7 @@ def test_the_same_seed_gives_the_same_weights(little):
         np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.slow
 def test_a_learner_comes_near_its_teacher():
     pictures = draw_pets(60, 32, seed=9)[0]
     teacher = tlkit.TransferNetwork("minivgg", image_size=32)
