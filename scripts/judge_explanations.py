@@ -181,7 +181,7 @@ def photographs(
     out: Folder,
     photos: Annotated[Path, typer.Argument(help="Folder with splits.")],
     weights: Annotated[Path, typer.Argument(help="MobileNetV2 0.35, *.h5.")],
-    images: Annotated[int, typer.Option(help="How many to judge by.")] = 60,
+    images: Annotated[int, typer.Option(help="How many to judge by.")] = 240,
 ) -> None:
     """Judges quick methods by deletion and insertion on photographs."""
     with errors_in_words(), tempfile.TemporaryDirectory() as folder:
