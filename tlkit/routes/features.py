@@ -52,20 +52,38 @@ def train_on_features(
             not say the same as base and head apart.
     """
     data, network = features.data, features.network
-    count = len(data.splits[TRAIN])
     training = training.suited(
-        _LEARNING_RATE, head_batch_size(count), network.spec
+        _LEARNING_RATE, head_batch_size(len(data.splits[TRAIN])), network.spec
     )
-    spec = network.head(len(data.class_names))
-    strategy = training.strategy()
-    with strategy.scope(), computing_in(training.precision):
-        head = build_head(features.arrays[TRAIN].shape[1:], spec)
-        compile_model(head, training)
+    head = _new_head(features, training)
     settings = {
         "network": asdict(network),
         "image_size": list(network.size),
         "training": asdict(training),
     }
+    if search is not None:
+        settings["head_grid"] = search.settings()
+    with recorded_run("features", data, settings, run_folder) as run:
+        if search is not None:
+            run.write_heads(search.rows())
+        _train(head, features, training, run)
+    return run
+
+
+def _new_head(features: Features, training: Training) -> keras.Model:
+    spec = features.network.head(len(features.data.class_names))
+    strategy = training.strategy()
+    with strategy.scope(), computing_in(training.precision):
+        head = build_head(features.arrays[TRAIN].shape[1:], spec)
+        compile_model(head, training)
+    return head
+
+
+def _train(
+    head: keras.Model, features: Features, training: Training, run: Run
+) -> None:
+    """Trains the head and writes what comes of it into the run's folder."""
+    data, size = features.data, features.network.size
     batches, validation = (
         make_row_batches(
             [features.arrays[name]],
@@ -75,33 +93,23 @@ def train_on_features(
         )
         for name, seed in ((TRAIN, training.seed), (VALIDATION, None))
     )
-    if search is not None:
-        settings["head_grid"] = search.settings()
-    with recorded_run("features", data, settings, run_folder) as run:
-        if search is not None:
-            run.write_heads(search.rows())
 
-        def save() -> None:
-            model = _join(features, head)
-            save_classifier(
-                model, run.model_path, data.class_names, network.size
-            )
-
-        about = fit(head, batches, validation, training, run, save)
+    def save() -> None:
         model = _join(features, head)
-        about["images_through_base"] = features.computed
-        exact = with_precision(head, "float32")
-        apart = _apart(features, exact, model)
-        about |= check_join(model, apart, data, network.size)
+        save_classifier(model, run.model_path, data.class_names, size)
 
-        def predict(split: str) -> np.ndarray:
-            # What is judged is the model that is saved, from its pixels.
-            if split == final_split(data):
-                return predict_split(model, data, split, network.size)
-            return np.asarray(exact.predict(validation, verbose=0))
+    about = fit(head, batches, validation, training, run, save)
+    about["images_through_base"] = features.computed
+    model, exact = _join(features, head), with_precision(head, "float32")
+    about |= check_join(model, _apart(features, exact, model), data, size)
 
-        write_results(run, data, predict, about)
-    return run
+    def predict(split: str) -> np.ndarray:
+        # What is judged is the model that is saved, from its pixels.
+        if split == final_split(data):
+            return predict_split(model, data, split, size)
+        return np.asarray(exact.predict(validation, verbose=0))
+
+    write_results(run, data, predict, about)
 
 
 def _join(features: Features, head: keras.Model) -> keras.Model:
