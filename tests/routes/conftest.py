@@ -5,9 +5,12 @@ import pytest
 import tlkit
 from tlkit.data.make import write_sample
 
-SMALL = tlkit.TransferNetwork(
-    "minivgg", image_size=64, pooling="average", units=16
-)
+
+@pytest.fixture(scope="session")
+def small():
+    return tlkit.TransferNetwork(
+        "minivgg", image_size=64, pooling="average", units=16
+    )
 
 
 @pytest.fixture(scope="session")
@@ -27,18 +30,18 @@ def own_store(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def runs(pets, tmp_path_factory, own_store):
+def runs(pets, small, tmp_path_factory, own_store):
     """Finished runs by name of the way, two epochs each."""
     folder = tmp_path_factory.mktemp("runs")
     two = tlkit.Training(epochs=2, batch_size=16)
-    features = tlkit.extract_features(pets, SMALL, two)
+    features = tlkit.extract_features(pets, small, two)
     found = {
         "scratch": tlkit.train_from_scratch(
             pets, 64, training=two, run_folder=folder / "scratch"
         ),
         "features": tlkit.train_on_features(features, two, folder / "features"),
         "augmented": tlkit.train_augmented(
-            pets, SMALL, training=two, run_folder=folder / "augmented"
+            pets, small, training=two, run_folder=folder / "augmented"
         ),
     }
     found["finetune"] = tlkit.fine_tune(

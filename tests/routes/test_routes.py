@@ -18,9 +18,6 @@ from tlkit.errors import TlkitError, UsageError
 from tlkit.models.saving import read_about
 from tlkit.training import frozen_stays_frozen
 
-SMALL = tlkit.TransferNetwork(
-    "minivgg", image_size=64, pooling="average", units=16
-)
 WAYS = ["scratch", "features", "augmented", "finetune"]
 
 
@@ -216,12 +213,12 @@ def test_fine_tuning_goes_on_from_runs_that_knew_no_l2(pets, runs, tmp_path):
 
 
 def test_a_head_on_stored_features_learns_in_the_asked_precision(
-    pets, tmp_path
+    pets, small, tmp_path
 ):
     """Other digits, the same learning, and always a float32 model."""
     exact = tlkit.Training(epochs=3, batch_size=16, precision="float32")
     rough = tlkit.Training(epochs=3, batch_size=16, precision="mixed_bfloat16")
-    features = tlkit.extract_features(pets, SMALL, exact)
+    features = tlkit.extract_features(pets, small, exact)
     runs = [
         tlkit.train_on_features(features, training, tmp_path / name)
         for name, training in (("exact", exact), ("rough", rough))

@@ -162,7 +162,7 @@ def _loader(
         chunk = tf.numpy_function(
             read_chunk, [rows, views], tf.uint8, stateful=False
         )
-        # A static shape lets the model skip its own resize.
+        # The shape is lost on the way through Python.
         chunk = tf.ensure_shape(chunk, (None, height, width, 3))
         return chunk, tf.gather(labels, rows)
 
