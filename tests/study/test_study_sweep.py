@@ -12,6 +12,7 @@ import pytest
 
 from tlkit.errors import TlkitError, UsageError
 from tlkit.models.classic import lenet
+from tlkit.study import cells
 from tlkit.study import search as search_module
 from tlkit.study.cells import Cell, make_case, read_result
 from tlkit.study.images import load_images
@@ -126,6 +127,20 @@ def test_finished_cells_are_not_trained_again(data, tmp_path):
     assert one.last.loss != other.last.loss
 
 
+def test_a_cell_that_takes_long_says_how_far_it_is(
+    data, tmp_path, monkeypatch, capfd
+):
+    points = Sweep(lenet, {**BRIEF, "epochs": 3}, {"pooling": ["max"]}).points()
+    run_points(points, data, tmp_path / "short")
+    assert "of 3" not in capfd.readouterr().err
+    monkeypatch.setattr(cells, "_SILENCE", 0)
+    run_points(points, data, tmp_path / "long")
+    told = capfd.readouterr().err
+    assert "lenet seed 0: epoch 1 of 3" in told
+    assert "lenet seed 0: epoch 2 of 3" in told
+    assert "epoch 3 of 3" not in told
+
+
 def test_equal_settings_are_trained_once(data, tmp_path):
     axes = {"activation": ["sigmoid"], "pooling": ["average"]}
     first, second = Sweep(lenet, BRIEF, axes).run(data, tmp_path)
@@ -179,7 +194,7 @@ def test_a_killed_study_loses_the_cell_in_work_alone(arrays_file, tmp_path):
         stdout=subprocess.DEVNULL,
     )
     deadline = time.time() + 120
-    while len(list(folder.glob("cells/*.json"))) < 2:
+    while len(list(folder.glob("cells/[!.]*.json"))) < 2:
         assert study.poll() is None
         assert time.time() < deadline
         time.sleep(0.02)
@@ -213,7 +228,7 @@ def test_an_interrupt_says_what_is_kept_and_ends_all(arrays_file, tmp_path):
         start_new_session=True,
     )
     deadline = time.time() + 120
-    while not list(folder.glob("cells/*.json")):
+    while not list(folder.glob("cells/[!.]*.json")):
         assert study.poll() is None
         assert time.time() < deadline
         time.sleep(0.05)

@@ -11,7 +11,7 @@ import inspect
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import keras
 from tlkit.atomic import write_json
 from tlkit.data.index import digest
 from tlkit.errors import TlkitError, UsageError
+from tlkit.progress import say
 from tlkit.strategy import choose_precision, computing_in
 from tlkit.study.images import ImageArrays
 from tlkit.study.recipe import Recipe, check_known
@@ -30,6 +31,8 @@ Builder = Callable[..., keras.Model]
 """Called with `input_shape`, `classes` and parameters of its own by name."""
 
 _GIVEN = ("input_shape", "classes")
+#: Seconds after which a cell says how far it is.
+_SILENCE = 60
 
 
 @dataclass(frozen=True)
@@ -175,12 +178,16 @@ def run_cell(
     keras.backend.clear_session()
     keras.utils.set_random_seed(cell.seed)
     model = cell.case.build_model(data)
-    started = time.perf_counter()
+    started = spoken = time.perf_counter()
     epochs = []
     for epoch in train(model, data, cell.case.recipe, cell.seed):
         epochs.append(epoch)
         if on_epoch is not None:
             on_epoch()
+        now = time.perf_counter()
+        if now - spoken > _SILENCE and len(epochs) < cell.case.recipe.epochs:
+            spoken = now
+            _tell(cell, epochs, now - started)
     seconds = time.perf_counter() - started
     seen = len(epochs) * len(data.train_images)
     return Result(
@@ -189,6 +196,17 @@ def run_cell(
         model.count_params(),
         round(seconds, 2),
         round(seen / seconds, 1),
+    )
+
+
+def _tell(cell: Cell, epochs: Sequence[Epoch], seconds: float) -> None:
+    """A word from a cell that takes long."""
+    left = seconds / len(epochs) * (cell.case.recipe.epochs - len(epochs))
+    say(
+        f"  {cell.case.build.__name__} seed {cell.seed}: epoch {len(epochs)} "
+        f"of {cell.case.recipe.epochs}, train {epochs[-1].accuracy:.3f}, "
+        f"test {epochs[-1].test_accuracy:.3f}; about {left / 60:.0f} min left "
+        "for this cell"
     )
 
 
