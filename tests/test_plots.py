@@ -1,5 +1,7 @@
 """Curves say what they should; pictures are whole files."""
 
+import math
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -122,3 +124,26 @@ def test_each_image_stands_above_its_own_map():
         np.testing.assert_array_equal(over, maps[number])
     assert not cells[2, 2].images
     assert not cells[3, 2].images
+
+
+@pytest.mark.parametrize(
+    ("worst", "scale"), [(2.3, "linear"), (28.0, "log"), (math.nan, "linear")]
+)
+def test_a_training_that_went_wrong_leaves_the_others_to_be_seen(worst, scale):
+    learns = {"loss": [2.3, 1.0], "accuracy": [0.1, 0.7]}
+    fails = {"loss": [2.3, worst], "accuracy": [0.1, 0.1]}
+    figure = plots.draw_trainings(
+        {
+            name: {**own, "test_accuracy": own["accuracy"]}
+            for name, own in {"0.1": learns, "0.9": fails}.items()
+        }
+    )
+    loss, accuracy, test = figure.axes
+    assert loss.get_yscale() == scale
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles == ["training loss", "training accuracy", "test accuracy"]
+    for axes in (accuracy, test):
+        drawn = [line.get_ydata().tolist() for line in axes.lines]
+        assert drawn == [[0.1, 0.7], [0.1, 0.1]]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["0.1", "0.9"]

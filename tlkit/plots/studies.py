@@ -40,7 +40,8 @@ def draw_readings(
             axes.set_xscale("log", base=2)
         axes.set(title=title, xlabel=name.replace("_", " "))
         axes.grid(alpha=0.2)
-        axes.legend()
+        if len(curves) > 1:
+            axes.legend()
     return figure
 
 
@@ -55,18 +56,32 @@ def draw_trainings(
     """
     figure = Figure(figsize=(14, 4), layout="constrained")
     colours = colormaps["viridis"](np.linspace(0, 0.9, len(histories)))
-    for axes, column in zip(
-        figure.subplots(1, 3),
-        ("loss", "accuracy", "test_accuracy"),
-        strict=True,
+    panels = {
+        "loss": "training loss",
+        "accuracy": "training accuracy",
+        "test_accuracy": "test accuracy",
+    }
+    for axes, (column, title) in zip(
+        figure.subplots(1, 3), panels.items(), strict=True
     ):
         for colour, (name, history) in zip(
             colours, histories.items(), strict=True
         ):
             epochs = np.arange(1, len(history[column]) + 1)
             axes.plot(epochs, history[column], color=colour, label=name)
-        axes.set(xlabel="epoch", title=column.replace("_", " "))
+        axes.set(xlabel="epoch", title=title)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.2)
-    figure.axes[-1].legend(fontsize=7)
+    # One training that went wrong would press the others into a line.
+    if _span(histories) > 10:
+        figure.axes[0].set_yscale("log")
+    lines, names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside right center", fontsize=8)
     return figure
+
+
+def _span(histories: Mapping[str, Mapping[str, Sequence[float]]]) -> float:
+    """How many times the largest loss is the smallest."""
+    losses = np.concatenate([own["loss"] for own in histories.values()])
+    losses = losses[np.isfinite(losses) & (losses > 0)]
+    return float(losses.max() / losses.min()) if len(losses) else 1.0

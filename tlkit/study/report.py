@@ -158,7 +158,7 @@ def _draw_readings(axis: str, outcomes: Sequence[Outcome]) -> Any:
             "training": [o.train_accuracy for o in ordered],
             "test": [o.test_accuracy for o in ordered],
         },
-        "loss": {"test": [o.test_loss for o in ordered]},
+        "test loss": {"test": [o.test_loss for o in ordered]},
     }
     panels = {
         title: {
