@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from tlkit.data.augment import Augmentation
 from tlkit.errors import UsageError
+from tlkit.study.gradients import call_quickly
 from tlkit.study.images import ImageArrays
 from tlkit.study.recipe import Recipe
 from tlkit.study.workers import cores
@@ -199,12 +200,13 @@ def _make_step(
 ) -> Callable[..., tf.Tensor]:
     """A step on one batch; returns sums of loss and of right answers."""
     variables = model.trainable_variables
+    call = call_quickly(model)
 
     def learn(
         images: tf.Tensor, labels: tf.Tensor, seen: tf.Tensor
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
         with tf.GradientTape() as tape:
-            probabilities = model(_prepare(images, recipe), training=True)
+            probabilities = call(_prepare(images, recipe))
             losses = _cross_entropy(
                 labels, probabilities, recipe.label_smoothing
             )
