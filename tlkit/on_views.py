@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tlkit.data.index import TRAIN, VALIDATION, DatasetIndex
 from tlkit.end_to_end import EndToEnd
 from tlkit.features.batches import make_row_batches
 from tlkit.features.extract import describe_part
 from tlkit.features.frozen import FrozenPart
-from tlkit.features.views import extract_views
+from tlkit.features.views import ViewRows, extract_views
 from tlkit.joining import Apart, check_join
 from tlkit.models.cutting import CutModel
 from tlkit.models.precision import with_precision
@@ -21,7 +22,7 @@ from tlkit.models.saving import save_classifier
 from tlkit.models.transfer import TransferNetwork
 from tlkit.results import final_split, predict_split, write_results
 from tlkit.runs import Run, check_new, recorded_run
-from tlkit.training import fit, frozen_stays_frozen
+from tlkit.training import Training, fit, frozen_stays_frozen
 
 
 def train_on_views(
@@ -55,26 +56,8 @@ def train_on_views(
     if run_folder is not None:
         check_new(run_folder)  # before the images are computed
     size, training = how.image_size, how.training
-    views, augmentation = how.views, how.augmentation
-    # `EndToEnd` also describes runs without them, which do not come here.
-    assert views is not None
-    assert augmentation is not None
-    part = FrozenPart(
-        cut.prefix,
-        describe_part(network, cut.at, training.precision),
-        size,
-        cut.whole.distribute_strategy,
-        views.dtype,
-    )
-    count = min(views.count, training.epochs)
-    rows = extract_views(part, data, augmentation, training.seed, count)
-    labels = {name: data.splits[name].labels for name in (TRAIN, VALIDATION)}
-    batches = make_row_batches(
-        rows.train, labels[TRAIN], training.images_per_step, training.seed
-    )
-    validation = make_row_batches(
-        [rows.validation], labels[VALIDATION], training.images_per_step
-    )
+    rows = _extract(cut, network, data, how)
+    batches, validation = _make_batches(rows, data, training)
     settings = {**settings, **how.settings()}
     with recorded_run(route, data, settings, run_folder) as run:
 
@@ -100,3 +83,35 @@ def train_on_views(
 
         write_results(run, data, predict, about)
     return run
+
+
+def _extract(
+    cut: CutModel, network: TransferNetwork, data: DatasetIndex, how: EndToEnd
+) -> ViewRows:
+    """Runs views of the images through the frozen part, or finds them."""
+    views, augmentation = how.views, how.augmentation
+    # `EndToEnd` also describes runs without them, which do not come here.
+    assert views is not None
+    assert augmentation is not None
+    training = how.training
+    part = FrozenPart(
+        cut.prefix,
+        describe_part(network, cut.at, training.precision),
+        how.image_size,
+        cut.whole.distribute_strategy,
+        views.dtype,
+    )
+    count = min(views.count, training.epochs)
+    return extract_views(part, data, augmentation, training.seed, count)
+
+
+def _make_batches(
+    rows: ViewRows, data: DatasetIndex, training: Training
+) -> tuple[tf.data.Dataset, tf.data.Dataset]:
+    """Batches to learn from and to validate by."""
+    labels = {name: data.splits[name].labels for name in (TRAIN, VALIDATION)}
+    size = training.images_per_step
+    return (
+        make_row_batches(rows.train, labels[TRAIN], size, training.seed),
+        make_row_batches([rows.validation], labels[VALIDATION], size),
+    )
