@@ -47,9 +47,9 @@ OPTIMIZERS: Mapping[str, Mapping[str, Any]] = {
 }
 """Optimizers, each with a learning rate of its own.
 
-0.9 is the article's for SGD. The others are the best of five and six by
-10,000 training images kept back: Adagrad's from 0.02 to 0.8, which was the
-largest tried, Adam's from 0.001 to 0.04.
+0.9 is the article's for SGD. The others are the best of five by 10,000
+training images kept back: Adagrad's from 0.02 to 0.8, which was the largest
+tried, Adam's from 0.001 to 0.04.
 """
 
 QUICK: Mapping[str, tuple[Any, ...]] = {
