@@ -10,7 +10,10 @@ import pytest
 import tlkit
 from tlkit.data.index import DatasetIndex, Split
 from tlkit.data.make import write_sample
+from tlkit.data.pipeline import make_view_batches
 from tlkit.errors import TlkitError, UsageError
+from tlkit.features.batches import make_row_batches
+from tlkit.strategy import fill_last_batch
 from tlkit.training import Training, compile_model, fit
 
 
@@ -43,6 +46,22 @@ def test_without_a_seed_batches_follow_the_index(pets):
     np.testing.assert_array_equal(images, expected)
     np.testing.assert_array_equal(labels, split.labels)
     np.testing.assert_array_equal(again[0], expected)
+
+
+def test_nobody_waits_for_tuning_at_the_end_of_a_pass(pets):
+    images = pets.split("train")
+    rows = np.zeros((len(images), 4), np.float32)
+    for batches in (
+        tlkit.make_batches(pets, "train", 32, 8),
+        make_view_batches(images, 32, 8),
+        make_row_batches([rows], images.labels, 8),
+        fill_last_batch(tlkit.make_batches(pets, "train", 32, 8), OfThree()),
+    ):
+        assert batches.options().autotune.enabled is False
+
+
+class OfThree:
+    num_replicas_in_sync = 3
 
 
 def test_with_a_seed_every_pass_is_another_order_of_the_same(pets):

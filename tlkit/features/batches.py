@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from tlkit.data.pipeline import WORKERS, epochs_of_rows
+from tlkit.data.pipeline import WORKERS, epochs_of_rows, without_tuning
 from tlkit.features.store import StoredRows
 
 
@@ -71,4 +71,5 @@ def make_row_batches(
             )
         )
         .prefetch(2)
+        .apply(without_tuning)
     )

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tlkit.atomic import atomic_path
 from tlkit.data.augment import Augmentation
+from tlkit.data.pipeline import without_tuning
 from tlkit.models.inputs import raw_pixels
 from tlkit.models.minivgg import BLOCKS, MiniVGG, preprocess_input
 from tlkit.pretraining.corpus import Corpus
@@ -316,4 +317,5 @@ def batches_of_views(
         )
         .map(shaped)
         .prefetch(4)
+        .apply(without_tuning)
     )
