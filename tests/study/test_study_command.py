@@ -103,7 +103,7 @@ def test_the_quick_lenet_study_says_what_it_leaves_out(
     assert "0.811" in done.stdout
     page = (tmp_path / "studies/lenet-quick/summary.md").read_text()
     assert lenet.QUICK_NOTE in page
-    assert "no epoch and no setting was chosen by them" in page
+    assert "No epoch and no setting was chosen by the test images" in page
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,7 @@ def test_an_interval_is_students():
     half = 2.776 * 0.0158114 / math.sqrt(5)
     assert found.low == pytest.approx(0.82 - half, abs=1e-5)
     assert found.high == pytest.approx(0.82 + half, abs=1e-5)
+    assert (found.lowest, found.highest) == (0.80, 0.84)
     alone = summarise([0.8])
     assert alone.mean == 0.8
     assert math.isnan(alone.low)

@@ -71,15 +71,16 @@ QUICK_NOTE = (
 )
 READINGS = (
     "Test accuracy is that of all test images after the last epoch, mean of "
-    "the repeats with Student's 95 % interval; no epoch and no setting was "
-    "chosen by them."
+    "the repeats with Student's 95 % interval, beside it the lowest and the "
+    "highest single run. No epoch and no setting was chosen by the test "
+    "images."
 )
 """What the figures of a study are."""
 
 NOTE = (
     "The article's figures are of Fashion-MNIST, single readings of runs that "
-    "vary from one to the next. Biases begin at zero here; PyTorch would draw "
-    "them."
+    "vary from one to the next: compare them with the single runs. Biases "
+    "begin at zero here; PyTorch would draw them."
 )
 
 _SAME = "the same setting; the article read a single run"

@@ -68,12 +68,16 @@ class Summary:
         low: lower end of the 95 % interval of the mean, nan for one reading.
         high: its upper end.
         count: how many readings.
+        lowest: of the readings.
+        highest: of the readings.
     """
 
     mean: float
     low: float
     high: float
     count: int
+    lowest: float
+    highest: float
 
 
 def summarise(values: Sequence[float]) -> Summary:
@@ -91,12 +95,12 @@ def summarise(values: Sequence[float]) -> Summary:
         >>> round(found.low, 4), round(found.high, 4)
         (0.7703, 0.8697)
     """
-    count, mean = len(values), float(np.mean(values))
-    if count < 2:
-        return Summary(mean, math.nan, math.nan, count)
-    error = float(np.std(values, ddof=1)) / math.sqrt(count)
-    half = float(student.ppf(0.975, count - 1)) * error
-    return Summary(mean, mean - half, mean + half, count)
+    count, mean, half = len(values), float(np.mean(values)), math.nan
+    if count > 1:
+        error = float(np.std(values, ddof=1)) / math.sqrt(count)
+        half = float(student.ppf(0.975, count - 1)) * error
+    ends = float(np.min(values)), float(np.max(values))
+    return Summary(mean, mean - half, mean + half, count, *ends)
 
 
 @dataclass(frozen=True)
