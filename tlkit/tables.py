@@ -370,14 +370,14 @@ def _both(rows: float, columns: float) -> str:
 
 def _network_notes(network: NetworkArithmetic, batch_size: int) -> list[str]:
     parts = network.training_memory(batch_size)
-    sizes = [f"{name} {size / 1e6:,.0f}" for name, size in parts.items()]
+    sizes = [f"{name} {size / 1e6:,.1f}" for name, size in parts.items()]
     unknown = network.not_counted
     notes = [
         f"Weights: {network.weight_bytes / 1e6:,.1f} MB, of which "
         f"{network.trainable:,} parameters are trained. Outputs of all "
         f"layers: {network.activation_bytes / 1e6:,.1f} MB an image.",
         f"Training with Adam, {batch_size} images a step: "
-        f"{' + '.join(sizes)} = {sum(parts.values()) / 1e6:,.0f} MB",
+        f"{' + '.join(sizes)} = {sum(parts.values()) / 1e6:,.1f} MB",
         "(one gradient and two moving averages a trained weight, every "
         "layer's output for every image; workspace is not counted).",
         "Multiply-adds are those of convolutions and dense layers. Sizes are "

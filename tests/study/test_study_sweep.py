@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from tlkit import study
 from tlkit.errors import TlkitError, UsageError
 from tlkit.models.classic import lenet
 from tlkit.study import cells
@@ -84,6 +85,13 @@ def test_an_unknown_parameter_is_told_with_its_neighbours():
         Sweep(lenet, axes={"activation": "relu"})
     with pytest.raises(UsageError, match="There is no optimizer 'sdg'"):
         Sweep(lenet, axes={"optimizer": ["sgd", "sdg"]})
+
+
+def test_what_a_study_needs_is_in_reach():
+    assert study.Sweep is Sweep
+    assert study.load_images is load_images
+    with pytest.raises(AttributeError, match=r"tlkit\.study.*'Sweeep'"):
+        study.Sweeep  # noqa: B018
 
 
 def test_an_interval_is_students():

@@ -1,16 +1,15 @@
 """Sweeps over a network builder: one factor at a time, or a grid.
 
+    from tlkit import study
     from tlkit.models.classic import lenet
-    from tlkit.study.images import load_images
-    from tlkit.study.sweep import Sweep
 
-    sweep = Sweep(
+    sweep = study.Sweep(
         lenet,
         base={"learning_rate": 0.9},
         axes={"activation": ["sigmoid", "relu"], "batch_size": [64, 256]},
         repeats=3,
     )
-    outcomes = sweep.run(load_images("fashion-mnist"), "studies/mine")
+    outcomes = sweep.run(study.load_images("fashion-mnist"), "studies/mine")
 
 With `processes=2` that belongs under `if __name__ == "__main__":`, as every
 process reads the file again.
