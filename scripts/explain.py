@@ -26,7 +26,8 @@ def explain(flags):
     folder = flags.output or Path("explained") / classifier.name
     if flags.through:
         gifs = write_animations(classifier, flags.through, *told, folder)
-        return print(*gifs, sep="\n")
+        print(*gifs, sep="\n")
+        return
     check_folder(folder)
     found = explain_files(classifiers, *told)
     title = f"What {classifier.name} looks at"

@@ -253,6 +253,27 @@ def test_an_interrupt_says_what_is_kept_and_ends_all(arrays_file, tmp_path):
         time.sleep(0.05)
 
 
+@pytest.mark.parametrize("seconds", [0.2, 0.7, 1.5])
+def test_an_interrupt_while_processes_start(arrays_file, tmp_path, seconds):
+    file = write_sweep(tmp_path / "two.json", axes={"epochs": [1, 2]})
+    command = ["study", str(file), "--data", str(arrays_file)]
+    study = subprocess.Popen(
+        [sys.executable, "-m", "tlkit", *command, "--processes", "2"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    while "2 at a time" not in study.stderr.readline():
+        assert study.poll() is None
+    time.sleep(seconds)
+    os.killpg(study.pid, signal.SIGINT)
+    _, told = study.communicate(timeout=60)
+    assert study.returncode == 130
+    assert "Traceback" not in told
+
+
 def _lives(group):
     try:
         os.killpg(group, 0)

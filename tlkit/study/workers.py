@@ -6,12 +6,15 @@ networks side by side are not.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import pickle
 import signal
+import threading
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
@@ -106,9 +109,38 @@ def _start(data: ImageArrays, threads: int) -> _Worker:
     process = context.Process(
         target=_work, args=(there, data, threads, os.getpid()), daemon=True
     )
-    process.start()
+    with _interrupts_wait():
+        process.start()
     there.close()
     return _Worker(process, here)
+
+
+@contextlib.contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Holds Ctrl-C back; what is started meanwhile never hears of it.
+
+    A terminal sends Ctrl-C to every process. A new one needs a second or two
+    for its imports, before it could say by itself that it leaves interrupts
+    to its parent, and complains if its parent stops in the middle of
+    starting it. Windows has no mask to be inherited.
+    """
+    held: list[Any] = []
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main:
+        handler = signal.signal(signal.SIGINT, lambda *_: held.append(True))
+    if hasattr(signal, "pthread_sigmask"):
+        # The first process begins this one too, which would lift the mask.
+        resource_tracker.ensure_running()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if in_main:
+            signal.signal(signal.SIGINT, handler)
+    if held:
+        raise KeyboardInterrupt
 
 
 def _hand_out(
@@ -154,7 +186,7 @@ def _work(
     connection: Connection, data: ImageArrays, threads: int, parent: int
 ) -> None:
     """What a process does until it is ended, or its parent is."""
-    # Ctrl-C at a terminal reaches all processes; the parent ends this one.
+    # Ctrl-C is the parent's, which ends this process; see `_interrupts_wait`.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     start_tensorflow()
     import tensorflow as tf
