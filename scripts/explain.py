@@ -18,9 +18,8 @@ def explain(flags):
     from tlkit.explain.sheets import check_folder, write_sheet
     from tlkit.explain.through_epochs import write_animations
 
-    models = [flags.model, *(flags.beside or [])]
-    classifiers = [tlkit.load_classifier(path) for path in models]
-    classifier, name = classifiers[0], flags.class_name
+    classifier, name = tlkit.load_classifier(flags.model), flags.class_name
+    beside = [tlkit.load_classifier(path) for path in flags.beside or []]
     files, _ = pick_files(classifier, flags.images, name, flags.top)
     told = files, flags.method.split(","), name, flags.layer
     folder = flags.output or Path("explained") / classifier.name
@@ -29,7 +28,7 @@ def explain(flags):
         print(*gifs, sep="\n")
         return
     check_folder(folder)
-    found = explain_files(classifiers, *told)
+    found = explain_files([classifier, *beside], *told)
     title = f"What {classifier.name} looks at"
     for record in write_sheet(folder, found, title):
         print(record["image"], record["class"], record["box"])
