@@ -28,11 +28,11 @@ import torch
 from threadpoolctl import threadpool_limits
 from turns import median
 
-from tlkit.data.sample import draw_pets
-from tlkit.explain.heat import enlarge
-from tlkit.explain.methods import METHODS, draw_heat_maps
-from tlkit.explain.network import OpenNetwork
-from tlkit.explain.noise import noisy_copies
+from tlkit.drawn.sample import draw_pets
+from tlkit.explain.methods.noise import noisy_copies
+from tlkit.explain.methods.registry import METHODS, draw_heat_maps
+from tlkit.explain.opened.heat import enlarge
+from tlkit.explain.opened.network import OpenNetwork
 from tlkit.models.minivgg import MiniVGG
 
 SAMPLES, NOISE = 16, 0.15

@@ -22,7 +22,8 @@ from turns import median, take_turns
 
 import tlkit
 from tlkit.models.inputs import without_resize
-from tlkit.strategy import choose_precision, computing_in, describe_devices
+from tlkit.models.precision import choose_precision, computing_in
+from tlkit.tensor.strategy import describe_devices
 
 SIZE, BATCH, TURNS, SIDE = 150, 32, 7, 4096
 

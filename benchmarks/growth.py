@@ -87,7 +87,7 @@ def main():
 def draw(folder):
     from PIL import Image
 
-    from tlkit.data.sample import draw_pets
+    from tlkit.drawn.sample import draw_pets
 
     for number, image in enumerate(draw_pets(DRAWN, size=96)[0]):
         Image.fromarray(image).save(folder / f"{number:03d}.jpg")

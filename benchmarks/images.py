@@ -31,8 +31,8 @@ from PIL import Image
 
 import tlkit
 from tlkit.data.jpeg import find_reduction
-from tlkit.data.sample import CLASS_NAMES, draw_pets
-from tlkit.strategy import describe_devices
+from tlkit.drawn.sample import CLASS_NAMES, draw_pets
+from tlkit.tensor.strategy import describe_devices
 
 IMAGES, SIZE, BATCH, TURNS = 512, 150, 32, 9
 WORKERS = max(2, os.cpu_count() or 1)

@@ -15,7 +15,7 @@ import sys
 
 import numpy as np
 
-from tlkit.study.workers import cores
+from tlkit.experiments.workers import cores
 
 EPOCHS, BATCH = 10, 256
 

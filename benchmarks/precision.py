@@ -17,7 +17,7 @@ from turns import median, take_turns
 
 import tlkit
 from tlkit.models.bases import BASES
-from tlkit.strategy import computing_in
+from tlkit.models.precision import computing_in
 
 BATCH, TURNS = 32, 3
 

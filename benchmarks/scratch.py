@@ -8,7 +8,7 @@ the sides take turns with one epoch each, and the median is scaled linearly to
 `ImageDataGenerator.flow_from_directory`, and Keras's augmentation layers
 behind `image_dataset_from_directory`, both in float32. One side is tlkit with
 tf.data tuning its batches, which is waited for at the end of an epoch (see
-`tlkit.data.pipeline.without_tuning`).
+`tlkit.tensor.pipeline.without_tuning`).
 """
 
 import os
@@ -24,9 +24,10 @@ from turns import median, take_turns
 from ways import book_augmentation, write_photographs
 
 import tlkit
-from tlkit.features.pixels import keep_pixels
-from tlkit.strategy import choose_precision, computing_in, describe_devices
-from tlkit.training import Training, compile_model
+from tlkit.models.precision import choose_precision, computing_in
+from tlkit.store.pixels import keep_pixels
+from tlkit.tensor.strategy import describe_devices
+from tlkit.training.fitting import Training, compile_model
 
 SIZE, BATCH, IMAGES, TURNS, EPOCHS, TRAIN = 150, 32, 384, 9, 10, 2000
 

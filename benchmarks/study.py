@@ -13,7 +13,7 @@ turns with one epoch each. Without a file the images are random, which changes
 nothing about the time.
 
 `fit` often waits at the end of an epoch for tf.data's tuning, see
-`tlkit.data.pipeline.without_tuning`: it has quick and slow epochs. So each
+`tlkit.tensor.pipeline.without_tuning`: it has quick and slow epochs. So each
 side's rate over all turns together is printed beside its median and its best.
 """
 
@@ -31,12 +31,12 @@ import numpy as np
 import tensorflow as tf
 from turns import median
 
+from tlkit.experiments.images import load_images
+from tlkit.experiments.recipe import Recipe
+from tlkit.experiments.training import epoch_order, make_epoch
+from tlkit.experiments.workers import cores
 from tlkit.models.classic import lenet
-from tlkit.strategy import describe_devices
-from tlkit.study.images import load_images
-from tlkit.study.recipe import Recipe
-from tlkit.study.training import epoch_order, make_epoch
-from tlkit.study.workers import cores
+from tlkit.tensor.strategy import describe_devices
 
 BATCH, RATE, TURNS = 256, 0.9, 15
 

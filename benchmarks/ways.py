@@ -32,8 +32,7 @@ from turns import median, take_turns
 
 import tlkit
 from tlkit.data.augment import View
-from tlkit.data.sample import CLASS_NAMES, draw_pets
-from tlkit.features.batches import head_batch_size, make_row_batches
+from tlkit.drawn.sample import CLASS_NAMES, draw_pets
 from tlkit.features.extract import describe_part
 from tlkit.features.frozen import FrozenPart
 from tlkit.models.cutting import cut_model
@@ -45,8 +44,10 @@ from tlkit.models.heads import (
     build_head,
     pool_features,
 )
-from tlkit.strategy import choose_precision, computing_in, describe_devices
-from tlkit.training import Training, compile_model
+from tlkit.models.precision import choose_precision, computing_in
+from tlkit.tensor.row_batches import head_batch_size, make_row_batches
+from tlkit.tensor.strategy import describe_devices
+from tlkit.training.fitting import Training, compile_model
 
 IMAGES, TURNS, BATCH, EPOCHS = 96, 3, 32, 30
 TRAIN, VALIDATION, TEST = 2000, 500, 500

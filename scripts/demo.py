@@ -14,8 +14,8 @@ import numpy as np
 import tlkit
 from tlkit import plots
 from tlkit.cli import errors_in_words
-from tlkit.starting import start_tensorflow
-from tlkit.tables import describe_data, print_table, ways_table
+from tlkit.cli.tables import describe_data, print_table, ways_table
+from tlkit.tensor.starting import start_tensorflow
 
 IMAGE_SIZE = 96
 EPOCHS = 40

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tlkit
 from tlkit.cli import run_script
-from tlkit.starting import start_tensorflow
+from tlkit.tensor.starting import start_tensorflow
 
 
 def explain(flags):

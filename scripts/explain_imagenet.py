@@ -16,10 +16,10 @@ import typer
 
 import tlkit
 from tlkit import plots
-from tlkit.atomic import atomic_path
+from tlkit.base.atomic import atomic_path
+from tlkit.base.errors import UsageError
 from tlkit.cli import errors_in_words
-from tlkit.errors import UsageError
-from tlkit.explain.gradcam import grad_cam
+from tlkit.explain.methods.gradcam import grad_cam
 
 SIZE = 224
 PER_CLASS = 10

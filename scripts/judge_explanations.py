@@ -25,24 +25,24 @@ import typer
 
 import tlkit
 from tlkit import plots
-from tlkit.atomic import write_text
+from tlkit.base.atomic import write_text
+from tlkit.base.console import say
 from tlkit.cli import errors_in_words
-from tlkit.data.sample import draw_pets
+from tlkit.drawn.sample import draw_pets
 from tlkit.evaluation.metrics import wilson_interval
-from tlkit.explain.faithfulness import (
+from tlkit.explain.methods.registry import METHODS, draw_heat_maps
+from tlkit.explain.trials.faithfulness import (
     area_under_curve,
     deletion_curve,
     insertion_curve,
 )
-from tlkit.explain.methods import METHODS, draw_heat_maps
-from tlkit.explain.pointing import (
+from tlkit.explain.trials.pointing import (
     centre_maps,
     overlap,
     pointing_game,
     random_maps,
 )
-from tlkit.explain.sanity import randomise_cascade, randomised
-from tlkit.progress import say
+from tlkit.explain.trials.sanity import randomise_cascade, randomised
 
 SIZE = 96
 # Width of MobileNetV2's last map at that size.

@@ -28,12 +28,12 @@ from rich.table import Table
 from scipy.stats import t as student
 
 import tlkit
+from tlkit.base.console import say
 from tlkit.cli import errors_in_words
+from tlkit.cli.tables import print_table
 from tlkit.data.arrays import array_split
 from tlkit.data.index import TEST, TRAIN, VALIDATION, DatasetIndex
-from tlkit.data.sample import CLASS_NAMES, draw_pets
-from tlkit.progress import say
-from tlkit.tables import print_table
+from tlkit.drawn.sample import CLASS_NAMES, draw_pets
 
 SIZE = 96
 KEY = ["task", "train", "way", "weights", "seed"]

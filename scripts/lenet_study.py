@@ -8,14 +8,14 @@ The same flags as `tlkit study`, and the same code beneath.
 from pathlib import Path
 
 from tlkit.cli import run_script
-from tlkit.starting import start_tensorflow
+from tlkit.tensor.starting import start_tensorflow
 
 
 def study(flags):
     start_tensorflow()
-    from tlkit.study.images import load_images
-    from tlkit.study.named import open_study
-    from tlkit.study.report import write_report
+    from tlkit.experiments.images import load_images
+    from tlkit.experiments.named import open_study
+    from tlkit.experiments.report import write_report
 
     only = flags.only.split(",") if flags.only else ()
     chosen = open_study(flags.name, flags.quick, flags.repeats, only)

@@ -18,18 +18,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tlkit.base.errors import TlkitError as TlkitError
+    from tlkit.base.errors import UsageError as UsageError
     from tlkit.data.augment import Augmentation as Augmentation
-    from tlkit.data.download import fetch as fetch
     from tlkit.data.index import DatasetIndex as DatasetIndex
     from tlkit.data.load import load_dataset as load_dataset
-    from tlkit.data.pipeline import make_batches as make_batches
-    from tlkit.errors import TlkitError as TlkitError
-    from tlkit.errors import UsageError as UsageError
+    from tlkit.data.public.download import fetch as fetch
     from tlkit.explain.filters import filter_patterns as filter_patterns
-    from tlkit.explain.methods import draw_heat_maps as draw_heat_maps
+    from tlkit.explain.methods.registry import draw_heat_maps as draw_heat_maps
     from tlkit.features.extract import extract_features as extract_features
-    from tlkit.features.head_search import HeadGrid as HeadGrid
-    from tlkit.features.head_search import search_heads as search_heads
     from tlkit.features.views import Views as Views
     from tlkit.models.bases import build_base as build_base
     from tlkit.models.classic.networks import build_classic as build_classic
@@ -37,47 +34,50 @@ if TYPE_CHECKING:
     from tlkit.models.transfer import TransferNetwork as TransferNetwork
     from tlkit.reuse.classifier import evaluate as evaluate
     from tlkit.reuse.classifier import load_classifier as load_classifier
-    from tlkit.routes.augmented import train_augmented as train_augmented
-    from tlkit.routes.features import train_on_features as train_on_features
-    from tlkit.routes.finetune import fine_tune as fine_tune
-    from tlkit.routes.scratch import train_from_scratch as train_from_scratch
-    from tlkit.runs import Run as Run
-    from tlkit.runs import find_runs as find_runs
-    from tlkit.runs import open_run as open_run
-    from tlkit.sweeps import compare_bases as compare_bases
-    from tlkit.sweeps import train_best_head as train_best_head
-    from tlkit.training import Training as Training
+    from tlkit.runs.run import Run as Run
+    from tlkit.runs.run import find_runs as find_runs
+    from tlkit.runs.run import open_run as open_run
+    from tlkit.search.bases import compare_bases as compare_bases
+    from tlkit.search.bases import train_best_head as train_best_head
+    from tlkit.search.heads import HeadGrid as HeadGrid
+    from tlkit.search.heads import search_heads as search_heads
+    from tlkit.tensor.pipeline import make_batches as make_batches
+    from tlkit.training.fitting import Training as Training
+    from tlkit.ways.augmented import train_augmented as train_augmented
+    from tlkit.ways.features import train_on_features as train_on_features
+    from tlkit.ways.finetune import fine_tune as fine_tune
+    from tlkit.ways.scratch import train_from_scratch as train_from_scratch
 
 _HOMES = {
     "Augmentation": "tlkit.data.augment",
     "DatasetIndex": "tlkit.data.index",
-    "HeadGrid": "tlkit.features.head_search",
-    "Run": "tlkit.runs",
-    "TlkitError": "tlkit.errors",
-    "Training": "tlkit.training",
+    "HeadGrid": "tlkit.search.heads",
+    "Run": "tlkit.runs.run",
+    "TlkitError": "tlkit.base.errors",
+    "Training": "tlkit.training.fitting",
     "TransferNetwork": "tlkit.models.transfer",
-    "UsageError": "tlkit.errors",
+    "UsageError": "tlkit.base.errors",
     "Views": "tlkit.features.views",
     "build_base": "tlkit.models.bases",
     "build_classic": "tlkit.models.classic.networks",
     "build_convnet": "tlkit.models.convnet",
-    "compare_bases": "tlkit.sweeps",
-    "draw_heat_maps": "tlkit.explain.methods",
+    "compare_bases": "tlkit.search.bases",
+    "draw_heat_maps": "tlkit.explain.methods.registry",
     "evaluate": "tlkit.reuse.classifier",
     "extract_features": "tlkit.features.extract",
-    "fetch": "tlkit.data.download",
+    "fetch": "tlkit.data.public.download",
     "filter_patterns": "tlkit.explain.filters",
-    "find_runs": "tlkit.runs",
-    "fine_tune": "tlkit.routes.finetune",
+    "find_runs": "tlkit.runs.run",
+    "fine_tune": "tlkit.ways.finetune",
     "load_classifier": "tlkit.reuse.classifier",
     "load_dataset": "tlkit.data.load",
-    "make_batches": "tlkit.data.pipeline",
-    "open_run": "tlkit.runs",
-    "search_heads": "tlkit.features.head_search",
-    "train_augmented": "tlkit.routes.augmented",
-    "train_best_head": "tlkit.sweeps",
-    "train_from_scratch": "tlkit.routes.scratch",
-    "train_on_features": "tlkit.routes.features",
+    "make_batches": "tlkit.tensor.pipeline",
+    "open_run": "tlkit.runs.run",
+    "search_heads": "tlkit.search.heads",
+    "train_augmented": "tlkit.ways.augmented",
+    "train_best_head": "tlkit.search.bases",
+    "train_from_scratch": "tlkit.ways.scratch",
+    "train_on_features": "tlkit.ways.features",
 }
 
 __all__ = sorted(_HOMES)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import tlkit
+from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.index import DatasetIndex, Split
-from tlkit.data.make import write_sample
-from tlkit.data.pipeline import make_view_batches
-from tlkit.errors import TlkitError, UsageError
-from tlkit.features.batches import make_row_batches
-from tlkit.strategy import fill_last_batch
-from tlkit.training import Training, compile_model, fit
+from tlkit.drawn.make import write_sample
+from tlkit.tensor.pipeline import make_view_batches
+from tlkit.tensor.row_batches import make_row_batches
+from tlkit.tensor.strategy import fill_last_batch
+from tlkit.training.fitting import Training, compile_model, fit
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data import decode, jpeg
 from tlkit.data.decode import (
     read_image,
@@ -22,7 +23,6 @@ from tlkit.data.decode import (
     why_unreadable,
 )
 from tlkit.data.jpeg import find_reduction, plain_size
-from tlkit.errors import TlkitError, UsageError
 
 ORIENTATION = 0x0112
 

@@ -1,4 +1,4 @@
-"""`tlkit.data.download` against a real HTTP server on this machine."""
+"""`tlkit.data.public.download` against a real HTTP server on this machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlkit.data.download import (
+from tlkit.base.errors import TlkitError, UsageError
+from tlkit.data.folders import MARKER
+from tlkit.data.public.download import (
     PUBLIC,
     Fetched,
     PublicDataset,
@@ -39,8 +41,6 @@ from tlkit.data.download import (
     local_path,
     parse_subset,
 )
-from tlkit.data.folders import MARKER
-from tlkit.errors import TlkitError, UsageError
 
 # --- a server with every vice ------------------------------------------------
 
@@ -750,8 +750,8 @@ def test_a_disk_without_room_is_found_out_before(
 
 LIMITED = """
 import resource, sys
-from tlkit.data.download import PublicDataset, RemoteFile, fetch_dataset
-from tlkit.errors import TlkitError
+from tlkit.data.public.download import PublicDataset, RemoteFile, fetch_dataset
+from tlkit.base.errors import TlkitError
 resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
 file = RemoteFile(sys.argv[1], sys.argv[2], int(sys.argv[3]))
 data = PublicDataset("x", "x", "photographs", (file,), 10**9, "", "", "")
@@ -1025,7 +1025,7 @@ def test_the_summary_names_a_few() -> None:
 def test_no_heavy_import() -> None:
     """`tlkit data fetch` should start at once."""
     code = (
-        "import sys, tlkit.data.download; "
+        "import sys, tlkit.data.public.download; "
         "print({'tensorflow', 'keras', 'matplotlib'} & set(sys.modules))"
     )
     done = subprocess.run(

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.folds import make_folds
 from tlkit.data.index import DatasetIndex, Split
-from tlkit.errors import TlkitError, UsageError
 
 
 def index_of(labels, digests=None):

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.index import DatasetIndex, LeftOut, Split
 from tlkit.data.load import load_dataset
 from tlkit.data.splitting import complete_splits
-from tlkit.errors import TlkitError, UsageError
 
 FRACTIONS = {"test": 0.2, "validation": 0.2}
 

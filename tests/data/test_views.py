@@ -7,8 +7,8 @@ import scipy.stats
 from keras.src.legacy.preprocessing.image import apply_affine_transform
 from PIL import Image, ImageEnhance
 
+from tlkit.base.errors import UsageError
 from tlkit.data.augment import Augmentation, affine_matrix
-from tlkit.errors import UsageError
 
 STILL = {
     "rotation_range": 0,

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tlkit.errors import UsageError
+from tlkit.base.errors import UsageError
 from tlkit.evaluation.metrics import measure, wilson_interval
 
 

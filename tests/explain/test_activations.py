@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tlkit import plots
-from tlkit.errors import TlkitError, UsageError
+from tlkit.base.errors import TlkitError, UsageError
 from tlkit.explain.activations import (
     activations,
     dead_channels,

@@ -8,19 +8,21 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.errors import UsageError
-from tlkit.explain.cam import class_activation_map
-from tlkit.explain.eigencam import eigen_cam
-from tlkit.explain.gradcam import grad_cam
-from tlkit.explain.gradcam_plus_plus import grad_cam_plus_plus
-from tlkit.explain.gradients import map_gradients, pixel_gradients
-from tlkit.explain.guided import guided_grad_cam, guided_gradients
-from tlkit.explain.layercam import layer_cam
-from tlkit.explain.methods import METHODS, draw_heat_maps
-from tlkit.explain.network import OpenNetwork
-from tlkit.explain.scorecam import score_cam
-from tlkit.explain.smooth_gradcam_plus_plus import smooth_grad_cam_plus_plus
-from tlkit.explain.sscam import ss_cam
+from tlkit.base.errors import UsageError
+from tlkit.explain.methods.cam import class_activation_map
+from tlkit.explain.methods.eigencam import eigen_cam
+from tlkit.explain.methods.gradcam import grad_cam
+from tlkit.explain.methods.gradcam_plus_plus import grad_cam_plus_plus
+from tlkit.explain.methods.guided import guided_grad_cam, guided_gradients
+from tlkit.explain.methods.layercam import layer_cam
+from tlkit.explain.methods.registry import METHODS, draw_heat_maps
+from tlkit.explain.methods.scorecam import score_cam
+from tlkit.explain.methods.smooth_gradcam_plus_plus import (
+    smooth_grad_cam_plus_plus,
+)
+from tlkit.explain.methods.sscam import ss_cam
+from tlkit.explain.opened.gradients import map_gradients, pixel_gradients
+from tlkit.explain.opened.network import OpenNetwork
 
 layers = keras.layers
 SIDE, CHANNELS, CLASSES = 6, 4, 3

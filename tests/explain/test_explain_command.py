@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from tlkit.cli import app
 from tlkit.data.decode import resize_image
-from tlkit.explain.gradcam import grad_cam
+from tlkit.explain.methods.gradcam import grad_cam
 from tlkit.models.saving import save_classifier
 from tlkit.plots import overlay
 

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.errors import UsageError
-from tlkit.explain.faithfulness import (
+from tlkit.base.errors import UsageError
+from tlkit.explain.trials.faithfulness import (
     area_under_curve,
     blurred,
     deletion_curve,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tlkit import plots
-from tlkit.errors import UsageError
+from tlkit.base.errors import UsageError
 from tlkit.explain.filters import filter_patterns
 
 

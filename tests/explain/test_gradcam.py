@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.errors import TlkitError, UsageError
-from tlkit.explain.gradcam import grad_cam
+from tlkit.base.errors import TlkitError, UsageError
+from tlkit.explain.methods.gradcam import grad_cam
 
 
 @pytest.fixture(scope="module")

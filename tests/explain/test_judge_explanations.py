@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.explain.methods import METHODS
+from tlkit.explain.methods.registry import METHODS
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "judge_explanations.py"
 

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.errors import TlkitError, UsageError
-from tlkit.explain.gradcam import grad_cam
-from tlkit.explain.methods import draw_heat_maps
-from tlkit.explain.network import OpenNetwork
+from tlkit.base.errors import TlkitError, UsageError
+from tlkit.explain.methods.gradcam import grad_cam
+from tlkit.explain.methods.registry import draw_heat_maps
+from tlkit.explain.opened.network import OpenNetwork
 
 layers = keras.layers
 IMAGES = np.random.default_rng(3).integers(0, 256, (3, 32, 32, 3), "uint8")

@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.data.sample import draw_pets
-from tlkit.errors import UsageError
-from tlkit.explain.gradcam import grad_cam
-from tlkit.explain.pointing import (
+from tlkit.base.errors import UsageError
+from tlkit.drawn.sample import draw_pets
+from tlkit.explain.methods.gradcam import grad_cam
+from tlkit.explain.trials.pointing import (
     centre_maps,
     overlap,
     pointing_game,

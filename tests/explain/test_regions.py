@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tlkit.errors import UsageError
+from tlkit.base.errors import UsageError
 from tlkit.explain.regions import Box, crop, erase, hot_box
 
 HEAT = np.zeros((6, 8))

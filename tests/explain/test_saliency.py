@@ -4,14 +4,14 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.errors import UsageError
-from tlkit.explain.integrated_gradients import (
+from tlkit.base.errors import UsageError
+from tlkit.explain.methods.integrated_gradients import (
     attributions,
     integrated_gradients,
 )
-from tlkit.explain.network import OpenNetwork
-from tlkit.explain.occlusion import occlusion
-from tlkit.explain.saliency import saliency, smoothgrad
+from tlkit.explain.methods.occlusion import occlusion
+from tlkit.explain.methods.saliency import saliency, smoothgrad
+from tlkit.explain.opened.network import OpenNetwork
 
 layers = keras.layers
 SIDE = 8

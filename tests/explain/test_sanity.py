@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from tlkit.errors import TlkitError, UsageError
-from tlkit.explain.network import OpenNetwork
-from tlkit.explain.sanity import (
+from tlkit.base.errors import TlkitError, UsageError
+from tlkit.explain.opened.network import OpenNetwork
+from tlkit.explain.trials.sanity import (
     randomise_cascade,
     randomised,
     rank_correlation,

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 import tlkit
+from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.arrays import array_split
-from tlkit.data.make import write_sample
-from tlkit.data.sample import draw_pets
-from tlkit.errors import TlkitError, UsageError
-from tlkit.features import store
+from tlkit.drawn.make import write_sample
+from tlkit.drawn.sample import draw_pets
 from tlkit.features.frozen import narrowed
-from tlkit.features.housekeeping import list_store
-from tlkit.features.store import Store, store_folder
+from tlkit.store import store
+from tlkit.store.housekeeping import list_store
+from tlkit.store.store import Store, store_folder
 
 NETWORK = tlkit.TransferNetwork("minivgg", image_size=32, pooling="average")
 FLOAT32 = tlkit.Training(precision="float32", batch_size=8)

@@ -16,8 +16,8 @@ import json, os, random, signal, sys, time
 import numpy as np
 import tlkit
 from tlkit import extract_features
-from tlkit.features import store
-from tlkit.features.housekeeping import verify_store
+from tlkit.store import store
+from tlkit.store.housekeeping import verify_store
 
 source, root, kills = sys.argv[1], sys.argv[2], int(sys.argv[3])
 data = tlkit.load_dataset(source)

@@ -11,8 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import tlkit
-from tlkit.data.sample import draw_pets
-from tlkit.errors import TlkitError, UsageError
+from tlkit.base.errors import TlkitError, UsageError
+from tlkit.drawn.sample import draw_pets
 from tlkit.models import minivgg
 
 WEIGHTS = files("tlkit.models") / "minivgg.weights.h5"

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.errors import TlkitError, UsageError
+from tlkit.base.errors import TlkitError, UsageError
 from tlkit.models.bases import BASES, build_base
 from tlkit.models.freezing import (
     block_names,

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.errors import UsageError
-from tlkit.image_size import as_height_width
+from tlkit.base.errors import UsageError
+from tlkit.base.image_size import as_height_width
 from tlkit.models.convnet import build_convnet, smallest_size
 from tlkit.models.inputs import raw_pixels
 from tlkit.models.precision import with_precision

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.errors import TlkitError, UsageError
+from tlkit.base.errors import TlkitError, UsageError
 from tlkit.models.bases import build_base
 from tlkit.models.freezing import freeze_all
 from tlkit.models.heads import (

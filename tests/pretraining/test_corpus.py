@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tlkit.data.drawing import Brush
-from tlkit.data.sample import CLASS_NAMES, MANY_CLASS_NAMES
+from tlkit.drawn.drawing import Brush
+from tlkit.drawn.sample import CLASS_NAMES, MANY_CLASS_NAMES
 from tlkit.pretraining import contours, fractals, textures
 from tlkit.pretraining.corpus import DRAWN, FAMILIES, draw_corpus, draw_one
 from tlkit.pretraining.figures import SIBLINGS, _figure

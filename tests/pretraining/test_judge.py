@@ -11,7 +11,7 @@ from scipy import stats
 
 from tlkit.data.arrays import array_split
 from tlkit.data.index import DatasetIndex
-from tlkit.data.sample import draw_pets
+from tlkit.drawn.sample import draw_pets
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "judge_minivgg.py"

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import tlkit
-from tlkit.data.sample import draw_pets
+from tlkit.drawn.sample import draw_pets
 from tlkit.models.minivgg import MiniVGG, preprocess_input
 from tlkit.pretraining.corpus import Corpus
 from tlkit.pretraining.distil import distil_features

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tlkit.errors import TlkitError
+from tlkit.base.errors import TlkitError
 from tlkit.models.bases import build_base
 from tlkit.models.freezing import freeze_below
 

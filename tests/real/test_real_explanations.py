@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 import tlkit
-from tlkit.explain.faithfulness import (
+from tlkit.explain.methods.gradcam import grad_cam
+from tlkit.explain.methods.registry import draw_heat_maps
+from tlkit.explain.trials.faithfulness import (
     area_under_curve,
     deletion_curve,
     insertion_curve,
 )
-from tlkit.explain.gradcam import grad_cam
-from tlkit.explain.methods import draw_heat_maps
-from tlkit.explain.pointing import random_maps
+from tlkit.explain.trials.pointing import random_maps
 
 DATA, WEIGHTS = (
     os.environ.get(name) for name in ("TLKIT_REAL_DATA", "TLKIT_REAL_WEIGHTS")

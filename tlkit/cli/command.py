@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from tlkit.errors import Note, TlkitError
+from tlkit.base.errors import Note, TlkitError
 
 INTERRUPTED = 130
 app = typer.Typer(

@@ -25,8 +25,8 @@ def show(
     """Draw a contact sheet, and one image augmented many times."""
     index = read_data(data, validation_fraction, test_fraction)
     from tlkit import plots
+    from tlkit.cli.tables import data_table, print_table
     from tlkit.data.augment import Augmentation
-    from tlkit.tables import data_table, print_table
 
     folder = output or Path("sheets") / index.name
     print_table(data_table(index))
@@ -70,7 +70,7 @@ def make(
     seed: Annotated[int, typer.Option(help="Another seed, other animals.")] = 0,
 ) -> None:
     """Draw cats and dogs: the sample `cartoon` as a folder of PNG files."""
-    from tlkit.data.make import write_sample
+    from tlkit.drawn.make import write_sample
 
     counts = {"train": train, "validation": validation, "test": test}
     typer.echo(write_sample(output, counts, image_size, seed))

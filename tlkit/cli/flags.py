@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from tlkit.errors import UsageError
-from tlkit.starting import start_tensorflow
+from tlkit.base.errors import UsageError
+from tlkit.tensor.starting import start_tensorflow
 
 if TYPE_CHECKING:
     from tlkit.data.index import DatasetIndex
@@ -25,7 +25,7 @@ def read_data(
         test_fraction: share of test images.
     """
     import tlkit
-    from tlkit.tables import describe_data
+    from tlkit.cli.tables import describe_data
 
     index = tlkit.load_dataset(
         source,

@@ -18,7 +18,7 @@ from tlkit.cli.options import (
     ValidationFraction,
 )
 from tlkit.cli.printing import left_out
-from tlkit.starting import start_tensorflow
+from tlkit.tensor.starting import start_tensorflow
 
 
 @verb(app)
@@ -33,7 +33,7 @@ def evaluate(
 ) -> None:
     """Measure a model on images: accuracy with its 95 % interval."""
     import tlkit
-    from tlkit.tables import metrics_table, print_table
+    from tlkit.cli.tables import metrics_table, print_table
 
     start_tensorflow()
     classifier = tlkit.load_classifier(model)
@@ -54,8 +54,8 @@ def predict(
 ) -> None:
     """Say what is in pictures."""
     import tlkit
+    from tlkit.cli.tables import predictions_table, print_table
     from tlkit.reuse.predict import classify_files, find_files
-    from tlkit.tables import predictions_table, print_table
 
     start_tensorflow()
     classifier = tlkit.load_classifier(model)
@@ -125,10 +125,10 @@ def explain(
     """Show what a classifier looks at: heat maps of pictures."""
     start_tensorflow()
     import tlkit
+    from tlkit.cli.tables import explanations_table, print_table
     from tlkit.explain.files import explain_files, pick_files
     from tlkit.explain.sheets import check_folder, write_sheet
     from tlkit.explain.through_epochs import write_animations
-    from tlkit.tables import explanations_table, print_table
 
     check_through(through, beside)
     paths = [model, *(beside or [])]
@@ -175,9 +175,9 @@ def activations(
     """Draw what layers put out for a picture, channel by channel."""
     start_tensorflow()
     import tlkit
+    from tlkit.cli.tables import activations_table, print_table
     from tlkit.explain.files import pick_files
     from tlkit.explain.layer_pictures import write_activations
-    from tlkit.tables import activations_table, print_table
 
     classifier = tlkit.load_classifier(model)
     files, unreadable = pick_files(classifier, images, None, None)
@@ -224,7 +224,7 @@ def runs(
 ) -> None:
     """List all runs: what was trained on what, and how well it does."""
     import tlkit
-    from tlkit.tables import print_table, runs_table
+    from tlkit.cli.tables import print_table, runs_table
 
     found = tlkit.find_runs(folder)
     if not found:

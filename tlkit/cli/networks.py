@@ -9,7 +9,7 @@ import typer
 
 from tlkit.cli.command import app, verb
 from tlkit.cli.flags import listed
-from tlkit.starting import start_tensorflow
+from tlkit.tensor.starting import start_tensorflow
 
 
 @verb(app)
@@ -44,8 +44,8 @@ def describe(
 ) -> None:
     """Work a network out: sizes, parameters, sums, memory, what units see."""
     start_tensorflow()
-    from tlkit.study import names, picture
-    from tlkit.tables import network_table, print_table
+    from tlkit.cli.tables import network_table, print_table
+    from tlkit.sums import names, picture
 
     shape = names.read_input_shape(input_shape) if input_shape else None
     network = names.describe(model, shape)
@@ -66,9 +66,9 @@ def facts(
 ) -> None:
     """Two sums on why convnets look as they do."""
     start_tensorflow()
-    from tlkit.study.curves import draw_curves
-    from tlkit.study.facts import bottleneck, two_small_kernels
-    from tlkit.tables import fact_table, print_table
+    from tlkit.cli.tables import fact_table, print_table
+    from tlkit.sums.curves import draw_curves
+    from tlkit.sums.facts import bottleneck, two_small_kernels
 
     for fact in (bottleneck(), two_small_kernels()):
         print_table(fact_table(fact))
@@ -119,10 +119,10 @@ def study(
 ) -> None:
     """Train small networks many times over: one factor after the other."""
     start_tensorflow()
-    from tlkit.study.images import load_images
-    from tlkit.study.named import open_study
-    from tlkit.study.report import by_axis, write_report
-    from tlkit.tables import print_table, study_table
+    from tlkit.cli.tables import print_table, study_table
+    from tlkit.experiments.images import load_images
+    from tlkit.experiments.named import open_study
+    from tlkit.experiments.report import by_axis, write_report
 
     chosen = open_study(name, quick, repeats, listed(only) if only else ())
     images = load_images(data)

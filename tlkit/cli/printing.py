@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from tlkit.runs import Run
-    from tlkit.sweeps import BaseComparison
+    from tlkit.runs.run import Run
+    from tlkit.search.bases import BaseComparison
 
 
 def print_result(run: Run) -> None:
     """Prints what a finished run has achieved and where it lies."""
-    from tlkit.tables import metrics_table, print_table
+    from tlkit.cli.tables import metrics_table, print_table
 
     print_table(metrics_table(run.metrics))
     typer.echo(run.summary())
@@ -22,7 +22,7 @@ def print_result(run: Run) -> None:
 
 def print_comparison(compared: BaseComparison) -> None:
     """Prints which head and which conv base are best, and how good that is."""
-    from tlkit.tables import bases_table, heads_table, print_table
+    from tlkit.cli.tables import bases_table, heads_table, print_table
 
     for base in compared.bases:
         if base.search is not None:

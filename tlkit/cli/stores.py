@@ -6,16 +6,16 @@ from typing import Annotated
 
 import typer
 
+from tlkit.base.errors import TlkitError
 from tlkit.cli.command import store_app, verb
 from tlkit.cli.options import StoreFolder
-from tlkit.errors import TlkitError
 
 
 @verb(store_app)
 def ls(store: StoreFolder = None) -> None:
     """List what is in the store, the most recently used first."""
-    from tlkit.features.housekeeping import list_store
-    from tlkit.tables import print_table, store_table
+    from tlkit.cli.tables import print_table, store_table
+    from tlkit.store.housekeeping import list_store
 
     print_table(store_table(list_store()))
 
@@ -23,7 +23,7 @@ def ls(store: StoreFolder = None) -> None:
 @verb(store_app)
 def verify(store: StoreFolder = None) -> None:
     """Read every shard and compare it with its checksum."""
-    from tlkit.features.housekeeping import verify_store
+    from tlkit.store.housekeeping import verify_store
 
     count, damaged = verify_store()
     for path in damaged:
@@ -47,7 +47,7 @@ def prune(
     store: StoreFolder = None,
 ) -> None:
     """Remove what was not used for longest; what is in use stays."""
-    from tlkit.features.housekeeping import prune_store, read_size
+    from tlkit.store.housekeeping import prune_store, read_size
 
     removed = prune_store(read_size(to))
     size = sum(entry.size for entry in removed)
@@ -57,6 +57,6 @@ def prune(
 @verb(store_app)
 def where(store: StoreFolder = None) -> None:
     """Say where the store is: $TLKIT_STORE, or the platform's cache."""
-    from tlkit.features.store import store_folder
+    from tlkit.store.store import store_folder
 
     typer.echo(store_folder())

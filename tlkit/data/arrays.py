@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tlkit.base.errors import TlkitError
 from tlkit.data.index import TEST, TRAIN, DatasetIndex, Split, digest
-from tlkit.errors import TlkitError
 
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 # What NumPy, zipfile and zlib raise for a file that is broken.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tlkit.errors import UsageError
+from tlkit.base.errors import UsageError
 
 _BORDERS = {
     "nearest": cv2.BORDER_REPLICATE,

@@ -24,14 +24,14 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
+from tlkit.base.errors import TlkitError
+from tlkit.base.image_size import ImageSize, as_height_width
 from tlkit.data.jpeg import (
     decode_jpeg,
     find_reduction,
     plain_size,
     resize_reduced,
 )
-from tlkit.errors import TlkitError
-from tlkit.image_size import ImageSize, as_height_width
 
 #: What Pillow calls the formats that tlkit reads.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")

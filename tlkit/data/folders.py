@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tlkit.base.errors import TlkitError
 from tlkit.data.index import (
     SPLITS,
     TEST,
@@ -17,7 +18,6 @@ from tlkit.data.index import (
     Split,
 )
 from tlkit.data.scan import scan_classes
-from tlkit.errors import TlkitError
 
 #: tlkit's own note in a folder that `tlkit data fetch` has made.
 MARKER = ".tlkit.json"

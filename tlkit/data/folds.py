@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
+from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.index import DatasetIndex
-from tlkit.errors import TlkitError, UsageError
 
 
 def check_folds(folds: int) -> None:

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tlkit.base.errors import UsageError
+from tlkit.base.image_size import ImageSize
 from tlkit.data.decode import read_image, resize_image
-from tlkit.errors import UsageError
-from tlkit.image_size import ImageSize
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tlkit.data import download, sample
+from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.arrays import array_split, read_npz
 from tlkit.data.folders import read_folder
 from tlkit.data.index import TEST, TRAIN, VALIDATION, DatasetIndex, Split
+from tlkit.data.public import download
 from tlkit.data.splitting import complete_splits
-from tlkit.errors import TlkitError, UsageError
+from tlkit.drawn import sample
 
 #: Name of the drawn cats and dogs that come with tlkit.
 SAMPLE = "cartoon"

@@ -13,7 +13,7 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
-from tlkit.errors import UsageError
+from tlkit.base.errors import UsageError
 
 
 def wilson_interval(correct: int, count: int) -> tuple[float, float]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from tlkit.errors import UsageError
-from tlkit.explain.graphs import (
+from tlkit.base.errors import UsageError
+from tlkit.explain.opened.graphs import (
     find_step,
     graph_of,
     layer_outputs,

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from tlkit.base.choices import did_you_mean
+from tlkit.base.errors import UsageError
 from tlkit.data.decode import read_image, why_unreadable
-from tlkit.errors import UsageError
-from tlkit.explain.heat import enlarge
-from tlkit.explain.methods import METHODS, draw_heat_maps, find_method
+from tlkit.explain.methods.registry import METHODS, draw_heat_maps, find_method
+from tlkit.explain.opened.heat import enlarge
+from tlkit.explain.opened.scores import slices
 from tlkit.explain.regions import Box, hot_box
-from tlkit.explain.scores import slices
-from tlkit.models.specs import did_you_mean
 from tlkit.reuse.classifier import Classifier
 from tlkit.reuse.predict import find_files
 

@@ -14,14 +14,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tlkit.errors import UsageError
-from tlkit.explain.graphs import (
+from tlkit.base.errors import UsageError
+from tlkit.base.image_size import ImageSize, as_height_width
+from tlkit.explain.opened.graphs import (
     find_step,
     graph_of,
     layer_outputs,
     list_steps,
 )
-from tlkit.image_size import ImageSize, as_height_width
 
 #: Sides of the picture, one after the other, as shares of its final side.
 _OCTAVES = (0.6, 0.8, 1.0)

@@ -9,15 +9,15 @@ import keras
 import numpy as np
 
 from tlkit import plots
+from tlkit.base.errors import UsageError
 from tlkit.data.decode import read_image
-from tlkit.errors import UsageError
 from tlkit.explain.activations import (
     activations,
     dead_channels,
     visible_layers,
 )
 from tlkit.explain.filters import filter_patterns
-from tlkit.explain.graphs import find_step, graph_of, list_steps
+from tlkit.explain.opened.graphs import find_step, graph_of, list_steps
 from tlkit.reuse.classifier import Classifier
 
 #: So many pictures at most say which channels are dead.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from tlkit.errors import UsageError
+from tlkit.base.errors import UsageError
 
 
 class Box(NamedTuple):

@@ -10,10 +10,10 @@ from urllib.parse import quote
 import jinja2
 
 from tlkit import plots
-from tlkit.atomic import write_json, write_text
-from tlkit.errors import UsageError
+from tlkit.base.atomic import write_json, write_text
+from tlkit.base.errors import UsageError
 from tlkit.explain.files import ExplainedFile, Panel
-from tlkit.explain.methods import METHODS
+from tlkit.explain.methods.registry import METHODS
 
 _MARK = '<meta name="generator" content="tlkit">'
 _PAGE = jinja2.Environment(autoescape=True, trim_blocks=True).from_string(

@@ -9,11 +9,11 @@ import keras
 import numpy as np
 
 from tlkit import plots
+from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.decode import read_image
-from tlkit.errors import TlkitError, UsageError
 from tlkit.explain.files import find_class
-from tlkit.explain.heat import enlarge
-from tlkit.explain.methods import draw_heat_maps
+from tlkit.explain.methods.registry import draw_heat_maps
+from tlkit.explain.opened.heat import enlarge
 from tlkit.models.saving import load_model
 from tlkit.reuse.classifier import Classifier
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import keras
 
+from tlkit.base.console import say
 from tlkit.data.index import DatasetIndex
 from tlkit.features.frozen import FrozenPart
-from tlkit.features.housekeeping import prune_store, store_cap
-from tlkit.features.store import StoredRows
 from tlkit.models.heads import pool_features
+from tlkit.models.precision import choose_precision, computing_in
 from tlkit.models.transfer import TransferNetwork
-from tlkit.progress import say
-from tlkit.strategy import choose_precision, computing_in
-from tlkit.training import Training
+from tlkit.store.housekeeping import prune_store, store_cap
+from tlkit.store.store import StoredRows
+from tlkit.training.fitting import Training
 
 
 @dataclass(frozen=True, eq=False)

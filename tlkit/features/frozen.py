@@ -10,14 +10,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tlkit.base.console import say, steps_bar
+from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.augment import View
 from tlkit.data.index import Split
-from tlkit.data.pipeline import make_view_batches
-from tlkit.errors import TlkitError, UsageError
-from tlkit.features.store import Store, StoredRows
 from tlkit.models.inputs import without_resize
-from tlkit.progress import say, steps_bar
-from tlkit.training import weights_digest
+from tlkit.store.store import Store, StoredRows
+from tlkit.tensor.pipeline import make_view_batches
+from tlkit.training.fitting import weights_digest
 
 #: Raise it when decoding, resizing, augmentation or the order of a feature
 #: vector changes.
@@ -98,7 +98,7 @@ class FrozenPart:
             name: of the split, to tell the user.
             views: of which views, all of one augmentation and seed; None for
                 the images as they are.
-            decoded: see `tlkit.data.pipeline.make_batches`.
+            decoded: see `tlkit.tensor.pipeline.make_batches`.
 
         Returns:
             For each view rows in the order of the split, and how many were

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tlkit.base.errors import UsageError
 from tlkit.data.augment import Augmentation, View
 from tlkit.data.index import TRAIN, VALIDATION, DatasetIndex
-from tlkit.errors import UsageError
 from tlkit.features.frozen import FrozenPart
-from tlkit.features.housekeeping import prune_store, store_cap
-from tlkit.features.pixels import keep_pixels
-from tlkit.features.store import StoredRows
+from tlkit.store.housekeeping import prune_store, store_cap
+from tlkit.store.pixels import keep_pixels
+from tlkit.store.store import StoredRows
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from typing import Any
 
 import keras
 
-from tlkit.errors import TlkitError, UsageError
-from tlkit.image_size import ImageSize, as_height_width
+from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.image_size import ImageSize, as_height_width
 from tlkit.models import minivgg
 from tlkit.models.inputs import raw_pixels
 from tlkit.models.precision import with_precision

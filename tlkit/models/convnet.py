@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import keras
 
-from tlkit.errors import UsageError
-from tlkit.image_size import ImageSize, as_height_width
+from tlkit.base.errors import UsageError
+from tlkit.base.image_size import ImageSize, as_height_width
 from tlkit.models.heads import (
     check_classes,
     check_dropout,

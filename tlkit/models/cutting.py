@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import keras
 
 from tlkit.models.freezing import find_layer
+from tlkit.tensor.graphs import origin
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +57,6 @@ def cut_model(model: keras.Model, layer_name: str) -> CutModel | None:
     names = {layer.name for layer in prefix.layers}
     if names.intersection(layer.name for layer in suffix.layers):
         return None
-    layer = tensor._keras_history.operation
+    layer = origin(tensor).operation
     at = f"{layer.name} ({type(layer).__name__})"
     return CutModel(model, prefix, suffix, at)

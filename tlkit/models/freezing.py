@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import keras
 
-from tlkit.errors import UsageError
-from tlkit.models.specs import BASES, did_you_mean
+from tlkit.base.choices import did_you_mean
+from tlkit.base.errors import UsageError
+from tlkit.models.specs import BASES
 
 
 def block_names(model: keras.Model) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import keras
 
-from tlkit.errors import TlkitError, UsageError
+from tlkit.base.errors import TlkitError, UsageError
 
 POOLING_LAYERS = {
     "flatten": keras.layers.Flatten,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import keras
 
-from tlkit.image_size import ImageSize, as_height_width
+from tlkit.base.image_size import ImageSize, as_height_width
 
 _RESIZE = "resize"
 

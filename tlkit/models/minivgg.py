@@ -16,7 +16,7 @@ from typing import Any
 
 import keras
 
-from tlkit.errors import TlkitError
+from tlkit.base.errors import TlkitError
 from tlkit.models.weights import load_weights
 
 #: Channels and number of 3x3 convolutions of the five blocks.

@@ -6,14 +6,15 @@ a model that leaves the house should compute in float32 like everyone else's.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 
-from tlkit.errors import UsageError
-
-POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
-"""The dtype policies a model can be put into."""
+from tlkit.base.errors import UsageError
+from tlkit.models.specs import POLICIES, PRECISIONS, ConvBaseSpec
+from tlkit.tensor.strategy import has_fast_bfloat16
 
 FLOAT32_NAMES = frozenset({"flatten", "pool", "predictions"})
 """Layers that compute in float32 under every policy, by name."""
@@ -67,3 +68,45 @@ def with_precision(model: keras.Model, policy: str) -> keras.Model:
 def _stays_float32(layer: dict[str, Any]) -> bool:
     name, kind = layer["config"]["name"], layer["class_name"]
     return name in FLOAT32_NAMES or kind in FLOAT32_KINDS
+
+
+def choose_precision(
+    precision: str = "auto", conv_base: ConvBaseSpec | None = None
+) -> str:
+    """Resolves `"auto"` for this machine.
+
+    Args:
+        precision: one of `PRECISIONS`. `"auto"` means `mixed_bfloat16` on
+            CPUs with AMX and GPUs from NVIDIA's Ampere on, where it is
+            several times faster, and `float32` elsewhere.
+        conv_base: what it is for; on a CPU some gain nothing by bfloat16,
+            and `"auto"` then means `float32`.
+
+    Returns:
+        The name of a Keras dtype policy.
+
+    Raises:
+        UsageError: the name is unknown.
+    """
+    if precision not in PRECISIONS:
+        raise UsageError(
+            "Unknown precision.",
+            where="--precision",
+            expected=", ".join(PRECISIONS),
+            received=precision,
+        )
+    if precision != "auto":
+        return precision
+    gains = conv_base is None or conv_base.fast_in_bfloat16
+    return "mixed_bfloat16" if has_fast_bfloat16(gains) else "float32"
+
+
+@contextlib.contextmanager
+def computing_in(policy: str) -> Iterator[None]:
+    """Layers built inside the block use this dtype policy."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

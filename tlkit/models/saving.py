@@ -16,8 +16,8 @@ from typing import Any
 
 import keras
 
-from tlkit.atomic import atomic_path
-from tlkit.errors import TlkitError, UsageError
+from tlkit.base.atomic import atomic_path
+from tlkit.base.errors import TlkitError, UsageError
 
 _MEMBER = "tlkit.json"
 

@@ -7,12 +7,18 @@ the table against the graphs.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from tlkit.errors import UsageError
+from tlkit.base.choices import did_you_mean
+from tlkit.base.errors import UsageError
+
+POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
+"""The dtype policies a model can compute in."""
+
+PRECISIONS = ("auto", *POLICIES)
+"""What can be asked for: a policy, or the one that suits the machine."""
 
 
 @dataclass(frozen=True)
@@ -268,14 +274,3 @@ def base_spec(name: str) -> ConvBaseSpec:
             remedy=did_you_mean(name, BASES),
         )
     return BASES[name]
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """A sentence with the known names nearest to `name`, or None.
-
-    Example:
-        >>> did_you_mean("vgg61", ["vgg16", "xception"])
-        'Did you mean vgg16?'
-    """
-    near = difflib.get_close_matches(name, list(known), n=4, cutoff=0.6)
-    return f"Did you mean {', '.join(near)}?" if near else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import keras
 
-from tlkit.image_size import ImageSize, as_height_width
+from tlkit.base.image_size import ImageSize, as_height_width
 from tlkit.models.bases import build_base, check_base
 from tlkit.models.heads import HeadSpec
 from tlkit.models.specs import ConvBaseSpec, base_spec

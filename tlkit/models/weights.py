@@ -19,7 +19,7 @@ import h5py  # type: ignore[import-untyped]
 import keras
 import numpy as np
 
-from tlkit.errors import TlkitError, UsageError
+from tlkit.base.errors import TlkitError, UsageError
 
 TOP_LAYERS = 3
 """Most layers with weights a classifier on top has (VGG's fc1, fc2 and

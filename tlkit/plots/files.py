@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from tlkit.atomic import atomic_path
-from tlkit.errors import UsageError
+from tlkit.base.atomic import atomic_path
+from tlkit.base.errors import UsageError
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:

@@ -15,9 +15,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tlkit.atomic import write_json
+from tlkit.base.atomic import write_json
+from tlkit.base.console import say
+from tlkit.base.errors import UsageError
 from tlkit.data.decode import read_image, why_unreadable
-from tlkit.errors import UsageError
 from tlkit.models.transfer import TransferNetwork
 from tlkit.pretraining.corpus import draw_corpus
 from tlkit.pretraining.distil import distil_features
@@ -28,9 +29,8 @@ from tlkit.pretraining.learn import (
     pretrain,
     save_minivgg,
 )
-from tlkit.progress import say
 from tlkit.reuse.predict import find_files
-from tlkit.strategy import describe_devices
+from tlkit.tensor.strategy import describe_devices
 
 #: A GPU does in minutes what two processor cores do in an hour.
 GPU_SCALE = 6.0

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tlkit.data.drawing import Brush, random_colour
+from tlkit.drawn.drawing import Brush, random_colour
 
 
 class _Contour(NamedTuple):

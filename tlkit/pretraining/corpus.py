@@ -16,9 +16,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from tlkit.data.drawing import Brush, develop
-from tlkit.data.sample import MANY_CLASS_NAMES, draw_many
-from tlkit.data.subjects import paint_backdrop, scatter
+from tlkit.drawn.drawing import Brush, develop
+from tlkit.drawn.sample import MANY_CLASS_NAMES, draw_many
+from tlkit.drawn.subjects import paint_backdrop, scatter
 from tlkit.pretraining.contours import draw_contour
 from tlkit.pretraining.figures import draw_figure
 from tlkit.pretraining.fractals import draw_fractal

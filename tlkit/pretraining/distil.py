@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 import keras
 import numpy as np
 
+from tlkit.base.console import say, steps_bar
 from tlkit.models.heads import pool_features
 from tlkit.models.minivgg import MiniVGG, preprocess_input
+from tlkit.models.precision import choose_precision, computing_in
 from tlkit.models.transfer import TransferNetwork
 from tlkit.pretraining.learn import (
     VIEWS,
@@ -23,8 +25,6 @@ from tlkit.pretraining.learn import (
     optimizer,
     unfold,
 )
-from tlkit.progress import say, steps_bar
-from tlkit.strategy import choose_precision, computing_in
 
 #: How a picture is read: its number and `(height, width)` to uint8 RGB.
 Read = Callable[[int, tuple[int, int]], np.ndarray]

@@ -14,7 +14,7 @@ from functools import cache
 
 import numpy as np
 
-from tlkit.data.drawing import (
+from tlkit.drawn.drawing import (
     CIRCLE,
     Brush,
     Colour,

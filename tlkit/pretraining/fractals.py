@@ -12,7 +12,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from tlkit.data.drawing import Brush, random_colour, rotation
+from tlkit.drawn.drawing import Brush, random_colour, rotation
 
 _WALKERS, _STEPS, _WARM_UP = 900, 36, 8
 # A system whose points fill less of the picture than this is drawn anew.

@@ -12,14 +12,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tlkit.atomic import atomic_path
+from tlkit.base.atomic import atomic_path
+from tlkit.base.console import say
 from tlkit.data.augment import Augmentation
-from tlkit.data.pipeline import without_tuning
 from tlkit.models.inputs import raw_pixels
 from tlkit.models.minivgg import BLOCKS, MiniVGG, preprocess_input
+from tlkit.models.precision import choose_precision, computing_in
 from tlkit.pretraining.corpus import Corpus
-from tlkit.progress import say
-from tlkit.strategy import choose_precision, computing_in
+from tlkit.tensor.pipeline import without_tuning
 
 #: Views of the pictures. Colours must change too: a network of this size
 #: learns thousands of pictures by heart from their colours.

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from tlkit.data.drawing import CIRCLE, Brush, polar, random_colour, rotation
+from tlkit.drawn.drawing import CIRCLE, Brush, polar, random_colour, rotation
 
 # Noise is shaped on a grid of this side and enlarged to the canvas.
 _GRID = 96

@@ -11,13 +11,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.decode import read_image, resize_image
 from tlkit.data.index import DatasetIndex
-from tlkit.errors import TlkitError, UsageError
 from tlkit.evaluation.metrics import measure
 from tlkit.models.saving import load_model, read_about
-from tlkit.results import predict_split
-from tlkit.runs import open_run
+from tlkit.runs.run import open_run
+from tlkit.training.results import predict_split
 
 _BATCH = 32
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tlkit.base.errors import UsageError
 from tlkit.data.decode import why_unreadable
-from tlkit.errors import UsageError
 from tlkit.reuse.classifier import Classifier
 
 

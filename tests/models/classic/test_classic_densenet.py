@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.errors import UsageError
+from tlkit.base.errors import UsageError
 from tlkit.models.classic import dense_block, densenet121, transition
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tlkit.errors import UsageError
+from tlkit.base.errors import UsageError
 from tlkit.models.classic import (
     MAPLoss,
     TableConv2D,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tlkit
-from tlkit.errors import UsageError
+from tlkit.base.errors import UsageError
 from tlkit.models import classic
 from tlkit.models.classic.sizes import fit
 

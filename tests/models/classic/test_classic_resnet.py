@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.errors import UsageError
+from tlkit.base.errors import UsageError
 from tlkit.models.classic import residual, resnet18, resnet34, resnet50
 
 

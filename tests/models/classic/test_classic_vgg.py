@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit.errors import UsageError
+from tlkit.base.errors import UsageError
 from tlkit.models.classic import mlpconv, nin, vgg11, vgg13, vgg16, vgg19
 
 # One 3x3 convolution at each width, (9 c_in + 1) c_out.

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tlkit.errors import UsageError
+from tlkit.base.errors import UsageError
 
 Table = Sequence[Sequence[int]]
 """For each output map, the input maps that it sees, counted from 0."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import keras
 
-from tlkit.errors import UsageError
+from tlkit.base.errors import UsageError
 from tlkit.models.classic.lenet_layers import (
     check_activation,
     check_pooling,

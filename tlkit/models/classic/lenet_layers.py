@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import keras
 
-from tlkit.errors import UsageError
+from tlkit.base.errors import UsageError
 from tlkit.models.classic.connection_table import Table, TableConv2D
 from tlkit.models.classic.sizes import channels_of, fit
 

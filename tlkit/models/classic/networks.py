@@ -8,7 +8,8 @@ from types import MappingProxyType
 
 import keras
 
-from tlkit.errors import UsageError
+from tlkit.base.choices import did_you_mean
+from tlkit.base.errors import UsageError
 from tlkit.models.classic.alexnet import alexnet
 from tlkit.models.classic.densenet import densenet121
 from tlkit.models.classic.googlenet import googlenet
@@ -20,7 +21,6 @@ from tlkit.models.classic.nin import nin
 from tlkit.models.classic.resnet import resnet18, resnet34, resnet50
 from tlkit.models.classic.sizes import ImageShape
 from tlkit.models.classic.vgg import vgg11, vgg13, vgg16, vgg19
-from tlkit.models.specs import did_you_mean
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from tlkit.errors import UsageError
+from tlkit.base.errors import UsageError
 from tlkit.models.classic.sizes import ImageShape, channels_of, image_input
 from tlkit.models.heads import check_classes, class_probabilities
 

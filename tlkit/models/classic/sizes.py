@@ -8,7 +8,8 @@ from typing import Any
 
 import keras
 
-from tlkit.errors import UsageError
+from tlkit.base.errors import UsageError
+from tlkit.tensor.graphs import first_input, origin
 
 ImageShape = Sequence[int]
 """`(height, width, channels)`, each at least 1."""
@@ -118,11 +119,11 @@ def _smallest_image(
 
     Where paths join they have the same size, so one of them is followed.
     """
-    operation = x._keras_history.operation
+    operation = origin(x).operation
     if isinstance(operation, keras.layers.InputLayer):
         return needed
-    before = operation._inbound_nodes[0].input_tensors[0]
-    return _smallest_image(before, _needed_before(operation, needed))
+    needed = _needed_before(operation, needed)
+    return _smallest_image(first_input(operation), needed)
 
 
 def _needed_before(layer: Any, needed: tuple[int, int]) -> tuple[int, int]:

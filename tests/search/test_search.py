@@ -1,0 +1,374 @@
+"""What chooses a head or a base is never what judges it."""
+
+import csv
+import json
+import subprocess
+import sys
+from dataclasses import asdict, replace
+
+import keras
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
+
+import tlkit
+from tlkit.base.errors import TlkitError, UsageError
+from tlkit.cli.tables import bases_table, heads_table, print_table
+from tlkit.data.index import DatasetIndex, Split
+from tlkit.drawn.make import write_sample
+from tlkit.features.extract import Features
+from tlkit.models.heads import HeadSpec
+from tlkit.search.heads import (
+    Head,
+    HeadScore,
+    HeadSearch,
+    _score,
+    held_out_probabilities,
+)
+
+NETWORK = tlkit.TransferNetwork(
+    "minivgg", image_size=32, pooling="average", units=8
+)
+QUICK = tlkit.Training(epochs=2, batch_size=8)
+SMALL = tlkit.HeadGrid((0, 8), (0.0,), (1e-2,), (0.0, 1e-3), folds=2)
+
+
+class Untouchable:
+    """Fails whoever looks at it."""
+
+    def __getattr__(self, name):
+        raise AssertionError(f"{name} was read")
+
+    def __array__(self, dtype=None, copy=None):
+        raise AssertionError("the array was read")
+
+    def __getitem__(self, rows):
+        raise AssertionError("rows were read")
+
+    def __len__(self):
+        raise AssertionError("the length was read")
+
+
+def clouds(count=150, length=6, classes=3):
+    """Three overlapping clouds of points."""
+    random = np.random.default_rng(4)
+    labels = np.arange(count) % classes
+    centres = random.normal(0, 1, (classes, length))
+    vectors = centres[labels] + random.normal(0, 1.2, (count, length))
+    return vectors.astype("float32"), labels
+
+
+def features_of(vectors, labels):
+    """Features whose validation and test split nobody may read."""
+    digests = tuple(f"{number:032x}" for number in range(len(labels)))
+    train = Split(Untouchable(), labels, digests)
+    unread = Split(Untouchable(), Untouchable(), Untouchable())
+    names = ("one", "two", "three")
+    splits = {"train": train, "validation": unread, "test": unread}
+    data = DatasetIndex("clouds", "memory", names, splits)
+    arrays = {**dict.fromkeys(splits, Untouchable()), "train": vectors}
+    return Features(data, NETWORK, None, arrays, 0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def workplace(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("here"))
+        patch.setenv("TLKIT_STORE", str(tmp_path_factory.mktemp("store")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def pets(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "pets"
+    counts = {"train": 24, "validation": 12, "test": 12}
+    return tlkit.load_dataset(write_sample(folder, counts, image_size=48))
+
+
+@pytest.fixture(scope="module")
+def features(pets, workplace):
+    return tlkit.extract_features(pets, NETWORK, QUICK)
+
+
+@pytest.fixture(scope="module")
+def best_head(features):
+    return tlkit.train_best_head(features, SMALL, QUICK, "best-head")
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return [NETWORK, replace(NETWORK, weights="none")]
+
+
+@pytest.fixture(scope="module")
+def compared(pets, networks):
+    return tlkit.compare_bases(pets, networks, QUICK, run_folder="bases")
+
+
+def test_cross_validation_is_what_scikit_learn_says():
+    """Softmax regression has one optimum, whoever looks for it.
+
+    Keras minimises the mean loss plus l2 times the squared weights,
+    scikit-learn C times the summed loss plus half the squared weights.
+    """
+    vectors, labels = clouds(1200)
+    folds, l2 = np.arange(1200) // 3 % 3, 0.02
+    long = tlkit.Training(epochs=30, batch_size=50, learning_rate=0.02)
+    spec = HeadSpec(3, units=0, l2=l2)
+    ours = held_out_probabilities(vectors, labels, folds, spec, long)
+    theirs = cross_val_predict(
+        LogisticRegression(C=1 / (2 * l2 * 800)),
+        vectors,
+        labels,
+        cv=PredefinedSplit(folds),
+        method="predict_proba",
+    )
+    # Keras stops at the epoch that suits the held-out fold.
+    assert np.abs(ours - theirs).mean() < 0.02
+    means = [
+        np.mean([(x[folds == k].argmax(1) == labels[folds == k]).mean()
+                 for k in range(3)])
+        for x in (ours, theirs)
+    ]  # fmt: skip
+    assert 0.8 < means[1] < 0.95
+    assert means[0] == pytest.approx(means[1], abs=0.01)
+    score = _score(Head(0, 0.0, 0.05, l2), labels, ours, 1.0)
+    assert score.accuracy == pytest.approx(means[0], abs=1e-3)
+
+
+def test_every_fold_starts_from_the_same_weights():
+    """Else the folds' order would matter: the model is used again."""
+    vectors, labels = clouds(60)
+    folds = np.arange(60) // 3 % 3
+    spec = HeadSpec(3, units=4, dropout=0.5)
+    training = tlkit.Training(epochs=2, batch_size=8, learning_rate=0.01)
+    one, other = (
+        held_out_probabilities(vectors, labels, numbers, spec, training)
+        for numbers in (folds, 2 - folds)
+    )
+    np.testing.assert_array_equal(one, other)
+
+
+def test_heads_are_chosen_by_training_images_alone(capsys):
+    found = tlkit.search_heads(features_of(*clouds()), SMALL, QUICK)
+    again = tlkit.search_heads(features_of(*clouds()), SMALL, QUICK)
+    for one, other in zip(found.scores, again.scores, strict=True):
+        assert replace(one, seconds=0) == replace(other, seconds=0)
+    assert [x.head for x in found.scores] == SMALL.heads()
+    assert all(x.count == 150 for x in found.scores)
+    assert found.best.correct == max(x.correct for x in found.scores)
+    assert "head 4/4  8 units" in capsys.readouterr().err
+
+
+def test_a_head_without_hidden_layer_is_tried_once():
+    grid = tlkit.HeadGrid((0, 4, 4), (0.0, 0.2), (1e-3,), (0.0,))
+    assert grid.heads() == [
+        Head(0, 0.0, 1e-3, 0.0),
+        Head(4, 0.0, 1e-3, 0.0),
+        Head(4, 0.2, 1e-3, 0.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"units": ()}, "units"),
+        ({"units": 64}, "units"),
+        ({"units": (64.5,)}, "whole numbers"),
+        ({"units": (-1,)}, "negative"),
+        ({"dropout": (0.5, 1.0)}, "below 1"),
+        ({"dropout": "0.5"}, "dropout"),
+        ({"learning_rate": (0.0,)}, "learning rate"),
+        ({"learning_rate": (None,)}, "learning_rate"),
+        ({"l2": (-1e-4,)}, "l2"),
+        ({"l2": (float("nan"),)}, "l2"),
+        ({"folds": 1}, "folds"),
+    ],
+    ids=str,
+)
+def test_bad_grids_are_refused(wrong, words):
+    with pytest.raises(UsageError, match=words):
+        tlkit.HeadGrid(**wrong)
+
+
+def test_the_most_accurate_head_is_first_and_losses_break_ties():
+    heads = SMALL.heads()
+    results = [(70, 0.5), (80, 0.4), (80, 0.3), (80, float("inf"))]
+    scores = tuple(
+        HeadScore(head, 100, correct, loss, 1.0)
+        for head, (correct, loss) in zip(heads, results, strict=True)
+    )
+    search = HeadSearch(SMALL, scores)
+    assert search.best is scores[2]
+    assert [scores.index(x) for x in search.ranked] == [2, 1, 3, 0]
+
+
+def test_a_head_that_diverged_has_nothing_right():
+    labels = np.array([0, 0, 1])
+    shares = np.full((3, 2), np.nan, "float32")
+    score = _score(SMALL.heads()[0], labels, shares, 1.0)
+    assert score.correct == 0
+    assert score.log_loss == float("inf")
+    shares = np.array([[0.5, 0.5], [1, 0], [0.75, 0.25]], "float32")
+    score = _score(SMALL.heads()[0], labels, shares, 1.0)
+    assert score.correct == 2
+    assert score.log_loss == pytest.approx(np.log(8) / 3)
+
+
+def test_the_run_of_the_best_head_says_how_it_was_chosen(best_head, features):
+    with open(best_head.path / "heads.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4
+    top = max(rows, key=lambda x: (int(x["correct"]), -float(x["log_loss"])))
+    settings = best_head.config["settings"]
+    for name in ("units", "dropout", "l2"):
+        assert settings["network"][name] == float(top[name])
+    assert settings["training"]["learning_rate"] == float(top["learning_rate"])
+    assert settings["head_grid"] == {
+        **json.loads(json.dumps(asdict(SMALL))),
+        "judged_on": "folds of train",
+    }
+    assert {x["images"] for x in rows} == {"24"}
+    assert best_head.metrics["split"] == "test"
+
+
+def test_it_is_the_run_that_its_settings_give(best_head, features):
+    settings = best_head.config["settings"]
+    network = tlkit.TransferNetwork(**settings["network"])
+    rate = settings["training"]["learning_rate"]
+    same = tlkit.train_on_features(
+        replace(features, network=network),
+        replace(QUICK, learning_rate=rate),
+        "by-hand",
+    )
+    assert not (same.path / "heads.csv").exists()
+    one, other = (
+        keras.models.load_model(run.model_path).get_weights()
+        for run in (best_head, same)
+    )
+    for first, second in zip(one, other, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+PLAIN_KERAS = """
+import sys, keras, numpy as np
+model = keras.models.load_model(sys.argv[1], safe_mode=True)
+share = model.predict(np.full((1, 40, 50, 3), 90, "uint8"), verbose=0)
+assert not [name for name in sys.modules if name.startswith("tlkit")]
+print(*map(float, share[0]), len(model.losses))
+"""
+
+
+@pytest.mark.slow
+def test_a_model_with_l2_loads_in_plain_keras(features):
+    network = replace(NETWORK, l2=1e-3)
+    run = tlkit.train_on_features(
+        replace(features, network=network), QUICK, "with-l2"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", PLAIN_KERAS, str(run.model_path.absolute())],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    *shares, penalties = map(float, done.stdout.split())
+    here = tlkit.load_classifier(run.path).model.predict(
+        np.full((1, 40, 50, 3), 90, "uint8"), verbose=0
+    )
+    assert shares == pytest.approx(here[0].tolist(), abs=1e-6)
+    assert penalties == 2
+    tuned = tlkit.fine_tune(
+        features.data, run, training=replace(QUICK, epochs=1)
+    )
+    assert tuned.config["settings"]["network"]["l2"] == 1e-3
+
+
+def test_bases_are_ordinary_runs_and_validation_names_the_best(
+    compared, pets, networks, capsys
+):
+    assert [x.name for x in compared.bases] == [
+        "minivgg (tlkit)",
+        "minivgg (none)",
+    ]
+    paths = [str(x.run.path) for x in compared.bases]
+    assert paths == ["bases/minivgg", "bases/minivgg-2"]
+    right = [x.run.metrics["validation"]["correct"] for x in compared.bases]
+    assert compared.best.run.metrics["validation"]["correct"] == max(right)
+    for base, network in zip(compared.bases, networks, strict=True):
+        features = tlkit.extract_features(pets, network, QUICK)
+        assert base.computed in (0, 48)
+        alone = tlkit.train_on_features(features, QUICK)
+        assert alone.metrics["log_loss"] == base.run.metrics["log_loss"]
+    print_table(bases_table(compared))
+    shown = capsys.readouterr().out
+    assert f"Best by validation: {compared.best.name}" in shown
+    low, high = compared.best.run.metrics["validation"]["accuracy_interval"]
+    assert f"{low:.1%} to {high:.1%}" in shown
+    assert "12 validation images" in shown
+    assert "test" not in shown
+
+
+def test_the_test_split_has_no_say(compared, pets, networks):
+    """Its labels turned round, everything that was chosen is the same."""
+    test = pets.splits["test"]
+    turned = replace(test, labels=1 - test.labels)
+    data = replace(pets, splits={**pets.splits, "test": turned})
+    poisoned = tlkit.compare_bases(data, networks, QUICK)
+    assert poisoned.best.name == compared.best.name
+    for one, other in zip(poisoned.bases, compared.bases, strict=True):
+        clean, dirty = other.run.metrics, one.run.metrics
+        assert dirty["validation"] == clean["validation"]
+        assert dirty["correct"] == dirty["count"] - clean["correct"]
+
+
+@pytest.mark.slow
+def test_heads_are_tried_on_every_base(pets, networks, capsys):
+    grid = replace(SMALL, units=(0,), l2=(0.0,))
+    compared = tlkit.compare_bases(pets, networks, QUICK, grid=grid)
+    for base in compared.bases:
+        assert (base.run.path / "heads.csv").exists()
+        assert base.run.config["settings"]["network"]["units"] == 0
+        print_table(heads_table(base.search, base.name))
+        assert "24 training images, 2-fold" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_without_a_test_split_the_figure_is_said_to_be_flattered(
+    pets, networks
+):
+    splits = {name: pets.splits[name] for name in ("train", "validation")}
+    data = replace(pets, splits=splits)
+    compared = tlkit.compare_bases(data, networks, QUICK)
+    (note,) = compared.bases[0].run.metrics["notes"]
+    assert "flattered" in note
+    alone = tlkit.compare_bases(data, networks[:1], QUICK)
+    assert not alone.best.run.metrics["notes"]
+
+
+def test_mistakes_are_found_before_anything_is_computed(
+    pets, features, networks, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("tlkit.search.bases.extract_features", Untouchable())
+    monkeypatch.setattr("tlkit.search.bases.search_heads", Untouchable())
+    gone = replace(NETWORK, weights="gone.h5")
+    small = replace(NETWORK, image_size=8)
+    foreign = replace(NETWORK, weights="imagenet")
+    for wrong, words in [
+        ([], "no conv base"),
+        ([*networks, gone], "gone.h5"),
+        ([*networks, small], "too small"),
+        ([*networks, foreign], "does not come with"),
+        ([*networks, NETWORK], "with itself"),
+    ]:
+        with pytest.raises(UsageError, match=words):
+            tlkit.compare_bases(pets, wrong, QUICK)
+    with pytest.raises(UsageError, match="exists"):
+        tlkit.compare_bases(pets, networks, QUICK, run_folder=tmp_path)
+    with pytest.raises(UsageError, match="exists"):
+        tlkit.train_best_head(features, SMALL, QUICK, tmp_path)
+
+
+def test_more_folds_than_images_of_a_class_end_in_words(features):
+    with pytest.raises(TlkitError, match="cats in the train split"):
+        tlkit.search_heads(features, replace(SMALL, folds=13), QUICK)

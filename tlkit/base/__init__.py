@@ -1,0 +1,1 @@
+"""The ground: errors, names, console, files that are whole or not there."""

@@ -1,0 +1,51 @@
+"""Progress that a person can read and a log file can bear."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+
+def _on_a_terminal() -> bool:
+    """Whether a person watches; a notebook only claims to be a terminal."""
+    try:
+        return os.isatty(sys.__stderr__.fileno())  # type: ignore[union-attr]
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+_console = Console(
+    stderr=True,
+    highlight=False,
+    force_terminal=_on_a_terminal(),
+    # Plain lines in notebooks: rich would make a block of HTML of each.
+    force_jupyter=False,
+)
+
+
+def steps_bar() -> Progress:
+    """Makes a bar that is drawn on a terminal and silent elsewhere."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=_console,
+        transient=True,
+        disable=not _console.is_terminal,
+    )
+
+
+def say(text: str) -> None:
+    """Prints a line for the person who waits, beside the results."""
+    # A line that wraps would be two lines in a log file.
+    _console.print(text, markup=False, soft_wrap=True)

@@ -1,0 +1,277 @@
+"""One file over HTTP: resumed, bounded in size, checked, and reported on."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import http.client
+import os
+import re
+import shutil
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from pathlib import Path
+
+from tlkit.base.errors import TlkitError
+from tlkit.data.public.catalogue import RemoteFile
+
+#: Is told what is being done, how much of it is done, how much there is.
+Progress = Callable[[str, int, int], None]
+
+_CHUNK = 256 * 2**10
+_ATTEMPTS = 5
+
+
+def obtain(
+    file: RemoteFile, folder: Path, report: Progress, timeout: float
+) -> Path:
+    """Returns the checked file in `folder`, downloaded if it is not there.
+
+    Args:
+        file: what to get.
+        folder: where it is kept; what has arrived of an interrupted download
+            waits there under the same name and `.partial`.
+        report: is told of the bytes that arrive.
+        timeout: seconds without a sign of the server until it is given up.
+
+    Raises:
+        TlkitError: the download failed, there is no room for it, or the file
+            is not the expected one.
+    """
+    archive = folder / file.filename
+    if not archive.exists():
+        _Download(file, archive, report, timeout).run()
+        return archive
+    received = _sha256(archive)
+    if received != file.sha256:
+        raise TlkitError(
+            f"{file.filename} is not the file it should be.",
+            where=archive,
+            expected=f"{file.size:,} bytes, sha256 {file.sha256}",
+            received=f"{_size(archive):,} bytes, sha256 {received}",
+            remedy="Move it away and run the same command again to download "
+            f"it, or put the right file there, from {file.url}",
+        )
+    return archive
+
+
+@contextlib.contextmanager
+def reporting(progress: Progress | None) -> Iterator[Progress]:
+    """Gives what is to be told of progress while the block runs.
+
+    Args:
+        progress: is given back; None stands for bars in a terminal and plain
+            lines elsewhere, both on stderr.
+    """
+    if progress is not None:
+        yield progress
+    elif sys.stderr.isatty():
+        with _bars() as report:
+            yield report
+    else:
+        yield _plain_lines()
+
+
+@contextlib.contextmanager
+def _bars() -> Iterator[Progress]:
+    # Imported here: only a terminal needs it.
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+    tasks: dict[str, TaskID] = {}
+    with Bars(console=Console(stderr=True)) as bars:
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done)
+
+        yield report
+
+
+def _plain_lines() -> Progress:
+    """One line each time another quarter is done."""
+    printed: dict[str, int] = {}
+
+    def report(what: str, done: int, total: int) -> None:
+        quarter = 4 * done // max(total, 1)
+        if quarter > printed.get(what, -1):
+            printed[what] = quarter
+            print(f"{what}: {25 * quarter} %", file=sys.stderr, flush=True)
+
+    return report
+
+
+class _TransferError(Exception):
+    """What went wrong between the server and us, in a few words."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Download:
+    """A file on its way into the folder of archives."""
+
+    file: RemoteFile
+    archive: Path
+    report: Progress
+    timeout: float
+
+    @property
+    def partial(self) -> Path:
+        return self.archive.with_name(self.archive.name + ".partial")
+
+    def run(self) -> None:
+        """Fills the partial file; renames it once its hash is right."""
+        if _size(self.partial) > self.file.size:
+            self.partial.unlink()
+        resumed = _size(self.partial) > 0
+        self.fill()
+        received = _sha256(self.partial)
+        if received == self.file.sha256:
+            os.replace(self.partial, self.archive)
+            return
+        self.partial.unlink()
+        if not resumed:
+            raise self.failed(f"what was received has sha256 {received}")
+        # Its beginning may have been of an older version of the file.
+        self.run()
+
+    def fill(self) -> None:
+        """Asks for what is missing until the partial file has its full size.
+
+        A connection that breaks is taken up again as long as each one brings
+        something, a few times.
+        """
+        self.require_room()
+        failures = 0
+        while (before := _size(self.partial)) != self.file.size:
+            try:
+                self.receive()
+            except _TransferError as error:
+                failures += 1
+                if failures == _ATTEMPTS or _size(self.partial) <= before:
+                    raise self.failed(error) from error
+
+    def require_room(self) -> None:
+        missing = self.file.size - _size(self.partial)
+        free = shutil.disk_usage(self.partial.parent).free
+        if free < missing:
+            raise TlkitError(
+                f"Not enough space on the disk for {self.file.filename}.",
+                where=self.partial.parent,
+                expected=f"{missing:,} bytes",
+                received=f"{free:,} bytes free",
+                remedy="Free some space, or name another folder in the "
+                "environment variable TLKIT_DATA.",
+            )
+
+    def receive(self) -> None:
+        """Appends to the partial file what one connection brings."""
+        size, what = self.file.size, f"Downloading {self.file.filename}"
+        response, done = self.connect(_size(self.partial))
+        with response, open(self.partial, "ab" if done else "wb") as out:
+            self.report(what, done, size)
+            for chunk in _chunks(response):
+                done += len(chunk)
+                if done > size:
+                    out.truncate(0)
+                    raise _TransferError(f"it has more than {size:,} bytes")
+                out.write(chunk)
+                self.report(what, done, size)
+            out.flush()
+            os.fsync(out.fileno())
+        if done < size:
+            raise _TransferError(
+                f"the connection ended after {done:,} of {size:,} bytes"
+            )
+
+    def connect(self, start: int) -> tuple[http.client.HTTPResponse, int]:
+        """Opens the file from byte `start`, or from 0 if the server insists.
+
+        Returns:
+            The response, and the position its body begins at.
+        """
+        headers = {"User-Agent": "tlkit"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        request = urllib.request.Request(self.file.url, headers=headers)
+        try:
+            response = urllib.request.urlopen(request, timeout=self.timeout)
+        except urllib.error.HTTPError as error:
+            error.close()
+            unsatisfiable = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+            if start and error.code == unsatisfiable:
+                return self.connect(0)
+            answer = f"the server answered {error.code} {error.reason}"
+            raise _TransferError(answer) from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise _TransferError(_reason(error, self.timeout)) from error
+        return self.continued(response, start)
+
+    def continued(
+        self, response: http.client.HTTPResponse, start: int
+    ) -> tuple[http.client.HTTPResponse, int]:
+        """Finds out what part of the file a response brings, if it fits."""
+        size = self.file.size
+        if start and response.status == HTTPStatus.PARTIAL_CONTENT:
+            part = response.headers.get("Content-Range", "")
+            if re.fullmatch(rf"bytes {start}-[0-9]+/({size}|\*)", part):
+                return response, start
+            response.close()
+            return self.connect(0)
+        length = response.headers.get("Content-Length")
+        if length is not None and length != str(size):
+            # Often a login page; the partial file must not be lost to it.
+            response.close()
+            raise _TransferError(
+                f"the server offers {length} bytes instead of {size:,}"
+            )
+        return response, 0
+
+    def failed(self, reason: object) -> TlkitError:
+        return TlkitError(
+            f"Cannot download {self.file.filename}: {reason}.",
+            where=self.file.url,
+            expected=f"{self.file.size:,} bytes, sha256 {self.file.sha256}",
+            remedy="Run the same command again; what has arrived is kept. "
+            "Without a network, get the file another way, put it at "
+            f"{self.archive} and run the same command again.",
+        )
+
+
+def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """Reads a body; its errors are the network's, not the disk's."""
+    while True:
+        try:
+            # read1 gives what has arrived, so that a stall loses nothing.
+            chunk = response.read1(_CHUNK)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise _TransferError(_reason(error)) from error
+        if not chunk:
+            return
+        yield chunk
+
+
+def _reason(error: Exception, timeout: float | None = None) -> str:
+    cause = getattr(error, "reason", error)
+    if isinstance(cause, TimeoutError):
+        wait = f" for {timeout:g} seconds" if timeout else ""
+        return f"the server said nothing{wait}"
+    return getattr(cause, "strerror", None) or str(cause) or repr(cause)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while chunk := stream.read(2**20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _size(path: Path) -> int:
+    """Size in bytes, 0 for what is not there."""
+    return path.stat().st_size if path.exists() else 0

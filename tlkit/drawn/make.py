@@ -1,0 +1,65 @@
+"""The drawn sample as a folder of files, for those who want to see it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from PIL import Image
+
+from tlkit.base.errors import TlkitError, UsageError
+from tlkit.drawn import sample
+
+
+def write_sample(
+    folder: str | os.PathLike[str],
+    counts: Mapping[str, int],
+    image_size: int = 128,
+    seed: int = 0,
+) -> Path:
+    """Draws cats and dogs into a split folder of PNG files.
+
+    Args:
+        folder: to be made; it appears only when it is complete.
+        counts: images per split, over both classes.
+        image_size: side in pixels.
+        seed: another seed, other animals; every split has its own.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UsageError: the folder exists, or a number is too small.
+        TlkitError: the disk is full or the folder cannot be written.
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise UsageError(
+            "The folder exists already.",
+            where=folder,
+            remedy="Choose a new one; nothing was changed.",
+        )
+    partial = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
+    try:
+        for number, (split, count) in enumerate(counts.items()):
+            _write_split(partial / split, count, image_size, 3 * seed + number)
+        partial.rename(folder)
+    except OSError as error:
+        raise TlkitError(
+            f"Cannot write the images: {error.strerror or error}.", where=folder
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+def _write_split(folder: Path, count: int, image_size: int, seed: int) -> None:
+    images, labels, _ = sample.draw_pets(count, size=image_size, seed=seed)
+    for name in sample.CLASS_NAMES:
+        (folder / name).mkdir(parents=True)
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+        path = folder / sample.CLASS_NAMES[label] / f"{number:05d}.png"
+        Image.fromarray(image).save(path)

@@ -1,0 +1,285 @@
+"""The cells of a study: one network, trained one way, from one seed.
+
+Each finished cell is a file of its own, written whole or not at all, whose
+name is made of what determines the result. So an interrupted study goes on
+with the cells that are missing, and a changed setting is a cell of its own.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from tlkit.base.atomic import write_json
+from tlkit.base.choices import check_known
+from tlkit.base.console import say
+from tlkit.base.errors import TlkitError, UsageError
+from tlkit.data.index import digest
+from tlkit.experiments.images import ImageArrays
+from tlkit.experiments.recipe import Recipe
+from tlkit.experiments.training import Epoch, check_fit, input_shape, train
+from tlkit.models.precision import choose_precision, computing_in
+
+Builder = Callable[..., keras.Model]
+"""Called with `input_shape`, `classes` and parameters of its own by name."""
+
+_GIVEN = ("input_shape", "classes")
+#: Seconds after which a cell says how far it is.
+_SILENCE = 60
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network and how it is trained.
+
+    Args:
+        build: the network's builder, a function of a module.
+        network: its parameters by name; those not named have their defaults.
+        recipe: how to train.
+    """
+
+    build: Builder
+    network: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Recipe = field(default_factory=Recipe)
+
+    def settings(self) -> dict[str, Any]:
+        """Returns builder and every parameter by name, defaults too."""
+        name = f"{self.build.__module__}.{self.build.__qualname__}"
+        defaults = _defaults(self.build)
+        return {
+            "builder": name,
+            **defaults,
+            **self.network,
+            **self.recipe.settings(),
+        }
+
+    def build_model(self, data: ImageArrays) -> keras.Model:
+        """Builds the network for a data set.
+
+        Raises:
+            UsageError: it cannot be built for these images, or does not
+                have the classes of the data.
+        """
+        shape = input_shape(data, self.recipe)
+        policy = choose_precision(self.recipe.precision)
+        try:
+            with computing_in(policy):
+                model = self.build(shape, len(data.class_names), **self.network)
+        except UsageError:
+            raise
+        except ValueError as error:
+            raise UsageError(
+                "The network cannot be built for these images.",
+                where=f"{self.build.__qualname__}({shape}, "
+                f"{len(data.class_names)}, {dict(self.network)})",
+                received=str(error).strip().split("\n")[0][:300],
+            ) from error
+        check_fit(model, data, self.recipe)
+        return model
+
+
+def make_case(build: Builder, parameters: Mapping[str, Any]) -> Case:
+    """Sorts parameters into those of the network and those of its training.
+
+    Args:
+        build: the builder.
+        parameters: fields of `Recipe`, and arguments of `build`, by name.
+
+    Raises:
+        UsageError: a parameter is neither, or has an impossible value.
+    """
+    trained = [field.name for field in fields(Recipe)]
+    for name in parameters:
+        check_known("parameter", name, [*_defaults(build), *trained])
+    network = {n: v for n, v in parameters.items() if n not in trained}
+    recipe = {n: v for n, v in parameters.items() if n in trained}
+    return Case(build, network, Recipe(**recipe))
+
+
+def _defaults(build: Builder) -> dict[str, Any]:
+    """The parameters of a builder, with their defaults."""
+    return {
+        name: None if given.default is given.empty else given.default
+        for name, given in inspect.signature(build).parameters.items()
+        if name not in _GIVEN
+    }
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A case, trained from one seed.
+
+    Args:
+        case: what is trained, and how.
+        seed: of first weights, order, augmentation and dropout.
+    """
+
+    case: Case
+    seed: int = 0
+
+    def key(self, data: ImageArrays) -> str:
+        """Returns 16 hexadecimal digits: made of data, settings and seed."""
+        told = {
+            "data": data.fingerprint,
+            "seed": self.seed,
+            **self.case.settings(),
+        }
+        return digest(json.dumps(told, sort_keys=True).encode())[:16]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out of a cell.
+
+    Args:
+        seed: of the cell.
+        epochs: the figures of each epoch; fewer than planned if the loss
+            became no number.
+        parameters: of the network, those that do not train too.
+        seconds: of training and measuring.
+        images_per_second: training images, over all epochs.
+    """
+
+    seed: int
+    epochs: tuple[Epoch, ...]
+    parameters: int
+    seconds: float
+    images_per_second: float
+
+    @property
+    def last(self) -> Epoch:
+        """The figures after the last epoch, which are those to quote."""
+        return self.epochs[-1]
+
+
+def run_cell(
+    cell: Cell,
+    data: ImageArrays,
+    on_epoch: Callable[[], None] | None = None,
+) -> Result:
+    """Builds and trains the network of a cell.
+
+    Args:
+        cell: which.
+        data: the images.
+        on_epoch: called after every epoch.
+
+    Raises:
+        UsageError: see `Case.build_model`.
+    """
+    # What former cells have left in Keras would grow with every cell.
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(cell.seed)
+    model = cell.case.build_model(data)
+    started = spoken = time.perf_counter()
+    epochs = []
+    for epoch in train(model, data, cell.case.recipe, cell.seed):
+        epochs.append(epoch)
+        if on_epoch is not None:
+            on_epoch()
+        now = time.perf_counter()
+        if now - spoken > _SILENCE and len(epochs) < cell.case.recipe.epochs:
+            spoken = now
+            _tell(cell, epochs, now - started)
+    seconds = time.perf_counter() - started
+    seen = len(epochs) * len(data.train_images)
+    return Result(
+        cell.seed,
+        tuple(epochs),
+        model.count_params(),
+        round(seconds, 2),
+        round(seen / seconds, 1),
+    )
+
+
+def _tell(cell: Cell, epochs: Sequence[Epoch], seconds: float) -> None:
+    """A word from a cell that takes long."""
+    left = seconds / len(epochs) * (cell.case.recipe.epochs - len(epochs))
+    say(
+        f"  {cell.case.build.__name__} seed {cell.seed}: epoch {len(epochs)} "
+        f"of {cell.case.recipe.epochs}, train {epochs[-1].accuracy:.3f}, "
+        f"test {epochs[-1].test_accuracy:.3f}; about {left / 60:.0f} min left "
+        "for this cell"
+    )
+
+
+def write_result(
+    folder: Path, cell: Cell, data: ImageArrays, result: Result
+) -> None:
+    """Keeps the result of a cell in a study's folder.
+
+    Args:
+        folder: of the study.
+        cell: which cell.
+        data: the images it was trained on.
+        result: what came out.
+
+    Raises:
+        TlkitError: the folder cannot be written.
+    """
+    columns = {
+        name: [_finite(getattr(epoch, name)) for epoch in result.epochs]
+        for name in (column.name for column in fields(Epoch))
+    }
+    told = {
+        "data": data.name,
+        "settings": cell.case.settings(),
+        **asdict(result),
+        "epochs": columns,
+    }
+    write_json(_path(folder, cell, data), told)
+
+
+def read_result(folder: Path, cell: Cell, data: ImageArrays) -> Result | None:
+    """Returns what is kept of a cell, or None if it is not finished.
+
+    Args:
+        folder: of the study.
+        cell: which cell.
+        data: the images.
+
+    Raises:
+        TlkitError: the file is there but cannot be read.
+    """
+    path = _path(folder, cell, data)
+    if not path.exists():
+        return None
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        rows = zip(*told["epochs"].values(), strict=True)
+        epochs = [Epoch(*map(_number, row)) for row in rows]
+        return Result(
+            told["seed"],
+            tuple(epochs),
+            told["parameters"],
+            told["seconds"],
+            told["images_per_second"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TlkitError(
+            "Cannot read this cell of a study.",
+            where=path,
+            received=error,
+            remedy="Remove the file; the cell is then trained again.",
+        ) from error
+
+
+def _path(folder: Path, cell: Cell, data: ImageArrays) -> Path:
+    return folder / "cells" / f"{cell.key(data)}.json"
+
+
+def _finite(value: float) -> float | None:
+    # JSON has no word for what is not a number.
+    return value if math.isfinite(value) else None
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -1,0 +1,195 @@
+"""What a study leaves behind: one table, one page and its figures."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlkit import plots
+from tlkit.base.atomic import write_text
+from tlkit.experiments.points import Outcome, Summary
+from tlkit.experiments.training import Epoch
+
+COLUMNS = (
+    "value",
+    "test accuracy",
+    "95 % interval",
+    "single runs",
+    "training accuracy",
+    "repeats",
+    "article",
+    "difference",
+    "what differs",
+)
+"""The columns of a study's tables."""
+
+
+def by_axis(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    """Groups outcomes by what was varied, in their order."""
+    axes: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        axes.setdefault(outcome.point.axis, []).append(outcome)
+    return axes
+
+
+def outcome_row(outcome: Outcome) -> list[str]:
+    """Writes an outcome under `COLUMNS`."""
+    point, test = outcome.point, outcome.test_accuracy
+    article = point.article
+    return [
+        str(point.value),
+        f"{test.mean:.4f}",
+        interval_text(test),
+        f"{test.lowest:.4f} to {test.highest:.4f}" if test.count > 1 else "",
+        f"{outcome.train_accuracy.mean:.4f}",
+        str(test.count),
+        "" if article is None else f"{article:.3f}",
+        "" if article is None else f"{test.mean - article:+.3f}",
+        point.differs,
+    ]
+
+
+def interval_text(summary: Summary) -> str:
+    """Writes the interval of a mean; a single reading has none."""
+    if math.isnan(summary.low):
+        return ""
+    return f"{summary.low:.4f} to {summary.high:.4f}"
+
+
+def write_report(
+    folder: Path, title: str, outcomes: Sequence[Outcome], notes: Sequence[str]
+) -> list[Path]:
+    """Writes `results.csv`, `summary.md` and the figures of a study.
+
+    Args:
+        folder: of the study.
+        title: of the page.
+        outcomes: what came out.
+        notes: what a reader must know, a paragraph each.
+
+    Returns:
+        The files: the page, the table, the figures.
+
+    Raises:
+        UsageError: a picture of another origin is in the way.
+        TlkitError: the folder cannot be written.
+    """
+    axes = by_axis(outcomes)
+    pictures = [
+        path for axis, own in axes.items() for path in _draw(folder, axis, own)
+    ]
+    table, page = folder / "results.csv", folder / "summary.md"
+    write_text(table, _as_csv(outcomes))
+    parts = [f"# {title}", *notes]
+    for axis, own in axes.items():
+        parts += [f"## {axis}", _markdown(own)]
+        parts += [
+            f"![{path.stem}]({path.relative_to(folder).as_posix()})"
+            for path in pictures
+            if path.stem in (_stem(axis), f"{_stem(axis)}_epochs")
+        ]
+    write_text(page, "\n\n".join(parts) + "\n")
+    return [page, table, *pictures]
+
+
+def _stem(axis: str) -> str:
+    return axis.replace(", ", "_by_").replace(" ", "_")
+
+
+def _markdown(outcomes: Sequence[Outcome]) -> str:
+    rows = [COLUMNS, ["---"] * len(COLUMNS), *map(outcome_row, outcomes)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _as_csv(outcomes: Sequence[Outcome]) -> str:
+    """One row a cell, with every setting."""
+    rows = [
+        {
+            "axis": outcome.point.axis,
+            "value": outcome.point.value,
+            **outcome.point.case.settings(),
+            "seed": result.seed,
+            "epochs_run": len(result.epochs),
+            "train_loss": result.last.loss,
+            "train_accuracy": result.last.accuracy,
+            "test_loss": result.last.test_loss,
+            "test_accuracy": result.last.test_accuracy,
+            "parameters": result.parameters,
+            "seconds": result.seconds,
+            "images_per_second": result.images_per_second,
+        }
+        for outcome in outcomes
+        for result in outcome.results
+    ]
+    # Networks have parameters of their own, so rows have different columns.
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _draw(folder: Path, axis: str, outcomes: Sequence[Outcome]) -> list[Path]:
+    drawn = {f"{_stem(axis)}_epochs.png": _draw_epochs(outcomes)}
+    numbers = [o for o in outcomes if _is_number(o.point.value)]
+    if len(numbers) > 2:
+        drawn[f"{_stem(axis)}.png"] = _draw_readings(axis, numbers)
+    paths = []
+    for name, figure in drawn.items():
+        paths.append(folder / "plots" / name)
+        plots.save(figure, paths[-1])
+    return paths
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _draw_readings(axis: str, outcomes: Sequence[Outcome]) -> Any:
+    ordered = sorted(outcomes, key=lambda outcome: outcome.point.value)
+    summaries = {
+        "accuracy": {
+            "training": [o.train_accuracy for o in ordered],
+            "test": [o.test_accuracy for o in ordered],
+        },
+        "test loss": {"test": [o.test_loss for o in ordered]},
+    }
+    panels = {
+        title: {
+            name: [(s.mean, s.low, s.high) for s in own]
+            for name, own in curves.items()
+        }
+        for title, curves in summaries.items()
+    }
+    values = [outcome.point.value for outcome in ordered]
+    return plots.draw_readings(axis, values, panels)
+
+
+def _draw_epochs(outcomes: Sequence[Outcome]) -> Any:
+    return plots.draw_trainings(
+        {str(o.point.value): _mean_history(o) for o in outcomes}
+    )
+
+
+def _mean_history(outcome: Outcome) -> dict[str, list[float]]:
+    """Means over the repeats, as far as all of them came."""
+    shortest = min(len(result.epochs) for result in outcome.results)
+    return {
+        column.name: [
+            float(
+                np.mean(
+                    [getattr(r.epochs[e], column.name) for r in outcome.results]
+                )
+            )
+            for e in range(shortest)
+        ]
+        for column in fields(Epoch)
+    }

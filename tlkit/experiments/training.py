@@ -1,0 +1,362 @@
+"""Training of small networks on images in memory: `fit` without its waiting.
+
+A step of LeNet takes milliseconds, so what `fit` does around each one takes
+as long again. Here an epoch is one call: images stay uint8 in memory, and
+the loop over batches, their gathering and their cast are in the graph. The
+numbers are those of `fit` with the same order of images.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tlkit.base.errors import UsageError
+from tlkit.base.machine import cores
+from tlkit.data.augment import Augmentation
+from tlkit.experiments.gradients import call_quickly
+from tlkit.experiments.images import ImageArrays
+from tlkit.experiments.recipe import Recipe
+from tlkit.tensor.graphs import every_layer
+
+#: Images that are measured at once.
+_MEASURED_AT_ONCE = 1000
+#: A smaller part of a batch is not worth a core.
+_PART = 64
+#: Layers that see one image at a time, and draw no random numbers.
+_ONE_BY_ONE = (
+    *("InputLayer", "Rescaling", "ZeroPadding2D", "Flatten", "Activation"),
+    *("Conv2D", "Dense", "ReLU", "AveragePooling2D", "MaxPooling2D"),
+    *("GlobalAveragePooling2D", "Functional", "Sequential"),
+)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What an epoch has achieved.
+
+    Args:
+        loss: mean over the training images, each measured in the step that
+            it trains, as `fit` does; with label smoothing if there is any.
+        accuracy: likewise, 0 to 1.
+        test_loss: mean cross-entropy on the test images afterwards.
+        test_accuracy: likewise, 0 to 1.
+    """
+
+    loss: float
+    accuracy: float
+    test_loss: float
+    test_accuracy: float
+
+
+def train(
+    model: keras.Model,
+    data: ImageArrays,
+    recipe: Recipe,
+    seed: int = 0,
+) -> Iterator[Epoch]:
+    """Trains a network, an epoch for every value that is asked for.
+
+    Training ends early once the loss is no number, as it stays so.
+
+    Args:
+        model: from float images, values 0 to 1, to probabilities.
+        data: all of its training images are used in every epoch, in a new
+            random order; the last batch of an epoch may be smaller.
+        recipe: how to train.
+        seed: of the order and of the augmentation.
+
+    Yields:
+        The figures of each epoch.
+
+    Raises:
+        UsageError: the network does not take these images or has another
+            number of classes.
+    """
+    check_fit(model, data, recipe)
+    count = len(data.train_images)
+    optimizer = recipe.make_optimizer(
+        recipe.epochs * -(-count // recipe.batch_size)
+    )
+    optimizer.build(model.trainable_variables)
+    run = make_epoch(model, optimizer, recipe)
+    measure = make_measure(model, recipe)
+    labels = tf.constant(data.train_labels)
+    test = tf.constant(data.test_images), tf.constant(data.test_labels)
+    for number, images in enumerate(_views(data, recipe, seed)):
+        order = epoch_order(count, seed, number)
+        loss, accuracy = run(images, labels, tf.constant(order))
+        measured = measure(*test)
+        yield Epoch(float(loss), float(accuracy), *map(float, measured))
+        if not math.isfinite(loss):
+            return
+
+
+def epoch_order(count: int, seed: int, number: int) -> np.ndarray:
+    """Returns the order in which an epoch sees the images.
+
+    Args:
+        count: how many there are.
+        seed: of the run.
+        number: of the epoch, from 0.
+
+    Returns:
+        int32 `(count,)`, every number below `count` once.
+    """
+    random = np.random.default_rng([seed, number])
+    return random.permutation(count).astype(np.int32)
+
+
+def check_fit(model: keras.Model, data: ImageArrays, recipe: Recipe) -> None:
+    """Raises UsageError unless a network takes the images and has the classes.
+
+    Args:
+        model: the network.
+        data: the images.
+        recipe: its image size counts.
+    """
+    arrives = input_shape(data, recipe)
+    takes = tuple(model.input_shape[1:])
+    if len(takes) != 3 or any(
+        side not in (None, here)
+        for side, here in zip(takes, arrives, strict=True)
+    ):
+        raise UsageError(
+            "The network does not take these images.",
+            where=f"network {model.name}, layer {model.layers[0].name}",
+            expected=f"images of {_times(takes)} (height, width, channels)",
+            received=f"{_times(arrives)} from {data.name}",
+            remedy="Build it for the input_shape that the builder is given.",
+        )
+    classes = len(data.class_names)
+    if tuple(model.output_shape[1:]) != (classes,):
+        raise UsageError(
+            "The network does not have the classes of the data.",
+            where=f"network {model.name}, layer {model.layers[-1].name}",
+            expected=f"{classes} probabilities an image",
+            received=f"an output of {_times(model.output_shape[1:])}",
+        )
+
+
+def input_shape(data: ImageArrays, recipe: Recipe) -> tuple[int, int, int]:
+    """Returns what arrives at a network: `(height, width, channels)`."""
+    height, width, channels = data.image_shape
+    side = recipe.image_size
+    return (side, side, channels) if side else (height, width, channels)
+
+
+def _times(sides: tuple[int | None, ...]) -> str:
+    return "x".join("any" if side is None else str(side) for side in sides)
+
+
+def make_epoch(
+    model: keras.Model, optimizer: keras.Optimizer, recipe: Recipe
+) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+    """Makes the call that trains for an epoch.
+
+    Args:
+        model: the network.
+        optimizer: built for its variables.
+        recipe: for batch size, image size and label smoothing.
+
+    Returns:
+        A function of images (uint8 `(count, height, width, channels)`),
+        labels (int32 `(count,)`) and order (int32 `(any,)`), that takes a
+        step for each batch and returns mean loss and accuracy.
+    """
+    step = _make_step(model, optimizer, recipe)
+    parts = count_parts(model, recipe.batch_size)
+
+    @tf.function
+    def epoch(
+        images: tf.Tensor, labels: tf.Tensor, order: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        total, size = tf.zeros(2), recipe.batch_size
+        whole = tf.size(order) // size * size
+        for start in tf.range(0, whole, size):
+            rows = order[start : start + size]
+            total += step(
+                tf.gather(images, rows), tf.gather(labels, rows), parts
+            )
+        if whole < tf.size(order):
+            # TensorFlow's convolutions fail on a part without images.
+            rows = order[whole:]
+            total += step(tf.gather(images, rows), tf.gather(labels, rows), 1)
+        mean = total / tf.cast(tf.size(order), total.dtype)
+        return mean[0], mean[1]
+
+    return epoch
+
+
+def _make_step(
+    model: keras.Model, optimizer: keras.Optimizer, recipe: Recipe
+) -> Callable[..., tf.Tensor]:
+    """A step on one batch; returns sums of loss and of right answers."""
+    variables = model.trainable_variables
+    call = call_quickly(model)
+
+    def learn(
+        images: tf.Tensor, labels: tf.Tensor, seen: tf.Tensor
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        with tf.GradientTape() as tape:
+            probabilities = call(_prepare(images, recipe))
+            losses = _cross_entropy(
+                labels, probabilities, recipe.label_smoothing
+            )
+            loss = tf.reduce_sum(losses) / seen + sum(model.losses)
+        figures = [loss * seen, _count_right(labels, probabilities)]
+        return tape.gradient(loss, variables), tf.stack(figures)
+
+    @tf.autograph.experimental.do_not_convert
+    def step(images: tf.Tensor, labels: tf.Tensor, parts: int) -> tf.Tensor:
+        count = tf.shape(labels)[0]
+        seen = tf.cast(count, tf.float32)
+        learnt = [
+            learn(images[rows], labels[rows], seen)
+            for rows in _divide(count, parts)
+        ]
+        gradients, figures = zip(*learnt, strict=True)
+        summed = [tf.add_n(own) for own in zip(*gradients, strict=True)]
+        optimizer.apply(summed, variables)
+        return tf.add_n(figures)
+
+    return step
+
+
+def count_parts(model: keras.Model, batch_size: int) -> int:
+    """Says into how many parts a batch is divided, for the cores to share.
+
+    One operation of a small network is too small to be divided among cores,
+    while two halves of a batch are not; the sum of their gradients is the
+    gradient of the batch, where nothing in the network looks at other
+    images, adds a loss of its own or draws random numbers.
+
+    Args:
+        model: the network.
+        batch_size: images per step.
+
+    Returns:
+        1, or as many as there are cores to compute with.
+    """
+    alone = all(
+        type(layer).__name__ in _ONE_BY_ONE for layer in every_layer(model)
+    )
+    if not alone or model.losses or tf.config.list_physical_devices("GPU"):
+        return 1
+    threads = tf.config.threading.get_intra_op_parallelism_threads() or cores()
+    return max(1, min(threads, batch_size // _PART))
+
+
+def _divide(count: tf.Tensor, parts: int) -> list[slice]:
+    ends = [count * part // parts for part in range(parts + 1)]
+    return [slice(*pair) for pair in itertools.pairwise(ends)]
+
+
+def make_measure(
+    model: keras.Model, recipe: Recipe
+) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+    """Makes the call that measures a network.
+
+    Args:
+        model: the network.
+        recipe: for the image size.
+
+    Returns:
+        A function of images and labels, as for `make_epoch`, that returns
+        mean cross-entropy and accuracy.
+    """
+
+    @tf.autograph.experimental.do_not_convert
+    def part(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        probabilities = model(_prepare(images, recipe), training=False)
+        losses = _cross_entropy(labels, probabilities, 0.0)
+        return tf.stack(
+            [tf.reduce_sum(losses), _count_right(labels, probabilities)]
+        )
+
+    @tf.function
+    def measure(
+        images: tf.Tensor, labels: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        total = tf.zeros(2)
+        for start in tf.range(0, tf.size(labels), _MEASURED_AT_ONCE):
+            stop = start + _MEASURED_AT_ONCE
+            total += part(images[start:stop], labels[start:stop])
+        mean = total / tf.cast(tf.size(labels), total.dtype)
+        return mean[0], mean[1]
+
+    return measure
+
+
+def _prepare(images: tf.Tensor, recipe: Recipe) -> tf.Tensor:
+    values = tf.cast(images, tf.float32) / 255.0
+    if recipe.image_size is None:
+        return values
+    size = (recipe.image_size, recipe.image_size)
+    return keras.ops.image.resize(values, size, interpolation="bilinear")
+
+
+def _cross_entropy(
+    labels: tf.Tensor, probabilities: tf.Tensor, smoothing: float
+) -> tf.Tensor:
+    if not smoothing:
+        return keras.losses.sparse_categorical_crossentropy(
+            labels, probabilities
+        )
+    return keras.losses.categorical_crossentropy(
+        tf.one_hot(labels, probabilities.shape[-1]),
+        probabilities,
+        label_smoothing=smoothing,
+    )
+
+
+def _count_right(labels: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
+    guesses = tf.argmax(probabilities, axis=-1, output_type=labels.dtype)
+    return tf.reduce_sum(tf.cast(guesses == labels, tf.float32))
+
+
+def _views(data: ImageArrays, recipe: Recipe, seed: int) -> Iterator[Any]:
+    """The training images of each epoch; the next are drawn meanwhile."""
+    augmentation = recipe.make_augmentation()
+    if augmentation is None:
+        images = tf.constant(data.train_images)
+        for _ in range(recipe.epochs):
+            yield images
+        return
+    with ThreadPoolExecutor(1) as pool:
+        views = data.train_images, augmentation, seed
+        drawn = pool.submit(draw_views, *views, 0)
+        for number in range(1, recipe.epochs + 1):
+            images = drawn.result()
+            if number < recipe.epochs:
+                drawn = pool.submit(draw_views, *views, number)
+            yield tf.constant(images)
+
+
+def draw_views(
+    images: np.ndarray, augmentation: Augmentation, seed: int, number: int
+) -> np.ndarray:
+    """Draws one random view of every image.
+
+    Args:
+        images: uint8 `(count, height, width, 1 or 3)`.
+        augmentation: what may happen to an image.
+        seed: of the run.
+        number: of the view; in training, the epoch.
+
+    Returns:
+        uint8, of the shape of `images`.
+    """
+    views = np.empty_like(images)
+    for row, image in enumerate(images):
+        view = augmentation(image, seed=seed, image_id=row, view=number)
+        views[row] = view.reshape(image.shape)
+    return views

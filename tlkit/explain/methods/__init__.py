@@ -1,0 +1,1 @@
+"""Methods that explain a classifier: one paper, one file."""

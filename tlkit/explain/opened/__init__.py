@@ -1,0 +1,1 @@
+"""Any classifier opened: its layers run step by step."""

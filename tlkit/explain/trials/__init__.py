@@ -1,0 +1,1 @@
+"""Are the maps true? Three trials."""

@@ -1,0 +1,349 @@
+"""Run folders: everything about one training, written as it happens.
+
+runs/20260131-094500-scratch-pets/
+  config.json       every setting, the version, the data's fingerprint
+  environment.json  machine and versions of the libraries
+  images.csv        which image was in which split
+  status.json       running, finished, interrupted or failed
+  history.csv       one line per epoch
+  model.keras       the best epoch's weights
+  metrics.json      accuracy with its interval, per class, log loss
+  heads.csv         one line per head that was tried, if heads were compared
+  plots/            curves and confusion matrix
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import platform
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tlkit.base.atomic import write_json, write_text
+from tlkit.base.errors import TlkitError, UsageError
+from tlkit.data.index import DatasetIndex
+
+RUNS_FOLDER = Path("runs")
+_LIBRARIES = (
+    "tlkit",
+    "tensorflow",
+    "keras",
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, read from the disk whenever it is asked.
+
+    Args:
+        path: the folder.
+    """
+
+    path: Path
+
+    @property
+    def model_path(self) -> Path:
+        """The saved classifier."""
+        return self.path / "model.keras"
+
+    @property
+    def plots(self) -> Path:
+        """The folder of pictures."""
+        return self.path / "plots"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Every setting of the run."""
+        return _read_json(self.path / "config.json")
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """`state`, `started`, `seconds` and, if it failed, `error`."""
+        return _read_json(self.path / "status.json")
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What was measured, see `tlkit.evaluation.metrics.measure`."""
+        return _read_json(self.path / "metrics.json")
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """Columns of `history.csv`: one value per epoch."""
+        path = self.path / "history.csv"
+        if not path.exists():
+            return {}
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        names = rows[0] if rows else ()
+        return {name: [float(row[name]) for row in rows] for name in names}
+
+    def training_digests(self) -> set[str]:
+        """Returns the digests of the images that trained or chose the model."""
+        path = self.path / "images.csv"
+        if not path.exists():
+            return set()
+        with open(path, encoding="utf-8", newline="") as file:
+            return {
+                row["digest"]
+                for row in csv.DictReader(file)
+                if row["split"] != "test"
+            }
+
+    def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Writes `history.csv`, one row per epoch."""
+        write_text(self.path / "history.csv", _as_csv(rows))
+
+    def write_heads(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Writes `heads.csv`, one row per head that was tried."""
+        write_text(self.path / "heads.csv", _as_csv(rows))
+
+    def write_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Writes `metrics.json`."""
+        write_json(self.path / "metrics.json", metrics)
+
+    def summary(self) -> str:
+        """Returns the result in a sentence that can be quoted.
+
+        Names the split, the number of images and the confidence interval.
+        """
+        state = self.status.get("state", "unknown")
+        if not self.metrics:
+            return f"{self.path}: {state}"
+        measured = self.metrics
+        low, high = measured["accuracy_interval"]
+        return (
+            f"{measured['accuracy']:.1%} of {measured['count']} "
+            f"{measured['split']} images right "
+            f"(95 % interval {low:.1%} to {high:.1%}); {self.path}"
+        )
+
+
+@contextlib.contextmanager
+def recorded_run(
+    route: str,
+    data: DatasetIndex,
+    settings: Mapping[str, Any],
+    folder: str | os.PathLike[str] | None = None,
+) -> Iterator[Run]:
+    """Makes a run folder and keeps its status true, whatever happens.
+
+    Args:
+        route: name of the way to the model.
+        data: what it is trained on.
+        settings: every argument, as JSON can hold it.
+        folder: where; None for `runs/<time>-<route>-<data set>`.
+
+    Yields:
+        The new run.
+
+    Raises:
+        UsageError: `folder` exists already; it is not touched.
+    """
+    run = Run(_make_folder(folder, f"{route}-{data.name}"))
+    started = time.time()
+    try:
+        _write_start(run, route, data, settings)
+        _write_status(run, "running", started)
+        yield run
+        _write_status(run, "finished", started)
+    except KeyboardInterrupt:
+        _write_status(run, "interrupted", started)
+        _say_what_is_kept(run)
+        raise
+    except BaseException as error:
+        _write_failure(run, started, error)
+        raise
+
+
+def _say_what_is_kept(run: Run) -> None:
+    # It loads Keras, which a list of runs can do without.
+    from tlkit.base.console import say
+
+    if run.model_path.exists():
+        say(f"The best model so far is kept: {run.model_path}")
+    else:
+        say(f"No epoch was finished, so {run.path} holds no model.")
+
+
+def find_runs(folder: str | os.PathLike[str] = RUNS_FOLDER) -> list[Run]:
+    """Returns the runs in a folder, oldest first; it may hold other things."""
+    found = [
+        Run(path.parent) for path in sorted(Path(folder).glob("*/config.json"))
+    ]
+    return sorted(filter(_is_run, found), key=_started)
+
+
+def _started(run: Run) -> str:
+    # Folders with names of the user's own say nothing of their age.
+    try:
+        return str(run.status.get("started", ""))
+    except TlkitError:
+        return ""
+
+
+def _is_run(run: Run) -> bool:
+    try:
+        return {"route", "settings", "dataset"} <= run.config.keys()
+    except (TlkitError, AttributeError):
+        return False
+
+
+def open_run(path: str | os.PathLike[str]) -> Run:
+    """Opens an existing run folder.
+
+    Raises:
+        UsageError: the folder is not a run.
+    """
+    run = Run(Path(path))
+    if not _is_run(run):
+        raise UsageError(
+            "No such run.",
+            where=run.path,
+            expected="a run folder; `tlkit runs` lists them",
+            received="another folder" if run.path.is_dir() else "no folder",
+        )
+    return run
+
+
+def check_new(folder: str | os.PathLike[str]) -> None:
+    """Raises UsageError if the folder of a run exists already."""
+    if Path(folder).exists():
+        raise UsageError(
+            "The run folder exists already.",
+            where=folder,
+            remedy="Choose another name; nothing was changed.",
+        )
+
+
+def _make_folder(folder: str | os.PathLike[str] | None, title: str) -> Path:
+    if folder is not None:
+        path = Path(folder)
+        check_new(path)
+        _mkdir(path)
+        return path
+    title = re.sub(r"[^\w.-]+", "-", title)
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{title}"
+    for number in range(1, 1000):
+        path = RUNS_FOLDER / (stem if number == 1 else f"{stem}-{number}")
+        with contextlib.suppress(FileExistsError):
+            _mkdir(path)
+            return path
+    raise TlkitError("Cannot find a free name for the run.", where=RUNS_FOLDER)
+
+
+def _mkdir(path: Path) -> None:
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise TlkitError(
+            f"Cannot make the run folder: {error.strerror}.", where=path
+        ) from error
+
+
+def _write_start(
+    run: Run, route: str, data: DatasetIndex, settings: Mapping[str, Any]
+) -> None:
+    write_json(
+        run.path / "config.json",
+        {
+            "tlkit": version("tlkit"),
+            "route": route,
+            "command": sys.argv,
+            "dataset": {
+                "name": data.name,
+                "source": data.source,
+                "fingerprint": data.fingerprint(),
+                "class_names": list(data.class_names),
+                "counts": data.counts(),
+                "left_out": len(data.left_out),
+                "notes": list(data.notes),
+            },
+            "settings": dict(settings),
+        },
+    )
+    write_json(run.path / "environment.json", _environment())
+    write_text(run.path / "images.csv", _as_csv(_image_rows(data)))
+
+
+def _environment() -> dict[str, Any]:
+    from tlkit.tensor.strategy import describe_devices
+
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "libraries": {name: version(name) for name in _LIBRARIES},
+        **describe_devices(),
+    }
+
+
+def _image_rows(data: DatasetIndex) -> list[dict[str, str]]:
+    return [
+        {
+            "split": name,
+            "class": data.class_names[split.labels[row]],
+            "digest": split.digests[row],
+            "image": split.name(row),
+        }
+        for name, split in data.splits.items()
+        for row in range(len(split))
+    ]
+
+
+def _write_status(
+    run: Run, state: str, started: float, error: str | None = None
+) -> None:
+    status = {
+        "state": state,
+        "started": datetime.fromtimestamp(started).isoformat("T", "seconds"),
+        "seconds": round(time.time() - started, 1),
+    }
+    if error:
+        status["error"] = error
+    write_json(run.path / "status.json", status)
+
+
+def _write_failure(run: Run, started: float, error: BaseException) -> None:
+    """Keeps a failed run that has a model; removes one that has nothing."""
+    if run.model_path.exists():
+        with contextlib.suppress(TlkitError):
+            _write_status(run, "failed", started, str(error))
+    else:
+        # Everything in it was written by this process a moment ago.
+        shutil.rmtree(run.path, ignore_errors=True)
+
+
+def _as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return text.getvalue()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TlkitError(
+            "Cannot read this file of a run.", where=path, received=error
+        ) from error

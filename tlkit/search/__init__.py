@@ -1,0 +1,1 @@
+"""Comparisons: which conv base, and which head."""

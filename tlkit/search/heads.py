@@ -1,0 +1,333 @@
+"""Which head suits stored features: a grid, judged by cross-validation."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from numbers import Real
+from typing import Any
+
+import keras
+import numpy as np
+
+from tlkit.base.console import say
+from tlkit.base.errors import UsageError
+from tlkit.data.folds import check_folds, make_folds
+from tlkit.data.index import TRAIN
+from tlkit.evaluation.metrics import wilson_interval
+from tlkit.features.extract import Features
+from tlkit.models.heads import HeadSpec, build_head
+from tlkit.models.precision import choose_precision, computing_in
+from tlkit.models.transfer import TransferNetwork
+from tlkit.tensor.row_batches import head_batch_size
+from tlkit.training.fitting import Training, compile_model
+
+#: Steps on stored features are so short that calling them is a third of it.
+_STEPS_PER_EXECUTION = 16
+#: To wait for ten worse epochs, as the final training does, takes half as
+#: long again and makes heads one or two per cent better, all of them alike.
+_PATIENCE = 5
+
+
+@dataclass(frozen=True)
+class Head:
+    """One head of a grid, and how fast it learns.
+
+    Args:
+        units: of the hidden dense layer; 0: no such layer.
+        dropout: share of the hidden units dropped in training.
+        learning_rate: of the Adam optimizer.
+        l2: factor of the squared weights that is added to the loss.
+    """
+
+    units: int
+    dropout: float
+    learning_rate: float
+    l2: float
+
+    def on(self, network: TransferNetwork) -> TransferNetwork:
+        """Returns the network with this head instead of its own."""
+        return replace(
+            network, units=self.units, dropout=self.dropout, l2=self.l2
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.units} units, dropout {self.dropout:g}, "
+            f"learning rate {self.learning_rate:g}, L2 {self.l2:g}"
+        )
+
+
+@dataclass(frozen=True)
+class HeadGrid:
+    """Heads to try: every combination of these values.
+
+    Args:
+        units: of the hidden dense layer; 0 for a head without it, which is
+            tried once, since it has no dropout.
+        dropout: shares of the hidden units dropped in training.
+        learning_rate: of the Adam optimizer.
+        l2: factors of the squared weights that are added to the loss.
+        folds: into how many the training images are divided; five take
+            twice as long as three.
+
+    Raises:
+        UsageError: a list is empty, no list, or holds a value that is out of
+            its range.
+
+    Example:
+        >>> len(HeadGrid().heads())
+        12
+    """
+
+    units: Sequence[int] = (0, 256)
+    dropout: Sequence[float] = (0.0, 0.5)
+    learning_rate: Sequence[float] = (1e-3, 3e-4)
+    l2: Sequence[float] = (0.0, 1e-4)
+    folds: int = 3
+
+    def __post_init__(self) -> None:
+        for name in ("units", "dropout", "learning_rate", "l2"):
+            _check_numbers(name, getattr(self, name))
+        check_folds(self.folds)
+        for head in self.heads():
+            HeadSpec(2, units=head.units, dropout=head.dropout, l2=head.l2)
+            Training(learning_rate=head.learning_rate)
+
+    def heads(self) -> list[Head]:
+        """Returns the heads to try, each once."""
+        combined = itertools.product(
+            self.units, self.dropout, self.learning_rate, self.l2
+        )
+        every = (
+            Head(units, dropout if units else 0.0, rate, l2)
+            for units, dropout, rate, l2 in combined
+        )
+        return list(dict.fromkeys(every))
+
+
+def _check_numbers(name: str, values: Any) -> None:
+    kind = int if name == "units" else Real
+    listed = isinstance(values, Sequence) and len(values) > 0
+    if not listed or not all(isinstance(value, kind) for value in values):
+        raise UsageError(
+            "This is no list of values to try.",
+            where=name,
+            expected="whole numbers" if kind is int else "numbers",
+            received=repr(values),
+            remedy=f"Pass for example {name}={getattr(HeadGrid, name)}.",
+        )
+
+
+@dataclass(frozen=True)
+class HeadScore:
+    """How well one head does on images that have not trained it.
+
+    Args:
+        head: which.
+        count: training images; each was held out once.
+        correct: how many of them were classified correctly.
+        log_loss: mean negative natural logarithm of the true class's
+            probability; infinite if a training went wrong.
+        seconds: of all its trainings.
+    """
+
+    head: Head
+    count: int
+    correct: int
+    log_loss: float
+    seconds: float
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the held-out images classified correctly."""
+        return self.correct / self.count
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % Wilson interval of the accuracy."""
+        return wilson_interval(self.correct, self.count)
+
+
+@dataclass(frozen=True)
+class HeadSearch:
+    """What came out of trying heads.
+
+    Args:
+        grid: what was tried.
+        scores: one per head, in the order of the grid.
+    """
+
+    grid: HeadGrid
+    scores: tuple[HeadScore, ...]
+
+    @property
+    def ranked(self) -> list[HeadScore]:
+        """The most accurate head first; of equals that of lower log loss."""
+        return sorted(self.scores, key=lambda x: (-x.correct, x.log_loss))
+
+    @property
+    def best(self) -> HeadScore:
+        """The first of `ranked`."""
+        return self.ranked[0]
+
+    def settings(self) -> dict[str, Any]:
+        """Returns what a run's `config.json` keeps of it."""
+        return {**asdict(self.grid), "judged_on": f"folds of {TRAIN}"}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Returns what a run's `heads.csv` keeps of it: a row per head."""
+        return [
+            {
+                **asdict(score.head),
+                "images": score.count,
+                "correct": score.correct,
+                "accuracy": score.accuracy,
+                "low": score.interval[0],
+                "high": score.interval[1],
+                "log_loss": score.log_loss,
+                "seconds": round(score.seconds, 1),
+            }
+            for score in self.scores
+        ]
+
+
+def search_heads(
+    features: Features,
+    grid: HeadGrid | None = None,
+    training: Training | None = None,
+) -> HeadSearch:
+    """Tries heads on the training images alone, by cross-validation.
+
+    The training split is divided into folds; each head trains once for every
+    fold on all the others, and is judged on the one it has not seen, which
+    also chooses its epoch. Validation and test images are not read: the first
+    can still choose between bases, the second judge what was chosen.
+
+    Args:
+        features: from `tlkit.extract_features`.
+        grid: the heads; None for twelve that are usually worth trying.
+        training: how to train each of them, in which precision; the learning
+            rates are those of the grid, and one device does it.
+
+    Returns:
+        The score of each head.
+
+    Raises:
+        TlkitError: a class has fewer training images than there are folds.
+    """
+    grid, training = grid or HeadGrid(), training or Training()
+    folds = make_folds(features.data, TRAIN, grid.folds, training.seed)
+    vectors = np.asarray(features.arrays[TRAIN], np.float32)
+    labels = features.data.splits[TRAIN].labels
+    policy = choose_precision(training.precision, features.network.spec)
+    heads = grid.heads()
+    say(f"{len(heads)} heads, {grid.folds} trainings each")
+    scores = []
+    for number, head in enumerate(heads, 1):
+        started = time.time()
+        network = head.on(features.network)
+        spec = network.head(len(features.data.class_names))
+        rate = replace(training, learning_rate=head.learning_rate)
+        with computing_in(policy):
+            shares = held_out_probabilities(vectors, labels, folds, spec, rate)
+        score = _score(head, labels, shares, time.time() - started)
+        scores.append(score)
+        say(
+            f"head {number}/{len(heads)}  {head}: "
+            f"{score.accuracy:.1%}, {score.seconds:.1f} s"
+        )
+    return HeadSearch(grid, tuple(scores))
+
+
+def held_out_probabilities(
+    vectors: np.ndarray,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    spec: HeadSpec,
+    training: Training,
+) -> np.ndarray:
+    """Returns what heads say of images that did not train them.
+
+    Args:
+        vectors: float32 array of shape `(count, length)`.
+        labels: int array of shape `(count,)`.
+        folds: int array of shape `(count,)`, from 0: each fold is judged by
+            a head trained on the others.
+        spec: the head.
+        training: how to train it, with its learning rate.
+
+    Returns:
+        float32 array of shape `(count, classes)`: rows that sum to 1, or
+        that are not numbers where a training went wrong.
+    """
+    keras.utils.set_random_seed(training.seed)
+    head = build_head(vectors.shape[1:], spec)
+    compile_model(head, training, _STEPS_PER_EXECUTION)
+    shares = np.empty((len(labels), spec.classes), np.float32)
+    for fold in _from_the_same_start(head, int(folds.max()) + 1):
+        # Shuffling and dropout, too, are the same for every head and fold.
+        keras.utils.set_random_seed(training.seed)
+        held_out = folds == fold
+        _fit(
+            head,
+            (vectors[~held_out], labels[~held_out]),
+            (vectors[held_out], labels[held_out]),
+            training,
+        )
+        # Not by `predict`, which is traced anew for every other count.
+        shares[held_out] = head(vectors[held_out], training=False)
+    return shares
+
+
+def _from_the_same_start(model: keras.Model, times: int) -> Iterator[int]:
+    """Counts; each time the model is as it was, optimizer and all.
+
+    A new model would be traced anew, which takes longer than its training.
+    """
+    model.optimizer.build(model.trainable_variables)
+    variables = [*model.variables, *model.optimizer.variables]
+    start = [variable.numpy() for variable in variables]
+    for number in range(times):
+        for variable, value in zip(variables, start, strict=True):
+            variable.assign(value)
+        yield number
+
+
+def _fit(
+    head: keras.Model,
+    shown: tuple[np.ndarray, np.ndarray],
+    held_out: tuple[np.ndarray, np.ndarray],
+    training: Training,
+) -> None:
+    """Trains with Keras's `fit`; leaves the best epoch's weights in place."""
+    head.fit(
+        *shown,
+        batch_size=training.batch_size or head_batch_size(len(shown[1])),
+        epochs=training.epochs,
+        validation_data=held_out,
+        validation_batch_size=1024,
+        callbacks=[
+            keras.callbacks.EarlyStopping(
+                patience=min(training.patience, _PATIENCE),
+                restore_best_weights=True,
+            )
+        ],
+        verbose=0,
+    )
+
+
+def _score(
+    head: Head, labels: np.ndarray, shares: np.ndarray, seconds: float
+) -> HeadScore:
+    # What is not a number is not right: a head that diverged must not win.
+    whole = np.isfinite(shares).all(axis=1)
+    correct = int((whole & (shares.argmax(axis=1) == labels)).sum())
+    true = shares[np.arange(len(labels)), labels].astype(np.float64)
+    smallest = float(np.finfo(np.float32).tiny)
+    loss = float(-np.log(np.maximum(true, smallest)).mean())
+    loss = loss if math.isfinite(loss) else math.inf
+    return HeadScore(head, len(labels), correct, loss, seconds)

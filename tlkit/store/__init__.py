@@ -1,0 +1,1 @@
+"""What was computed once, kept under everything that determines it."""

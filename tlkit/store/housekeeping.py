@@ -1,0 +1,180 @@
+"""Looking after the store: what is in it, is it sound, make it smaller."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from tlkit.base.errors import TlkitError, UsageError
+from tlkit.store.store import (
+    file_digest,
+    read_manifest,
+    shard_manifests,
+    store_folder,
+)
+
+_KEY = re.compile(r"[0-9a-f]{32}")
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the store holds of one recipe.
+
+    Attributes:
+        folder: where.
+        recipe: what the values depend on.
+        rows: how many there are.
+        size: bytes on the disk.
+        used: when it was last opened, in seconds since 1970.
+    """
+
+    folder: Path
+    recipe: Mapping[str, Any]
+    rows: int
+    size: int
+    used: float
+
+
+def list_store() -> list[Entry]:
+    """Lists what is in the store, the most recently used first."""
+    root = store_folder()
+    folders = root.iterdir() if root.is_dir() else ()
+    entries = [
+        _entry(folder) for folder in folders if _KEY.fullmatch(folder.name)
+    ]
+    return sorted(entries, key=lambda entry: -entry.used)
+
+
+def _entry(folder: Path) -> Entry:
+    recipe = folder / "recipe.json"
+    try:
+        content = json.loads(recipe.read_text(encoding="utf-8"))
+        used = recipe.stat().st_mtime
+    except (OSError, ValueError):
+        content, used = {}, 0.0
+    files = [path for path in folder.iterdir() if path.is_file()]
+    rows = sum(len(read_manifest(path)[0]) for path in shard_manifests(folder))
+    size = sum(path.stat().st_size for path in files)
+    return Entry(folder, content, rows, size, used)
+
+
+def verify_store() -> tuple[int, list[Path]]:
+    """Reads every shard and compares it with its digest.
+
+    Nothing is changed: what is damaged counts as missing, and is computed
+    again when it is needed.
+
+    Returns:
+        How many shards there are, and the manifests of those damaged.
+    """
+    manifests = [
+        path for entry in list_store() for path in shard_manifests(entry.folder)
+    ]
+    return len(manifests), [path for path in manifests if not _is_sound(path)]
+
+
+def _is_sound(manifest: Path) -> bool:
+    digest = read_manifest(manifest)[1]
+    return digest is not None and digest == file_digest(
+        manifest.with_suffix(".npy")
+    )
+
+
+def prune_store(most: int) -> list[Entry]:
+    """Removes what was not used for longest until the rest is small enough.
+
+    What somebody reads or computes just now stays.
+
+    Args:
+        most: bytes that may remain.
+
+    Returns:
+        What was removed.
+    """
+    entries = list_store()
+    total = sum(entry.size for entry in entries)
+    removed = []
+    for entry in reversed(entries):
+        if total <= most:
+            break
+        if _remove(entry.folder):
+            removed.append(entry)
+            total -= entry.size
+    return removed
+
+
+def _remove(folder: Path) -> bool:
+    """Removes one key's folder, unless it is in use."""
+    lock = filelock.FileLock(f"{folder}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return False
+    try:
+        if _in_use(folder):
+            return False
+        shutil.rmtree(folder)
+        return True
+    except OSError as error:
+        raise TlkitError(
+            f"Cannot remove features: {error.strerror}.", where=folder
+        ) from error
+    finally:
+        lock.release()
+
+
+def _in_use(folder: Path) -> bool:
+    for path in folder.parent.glob(f"{folder.name}.*.use"):
+        mark = filelock.FileLock(path)
+        try:
+            mark.acquire(timeout=0)
+        except filelock.Timeout:
+            return True
+        # Its reader was killed and could not take it away.
+        mark.release()
+        path.unlink(missing_ok=True)
+    return False
+
+
+def store_cap() -> int:
+    """Returns how many bytes the store may hold.
+
+    The environment variable `TLKIT_STORE_CAP`, such as "20G", else 50 GB.
+
+    Raises:
+        UsageError: the variable holds no size.
+    """
+    return read_size(os.environ.get("TLKIT_STORE_CAP", "50G"))
+
+
+def read_size(text: str) -> int:
+    """Reads a number of bytes such as "500M" or "20G".
+
+    Args:
+        text: a number and perhaps K, M, G or T (powers of 1,000), with or
+            without a B.
+
+    Raises:
+        UsageError: it is none.
+
+    Example:
+        >>> read_size("1.5G")
+        1500000000
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)B?\s*", text.upper())
+    if found is None:
+        raise UsageError(
+            "This is no size.",
+            expected="a number and perhaps K, M, G or T, such as 20G",
+            received=text,
+        )
+    return int(float(found[1]) * _UNITS[found[2]])

@@ -1,0 +1,1 @@
+"""The arithmetic of networks: sizes, parameters, operations, fields."""

@@ -1,0 +1,196 @@
+"""The arithmetic of a network: sizes, parameters, multiply-adds, memory.
+
+Nothing is computed but shapes, so that the largest network takes a second.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+from tlkit.base.choices import did_you_mean
+from tlkit.base.errors import UsageError
+from tlkit.sums.layer_sums import Fields
+
+#: Numbers that Adam keeps for every weight: two moving averages.
+ADAM_SLOTS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class LayerArithmetic:
+    """One layer in numbers, for one image.
+
+    Attributes:
+        name: the layer's; after the names of the models that hold it, and
+            numbered from its second use on.
+        kind: name of its class.
+        window: its window, such as `3x3 /2 same`; empty if it has none.
+        size_sum: how its output size comes about; empty without a window.
+        output: shape of what comes out, without the batch.
+        parameters: its weights, counted where they are used first.
+        trainable: those of them that training changes.
+        multiply_adds: their number; None where not known.
+        activation_bytes: what its output takes; 0 of a mere reshaping.
+        fields: receptive fields along rows and columns; None where not known.
+    """
+
+    name: str
+    kind: str
+    window: str
+    size_sum: str
+    output: tuple[int, ...]
+    parameters: int
+    trainable: int
+    multiply_adds: int | None
+    activation_bytes: int
+    fields: Fields | None
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkArithmetic:
+    """A network in numbers.
+
+    Attributes:
+        name: the model's.
+        layers: from input to output.
+        weight_bytes: what all weights take.
+        trainable_bytes: what those take that training changes.
+    """
+
+    name: str
+    layers: tuple[LayerArithmetic, ...]
+    weight_bytes: int
+    trainable_bytes: int
+
+    @property
+    def parameters(self) -> int:
+        """Number of all weights."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def trainable(self) -> int:
+        """Number of the weights that training changes."""
+        return sum(layer.trainable for layer in self.layers)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds for one image, without those of unknown layers."""
+        return sum(layer.multiply_adds or 0 for layer in self.layers)
+
+    @property
+    def activation_bytes(self) -> int:
+        """What the outputs of all layers take, for one image."""
+        return sum(layer.activation_bytes for layer in self.layers)
+
+    @property
+    def not_counted(self) -> list[str]:
+        """Names of the layers whose multiply-adds are not known."""
+        return [x.name for x in self.layers if x.multiply_adds is None]
+
+    def training_memory(
+        self, batch_size: int, slots: int = ADAM_SLOTS
+    ) -> dict[str, int]:
+        """Adds up what a training step keeps, in bytes.
+
+        Counted are the weights, a gradient and the optimizer's slots for
+        each weight that is trained, and for each image the input and the
+        output of every layer, which the way back needs. Not counted are the
+        gradients of activations, what convolutions use for a moment, and
+        what the framework needs itself; and a framework may keep less, where
+        it joins layers or computes in place.
+
+        Args:
+            batch_size: images in a step, 1 or more.
+            slots: numbers the optimizer keeps per weight: 0 of plain SGD, 1
+                with momentum, 2 of Adam.
+
+        Raises:
+            UsageError: there are no images in the batch.
+        """
+        if batch_size < 1:
+            raise UsageError(
+                "A batch has no images.",
+                where="batch",
+                expected="1 or more",
+                received=batch_size,
+            )
+        return {
+            "weights": self.weight_bytes,
+            "gradients": self.trainable_bytes,
+            "optimizer": slots * self.trainable_bytes,
+            "activations": batch_size * self.activation_bytes,
+        }
+
+    def layer(self, name: str) -> LayerArithmetic:
+        """Looks a layer up.
+
+        Raises:
+            UsageError: there is no such layer.
+        """
+        found = {layer.name: layer for layer in self.layers}
+        if name not in found:
+            raise UsageError(
+                f"There is no layer {name!r}.",
+                where=f"model {self.name}",
+                expected=f"one of {len(found)}, such as {list(found)[-1]}",
+                remedy=did_you_mean(name, found),
+            )
+        return found[name]
+
+
+def bytes_of(
+    things: Iterable[keras.KerasTensor | keras.Variable],
+) -> int:
+    """Adds up what tensors or variables take, by shape and dtype."""
+    return sum(
+        math.prod(thing.shape) * tf.as_dtype(thing.dtype).size
+        for thing in things
+    )
+
+
+def seen_pixels(
+    layer: LayerArithmetic, row: int, column: int
+) -> tuple[int, int, int, int]:
+    """Says which pixels of the input a unit sees.
+
+    Args:
+        layer: which layer's unit.
+        row: its row, from 0.
+        column: its column, from 0.
+
+    Returns:
+        `(top, left, bottom, right)`, the last ones included. Between them
+        may be pixels that are not seen, if windows are dilated or skip.
+
+    Raises:
+        UsageError: there is no such unit, it sees padding alone, or the
+            layer's receptive field is not known.
+    """
+    if layer.fields is None:
+        raise UsageError(
+            "The receptive field of this layer is not known.",
+            where=f"layer {layer.name} ({layer.kind})",
+            expected="windows, place by place, joins of branches below it",
+        )
+    rows, columns = layer.fields
+    limits = len(rows.first), len(columns.first)
+    if not (0 <= row < limits[0] and 0 <= column < limits[1]):
+        raise UsageError(
+            "There is no such unit.",
+            where=f"layer {layer.name}",
+            expected=f"row 0 to {limits[0] - 1}, column 0 to {limits[1] - 1}",
+            received=f"row {row}, column {column}",
+        )
+    top, left = rows.first[row], columns.first[column]
+    bottom, right = rows.last[row], columns.last[column]
+    if bottom < top or right < left:
+        raise UsageError(
+            "This unit sees nothing but padding.",
+            where=f"layer {layer.name}",
+            received=f"row {row}, column {column}",
+        )
+    return int(top), int(left), int(bottom), int(right)

@@ -1,0 +1,84 @@
+"""Two sums that explain the architecture of convnets, worked out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keras import Input, Model, layers
+
+from tlkit.sums.arithmetic import NetworkArithmetic
+from tlkit.sums.describe import describe_network
+
+
+@dataclass(frozen=True, eq=False)
+class Fact:
+    """Two ways to the same output, and what the comparison teaches.
+
+    Attributes:
+        title: what is compared.
+        ways: both networks, by name; the dearer one first.
+        lesson: a sentence.
+    """
+
+    title: str
+    ways: dict[str, NetworkArithmetic]
+    lesson: str
+
+
+def bottleneck() -> Fact:
+    """The 1x1 bottleneck in front of a 5x5 convolution.
+
+    Szegedy et al., "Going Deeper with Convolutions" (arXiv:1409.4842),
+    section 4, with the numbers that it is commonly told with.
+    """
+    image = Input((28, 28, 192))
+    wide = layers.Conv2D(32, 5, padding="same", name="conv5x5")(image)
+    narrow = layers.Conv2D(16, 1, name="conv1x1")(image)
+    narrow = layers.Conv2D(32, 5, padding="same", name="conv5x5")(narrow)
+    ways = {
+        "5x5": describe_network(Model(image, wide)),
+        "1x1 to 16 maps, 5x5": describe_network(Model(image, narrow)),
+    }
+    dear, cheap = (way.multiply_adds for way in ways.values())
+    return Fact(
+        "28x28x192 to 32 maps by 5x5",
+        ways,
+        f"{dear / 1e6:.1f} million multiplications come down to "
+        f"{cheap / 1e6:.1f} million: {dear / cheap:.1f} times fewer.",
+    )
+
+
+def two_small_kernels(channels: int = 64) -> Fact:
+    """Two 3x3 convolutions in place of one 5x5.
+
+    Simonyan and Zisserman, "Very Deep Convolutional Networks" (arXiv:
+    1409.1556), section 2.3.
+
+    Args:
+        channels: C, of the input and of every layer.
+    """
+    image = Input((28, 28, channels))
+    large = _conv(channels, 5)(image)
+    small = _conv(channels, 3)(_conv(channels, 3)(image))
+    ways = {
+        "one 5x5": describe_network(Model(image, large)),
+        "two 3x3": describe_network(Model(image, small)),
+    }
+    dear, cheap = (way.parameters // channels**2 for way in ways.values())
+    (side,) = {_side_seen(way) for way in ways.values()}
+    return Fact(
+        f"{channels} maps to {channels} maps",
+        ways,
+        f"Either sees {side} x {side} pixels; {dear} C^2 weights come down "
+        f"to {cheap} C^2, C being the channels, with a nonlinearity more.",
+    )
+
+
+def _side_seen(network: NetworkArithmetic) -> float:
+    fields = network.layers[-1].fields
+    assert fields is not None  # convolutions are known
+    return fields[0].size
+
+
+def _conv(channels: int, side: int) -> layers.Conv2D:
+    return layers.Conv2D(channels, side, padding="same", use_bias=False)

@@ -1,0 +1,1 @@
+"""What is TensorFlow's own: devices, seeds, tf.data, graphs, fused updates."""

@@ -1,0 +1,90 @@
+"""Batches of stored rows: read from the disk as they are needed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from tlkit.tensor.pipeline import WORKERS, epochs_of_rows, without_tuning
+
+
+class Rows(Protocol):
+    """An array, or anything that gives rows like one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of rows, and the shape of one."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the rows."""
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        """Returns some rows."""
+
+
+def head_batch_size(count: int) -> int:
+    """Returns 256, or fewer where that leaves an epoch few steps.
+
+    A step on stored features is mostly the optimizer's work, which is the
+    same for any batch: large ones are sooner done.
+
+    Args:
+        count: of training images.
+    """
+    if count >= 2000:
+        return 256
+    return max(32, min(128, count // 15 // 32 * 32))
+
+
+def make_row_batches(
+    views: Sequence[Rows],
+    labels: np.ndarray,
+    batch_size: int,
+    seed: int | None = None,
+) -> tf.data.Dataset:
+    """Makes batches of what a frozen part has computed.
+
+    Every pass over the dataset is an epoch, in the order that
+    `tlkit.tensor.pipeline.make_batches` has under the same seed; epoch `e`
+    (from 0) shows view `e` modulo the number of views.
+
+    Args:
+        views: for each view the rows of all images, `(count, ...)`.
+        labels: int64 `(count,)`.
+        batch_size: rows in a batch; the last one is kept, whatever its size.
+        seed: of the order; None for the order of the index.
+
+    Returns:
+        A finite `tf.data.Dataset` of pairs: float32 `(batch, ...)` and int64
+        `(batch,)`.
+    """
+    count, shape = len(labels), views[0].shape[1:]
+    answers = tf.constant(labels)
+
+    def read(rows: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+        return views[epochs[0] % len(views)][rows]
+
+    def load(rows: tf.Tensor, epochs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        kept = tf.numpy_function(
+            read, [rows, epochs], views[0].dtype, stateful=False
+        )
+        values = tf.ensure_shape(tf.cast(kept, tf.float32), (None, *shape))
+        return values, tf.gather(answers, rows)
+
+    return (
+        epochs_of_rows(count, seed)
+        .rebatch(batch_size)
+        .map(load, num_parallel_calls=WORKERS, deterministic=True)
+        .apply(
+            tf.data.experimental.assert_cardinality(
+                math.ceil(count / batch_size)
+            )
+        )
+        .prefetch(2)
+        .apply(without_tuning)
+    )

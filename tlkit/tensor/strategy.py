@@ -1,0 +1,110 @@
+"""On which devices to compute: the only place that says so."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import tensorflow as tf
+
+from tlkit.base.errors import UsageError
+
+
+def make_strategy(devices: int | str = 1) -> tf.distribute.Strategy:
+    """Chooses the `tf.distribute` strategy for a number of devices.
+
+    Args:
+        devices: how many GPUs (or, without GPUs, logical CPU devices) train
+            together on parts of each batch; `"all"` for every one there is.
+
+    Returns:
+        The default strategy for one device, else a `MirroredStrategy`.
+
+    Raises:
+        UsageError: there are not so many devices.
+    """
+    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    found = [device.name for device in tf.config.list_logical_devices(kind)]
+    wanted = len(found) if devices == "all" else int(devices)
+    if not 1 <= wanted <= len(found):
+        raise UsageError(
+            "The number of devices is not possible here.",
+            where="--devices",
+            expected=f"1 to {len(found)} ({kind}), or all",
+            received=devices,
+        )
+    if wanted == 1:
+        return tf.distribute.get_strategy()
+    # On CPUs the default all-reduce fails where Keras runs several steps.
+    reduction = tf.distribute.ReductionToOneDevice() if kind == "CPU" else None
+    return tf.distribute.MirroredStrategy(
+        found[:wanted], cross_device_ops=reduction
+    )
+
+
+def fill_last_batch(
+    batches: tf.data.Dataset, strategy: tf.distribute.Strategy
+) -> tf.data.Dataset:
+    """Makes every batch divisible among the replicas of a strategy.
+
+    A last batch that is not gets its first images again, at most one fewer
+    than there are replicas; TensorFlow fails on a replica without images.
+
+    Args:
+        batches: pairs of images and labels.
+        strategy: a strategy of one replica leaves the batches as they are.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if replicas == 1:
+        return batches
+
+    def fill(images: tf.Tensor, labels: tf.Tensor) -> tuple:
+        count = tf.shape(labels)[0]
+        filled = tf.math.floordiv(count + replicas - 1, replicas) * replicas
+        rows = tf.range(filled) % count
+        return tf.gather(images, rows), tf.gather(labels, rows)
+
+    return batches.map(fill)
+
+
+def describe_devices() -> dict[str, object]:
+    """Returns processor, cores and GPUs, for a run's `environment.json`."""
+    gpus = tf.config.list_physical_devices("GPU")
+    return {
+        "processor": _processor_name(),
+        "logical_cpu_devices": len(tf.config.list_logical_devices("CPU")),
+        "gpus": [
+            tf.config.experimental.get_device_details(gpu).get("device_name")
+            for gpu in gpus
+        ],
+    }
+
+
+def has_fast_bfloat16(without_gpu: bool = True) -> bool:
+    """Says whether bfloat16 is several times as fast as float32 here.
+
+    Args:
+        without_gpu: Whether the network gains by it on a processor, too.
+
+    Returns:
+        True on GPUs from NVIDIA's Ampere on and, without a GPU, on
+        processors with AMX.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return without_gpu and "amx_bf16" in _cpu_info()
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    lowest = min(item.get("compute_capability", (0, 0)) for item in details)
+    return lowest >= (8, 0)
+
+
+def _processor_name() -> str:
+    for line in _cpu_info().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _cpu_info() -> str:
+    path = Path("/proc/cpuinfo")
+    return path.read_text() if path.exists() else ""

@@ -1,0 +1,1 @@
+"""From a resolved plan and data to a finished run."""

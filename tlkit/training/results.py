@@ -1,0 +1,82 @@
+"""From a trained model to a finished run folder: metrics and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from tlkit import plots
+from tlkit.data.index import TEST, VALIDATION, DatasetIndex
+from tlkit.evaluation.metrics import measure
+from tlkit.runs.run import Run
+from tlkit.tensor.pipeline import make_batches
+
+
+def predict_split(
+    model: keras.Model,
+    data: DatasetIndex,
+    split: str,
+    image_size: tuple[int, int],
+) -> np.ndarray:
+    """Returns a classifier's probabilities for one split.
+
+    Args:
+        model: maps pixels to probabilities.
+        data: the data set.
+        split: which split.
+        image_size: `(height, width)` in pixels that the model works at.
+
+    Returns:
+        float32 array of shape `(count, classes)`, in the order of the index.
+    """
+    batches = make_batches(data, split, image_size, batch_size=32)
+    return np.asarray(model.predict(batches, verbose=0))
+
+
+def final_split(data: DatasetIndex) -> str:
+    """Says which split a model is judged on: test, else validation."""
+    return TEST if TEST in data.splits else VALIDATION
+
+
+def write_results(
+    run: Run,
+    data: DatasetIndex,
+    predict: Callable[[str], np.ndarray],
+    about: Mapping[str, Any],
+) -> None:
+    """Measures a finished model and draws its plots.
+
+    The figures are those of the test split; without one they are those of
+    the validation split, and say so.
+
+    Args:
+        run: where to write `metrics.json` and `plots/`.
+        data: the data set.
+        predict: gives the probabilities for a split.
+        about: what the training says of itself, see `fit`.
+    """
+    measured = {}
+    for split in (VALIDATION, TEST):
+        if split in data.splits:
+            labels = data.splits[split].labels
+            measured[split] = measure(labels, predict(split), data.class_names)
+    final = final_split(data)
+    run.write_metrics(
+        {
+            "split": final,
+            **measured[final],
+            "validation": measured[VALIDATION],
+            "training": dict(about),
+            "notes": list(data.notes),
+        }
+    )
+    plots.save(plots.draw_curves(run.history), run.plots / "curves.png")
+    plots.save(
+        plots.draw_confusion(
+            measured[final]["confusion_matrix"], data.class_names, final
+        ),
+        run.plots / "confusion.png",
+    )

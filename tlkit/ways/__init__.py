@@ -1,0 +1,1 @@
+"""The ways to a model: each builds its parts and nothing else."""
