@@ -116,7 +116,7 @@ def augmenting(data):
     """The same pictures in memory, augmented as in the book."""
     split = data.split("train")
     images = np.stack([split.read(row, SIZE) for row in range(len(split))])
-    augmentation = tlkit.Augmentation(**BOOK)
+    augmentation = tlkit.Augmentation()  # the same as BOOK
     legacy = ImageDataGenerator(**BOOK)
     random = np.random.default_rng(0)
     layers = keras.Sequential(

@@ -32,7 +32,7 @@ import tensorflow as tf
 from turns import median
 
 from tlkit.experiments.images import load_images
-from tlkit.experiments.recipe import Recipe
+from tlkit.plans.recipe import Recipe
 from tlkit.experiments.training import epoch_order, make_epoch
 from tlkit.experiments.workers import cores
 from tlkit.models.classic import lenet

@@ -1,4 +1,4 @@
-"""Way 3: a head trained with augmentation on a frozen base.
+"""The way `augmented`: a head on a frozen base that sees augmented images.
 
     python scripts/augmented_extraction.py photos/ --base vgg16
 
@@ -6,21 +6,13 @@ The same flags as `tlkit augmented`, and the same code beneath.
 """
 
 import tlkit
-from tlkit.cli import print_result, read_data, run_script
+from tlkit.cli import print_result, run_way_script
 
 
-def train(flags):
-    data = read_data(flags.data, flags.validation_fraction, flags.test_fraction)
-    run = tlkit.train_augmented(
-        data,
-        flags.network,
-        augmentation=tlkit.Augmentation(),
-        training=flags.training,
-        run_folder=flags.run,
-        views=flags.views,
-    )
-    print_result(run)
+def train(request):
+    # Some views of each image go through the base once, see --views.
+    print_result(tlkit.train(request.plan, request.data, request.run))
 
 
 if __name__ == "__main__":
-    run_script("augmented", train)
+    run_way_script("augmented", train)

@@ -20,9 +20,7 @@ from tlkit.tensor.starting import start_tensorflow
 IMAGE_SIZE = 96
 EPOCHS = 40
 # Drawn animals stand upright: the book's 40 degrees would be too much.
-MILD = tlkit.Augmentation(
-    rotation_range=15, width_shift_range=0.1, height_shift_range=0.1
-)
+MILD = tlkit.Augmentation(rotation=15, width_shift=0.1, height_shift=0.1)
 SHOWN = 8
 
 
@@ -31,10 +29,10 @@ def main():
     data = tlkit.load_dataset("cartoon")
     print(describe_data(data))
     runs, seconds = {}, {}
-    for way, train in WAYS.items():
+    for way in WAYS:
         print(f"\n{way}")
         started = time.time()
-        runs[way] = train(data, runs)
+        runs[way] = tlkit.train(plan_of(way, runs), data)
         seconds[way] = time.time() - started
     print_table(ways_table(runs, seconds))
     final = runs["fine-tuned"]
@@ -42,37 +40,33 @@ def main():
     print(f"try:     tlkit predict {final.path} IMAGES...")
 
 
-def from_scratch(data, runs):
-    return tlkit.train_from_scratch(
-        data, IMAGE_SIZE, MILD, training=training(patience=15)
+def plan(way, start=None, patience=8):
+    return tlkit.Plan(
+        way,
+        tlkit.Network(image_size=IMAGE_SIZE)
+        if way == "scratch"
+        else tlkit.Network("minivgg"),
+        augmentation=None if way == "features" else MILD,
+        recipe=tlkit.Recipe(epochs=EPOCHS, patience=patience),
+        start=start,
     )
 
 
-def fast_features(data, runs):
-    features = tlkit.extract_features(data, tlkit.TransferNetwork("minivgg"))
-    return tlkit.train_on_features(features, training())
+def plan_of(way, runs):
+    """The plan of a way; fine-tuning goes on from the run before it."""
+    if way == "scratch, augmented":
+        return plan("scratch", patience=15)
+    if way == "fine-tuned":
+        return plan("finetune", start=runs["frozen base, augmented"])
+    return plan({"fast features": "features"}.get(way, "augmented"))
 
 
-def augmented(data, runs):
-    network = tlkit.TransferNetwork("minivgg")
-    return tlkit.train_augmented(data, network, MILD, training())
-
-
-def fine_tuned(data, runs):
-    start = runs["frozen base, augmented"]
-    return tlkit.fine_tune(data, start, augmentation=MILD, training=training())
-
-
-WAYS = {
-    "scratch, augmented": from_scratch,
-    "fast features": fast_features,
-    "frozen base, augmented": augmented,
-    "fine-tuned": fine_tuned,
-}
-
-
-def training(patience=8):
-    return tlkit.Training(epochs=EPOCHS, patience=patience)
+WAYS = (
+    "scratch, augmented",
+    "fast features",
+    "frozen base, augmented",
+    "fine-tuned",
+)
 
 
 def draw_overview(data, runs):

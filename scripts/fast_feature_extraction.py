@@ -1,4 +1,4 @@
-"""Way 2: the conv base runs once, a head is trained on what it gave.
+"""The way `features`: the conv base runs once, a head is trained on that.
 
     python scripts/fast_feature_extraction.py photos/ --base vgg16
     python scripts/fast_feature_extraction.py photos/ --base vgg16,minivgg
@@ -7,22 +7,16 @@ The same flags as `tlkit features`, and the same code beneath.
 """
 
 import tlkit
-from tlkit.cli import print_comparison, read_data, run_script
+from tlkit.cli import print_comparison, run_way_script
 
 
-def train(flags):
-    data = read_data(flags.data, flags.validation_fraction, flags.test_fraction)
+def train(request):
     # The second time the features come from the disk.
     compared = tlkit.compare_bases(
-        data,
-        flags.networks,
-        flags.training,
-        flags.features_dtype,
-        flags.grid,
-        flags.run,
+        request.plans, request.data, request.grid, request.run
     )
     print_comparison(compared)
 
 
 if __name__ == "__main__":
-    run_script("features", train)
+    run_way_script("features", train)

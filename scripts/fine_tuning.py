@@ -1,4 +1,4 @@
-"""Way 4: the top blocks of the conv base learn on, gently.
+"""The way `finetune`: the top blocks of the conv base learn on.
 
     python scripts/fine_tuning.py photos/ --start runs/my-augmented-run
 
@@ -6,22 +6,13 @@ The same flags as `tlkit finetune`, and the same code beneath.
 """
 
 import tlkit
-from tlkit.cli import print_result, read_data, run_script
+from tlkit.cli import print_result, run_way_script
 
 
-def train(flags):
-    data = read_data(flags.data, flags.validation_fraction, flags.test_fraction)
-    run = tlkit.fine_tune(
-        data,
-        flags.start,
-        from_layer=flags.from_layer,
-        augmentation=tlkit.Augmentation(),
-        training=flags.training,
-        run_folder=flags.run,
-        views=flags.views,
-    )
-    print_result(run)
+def train(request):
+    # The learning rate is low: what the base knows is adjusted.
+    print_result(tlkit.train(request.plan, request.data, request.run))
 
 
 if __name__ == "__main__":
-    run_script("finetune", train)
+    run_way_script("finetune", train)

@@ -51,9 +51,7 @@ CELLS = 3
 UNSEEN = 900
 # Methods that run the network a hundred times an image see fewer images.
 SHARES = {"occlusion": 4, "scorecam": 5, "sscam": 20}
-MILD = tlkit.Augmentation(
-    rotation_range=15, width_shift_range=0.1, height_shift_range=0.1
-)
+MILD = tlkit.Augmentation(rotation=15, width_shift=0.1, height_shift=0.1)
 Row = dict[str, Any]
 Areas = dict[str, np.ndarray]
 Folder = Annotated[Path, typer.Argument(help="Folder of results.")]

@@ -41,9 +41,7 @@ COLUMNS = [*KEY, "test", "right"]
 WAYS = ("probe", "features", "augmented", "finetune")
 WEIGHTS = ("tlkit", "none")
 PLAN = [*itertools.product(WAYS, WEIGHTS), ("scratch", "")]
-MILD = tlkit.Augmentation(
-    rotation_range=15, width_shift_range=0.1, height_shift_range=0.1
-)
+MILD = tlkit.Augmentation(rotation=15, width_shift=0.1, height_shift=0.1)
 
 
 @dataclass(frozen=True)

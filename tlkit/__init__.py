@@ -4,9 +4,8 @@ A folder of images in, a classifier you can trust and reuse anywhere out:
 
     import tlkit
 
-    data = tlkit.load_dataset("photos/")
-    network = tlkit.TransferNetwork("vgg16")
-    run = tlkit.train_on_features(tlkit.extract_features(data, network))
+    plan = tlkit.Plan("features", tlkit.Network("vgg16"))
+    run = tlkit.train(plan, "photos/")
     print(run.summary())
 
 Names are imported when they are first used, so `import tlkit` costs nothing.
@@ -26,12 +25,17 @@ if TYPE_CHECKING:
     from tlkit.data.public.download import fetch as fetch
     from tlkit.explain.filters import filter_patterns as filter_patterns
     from tlkit.explain.methods.registry import draw_heat_maps as draw_heat_maps
+    from tlkit.features.extract import Features as Features
     from tlkit.features.extract import extract_features as extract_features
-    from tlkit.features.views import Views as Views
     from tlkit.models.bases import build_base as build_base
     from tlkit.models.classic.networks import build_classic as build_classic
     from tlkit.models.convnet import build_convnet as build_convnet
-    from tlkit.models.transfer import TransferNetwork as TransferNetwork
+    from tlkit.plans.files import read_plan as read_plan
+    from tlkit.plans.network import Network as Network
+    from tlkit.plans.plan import Machine as Machine
+    from tlkit.plans.plan import Plan as Plan
+    from tlkit.plans.plan import Views as Views
+    from tlkit.plans.recipe import Recipe as Recipe
     from tlkit.reuse.classifier import evaluate as evaluate
     from tlkit.reuse.classifier import load_classifier as load_classifier
     from tlkit.runs.run import Run as Run
@@ -42,22 +46,21 @@ if TYPE_CHECKING:
     from tlkit.search.heads import HeadGrid as HeadGrid
     from tlkit.search.heads import search_heads as search_heads
     from tlkit.tensor.pipeline import make_batches as make_batches
-    from tlkit.training.fitting import Training as Training
-    from tlkit.ways.augmented import train_augmented as train_augmented
-    from tlkit.ways.features import train_on_features as train_on_features
-    from tlkit.ways.finetune import fine_tune as fine_tune
-    from tlkit.ways.scratch import train_from_scratch as train_from_scratch
+    from tlkit.ways.train import train as train
 
 _HOMES = {
     "Augmentation": "tlkit.data.augment",
     "DatasetIndex": "tlkit.data.index",
+    "Features": "tlkit.features.extract",
     "HeadGrid": "tlkit.search.heads",
+    "Machine": "tlkit.plans.plan",
+    "Network": "tlkit.plans.network",
+    "Plan": "tlkit.plans.plan",
+    "Recipe": "tlkit.plans.recipe",
     "Run": "tlkit.runs.run",
     "TlkitError": "tlkit.base.errors",
-    "Training": "tlkit.training.fitting",
-    "TransferNetwork": "tlkit.models.transfer",
     "UsageError": "tlkit.base.errors",
-    "Views": "tlkit.features.views",
+    "Views": "tlkit.plans.plan",
     "build_base": "tlkit.models.bases",
     "build_classic": "tlkit.models.classic.networks",
     "build_convnet": "tlkit.models.convnet",
@@ -68,16 +71,14 @@ _HOMES = {
     "fetch": "tlkit.data.public.download",
     "filter_patterns": "tlkit.explain.filters",
     "find_runs": "tlkit.runs.run",
-    "fine_tune": "tlkit.ways.finetune",
     "load_classifier": "tlkit.reuse.classifier",
     "load_dataset": "tlkit.data.load",
     "make_batches": "tlkit.tensor.pipeline",
     "open_run": "tlkit.runs.run",
+    "read_plan": "tlkit.plans.files",
     "search_heads": "tlkit.search.heads",
-    "train_augmented": "tlkit.ways.augmented",
+    "train": "tlkit.ways.train",
     "train_best_head": "tlkit.search.bases",
-    "train_from_scratch": "tlkit.ways.scratch",
-    "train_on_features": "tlkit.ways.features",
 }
 
 __all__ = sorted(_HOMES)

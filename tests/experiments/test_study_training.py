@@ -9,7 +9,7 @@ from tlkit.data.augment import Augmentation
 from tlkit.experiments import training
 from tlkit.experiments.cells import make_case
 from tlkit.experiments.images import ImageArrays, load_images
-from tlkit.experiments.recipe import Recipe
+from tlkit.plans.recipe import Recipe
 from tlkit.experiments.training import draw_views, epoch_order, train
 from tlkit.models.classic import lenet
 
@@ -157,7 +157,7 @@ def test_training_ends_where_the_loss_is_no_number(data):
 
 
 def test_views_are_drawn_anew_and_grey_stays_grey(data):
-    augmentation = Augmentation(horizontal_flip=True)
+    augmentation = Augmentation(flip=True)
     first, second = (
         draw_views(data.train_images, augmentation, 0, number)
         for number in range(2)
@@ -169,7 +169,7 @@ def test_views_are_drawn_anew_and_grey_stays_grey(data):
 
 
 def test_flips_alone_are_flips(data):
-    recipe = Recipe(augmentation={"horizontal_flip": True})
+    recipe = Recipe(augmentation={"flip": True})
     views = draw_views(data.train_images, recipe.make_augmentation(), 0, 0)
     flipped = [
         not np.array_equal(view, image)
@@ -185,7 +185,7 @@ def test_flips_alone_are_flips(data):
 
 def test_augmented_training_is_training_on_the_views(data):
     """One epoch of augmented training equals plain training on its views."""
-    told = {"width_shift_range": 2, "horizontal_flip": True}
+    told = {"width_shift": 2, "flip": True}
     recipe = Recipe(epochs=1, batch_size=32, augmentation=told)
     keras.utils.set_random_seed(1)
     ours, theirs = (small(data.image_shape, 3) for _ in range(2))
@@ -270,7 +270,7 @@ def test_wrong_channels_and_classes_are_refused(data, draw_data):
     [
         ({"optimizer": "adm"}, "Did you mean adam?"),
         ({"schedule": "cosin"}, "Did you mean cosine?"),
-        ({"augmentation": {"rotation": 3}}, "rotation_range"),
+        ({"augmentation": {"rotation": 3}}, "rotation"),
         ({"augmentation": 3}, "names and values"),
         ({"batch_size": 0}, "1 or more"),
         ({"batch_size": 2.5}, "whole number"),

@@ -18,6 +18,7 @@ from tlkit.pretraining.distil import distil_features
 from tlkit.pretraining.learn import (
     VIEWS,
     Stage,
+    make_recipe,
     batches_of_views,
     build_learner,
     fold,
@@ -93,7 +94,7 @@ def test_batches_are_views_of_the_pictures_and_come_again():
     batches = batches_of_views(
         images,
         lambda i, view: 10 * view + targets[i],
-        Stage(16, 1, 1e-3, batch_size=3),
+        Stage(16, 1, make_recipe(1e-3, 3)),
         seed=4,
         views=2,
     ).as_numpy_iterator()
@@ -125,7 +126,7 @@ def little():
 
 
 def test_pretraining_learns_to_name_unseen_pictures(little, capsys):
-    stage = Stage(32, 150, 3e-3, batch_size=32)
+    stage = Stage(32, 150, make_recipe(3e-3, 32))
     learner, accuracy = pretrain(little, (stage,), seed=1)
     assert accuracy > 0.8  # of 30 pictures; chance is 1/3
     assert "of 30 pictures kept back" in capsys.readouterr().err
@@ -134,7 +135,7 @@ def test_pretraining_learns_to_name_unseen_pictures(little, capsys):
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(little):
-    stage = Stage(32, 10, 3e-3, batch_size=32)
+    stage = Stage(32, 10, make_recipe(3e-3, 32))
     one, other = (fold(pretrain(little, (stage,), 5)[0]) for _ in range(2))
     for first, second in zip(one, other, strict=True):
         np.testing.assert_array_equal(first, second)
@@ -149,8 +150,8 @@ def test_a_learner_comes_near_its_teacher():
         assert size == (32, 32)
         return pictures[number]
 
-    short = Stage(32, 10, 1e-5, batch_size=32)
-    long = Stage(32, 100, 1e-3, batch_size=32)
+    short = Stage(32, 10, make_recipe(1e-5, 32))
+    long = Stage(32, 100, make_recipe(1e-3, 32))
     _, early = distil_features(teacher, read, 60, short, seed=1)
     _, late = distil_features(teacher, read, 60, long, seed=1)
     # Of pictures it was not shown; in 128 dimensions chance is near 0.

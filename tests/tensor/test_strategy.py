@@ -27,8 +27,8 @@ training = tlkit.Training(
     epochs=2, batch_size=24, devices=devices, precision="float32"
 )
 still = tlkit.Augmentation(
-    rotation_range=0, width_shift_range=0, height_shift_range=0,
-    shear_range=0, zoom_range=0, horizontal_flip=False,
+    rotation=0, width_shift=0, height_shift=0,
+    shear=0, zoom=0, flip=False,
 )
 network = tlkit.TransferNetwork(
     "minivgg", image_size=32, pooling="average", units=8, dropout=0.0

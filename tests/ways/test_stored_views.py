@@ -19,7 +19,7 @@ EXACT = tlkit.Training(
     epochs=3, batch_size=16, patience=3, precision="float32", seed=5
 )
 ALL_VIEWS = tlkit.Views(count=3, dtype="float32")
-TURNED = tlkit.Augmentation(rotation_range=20, channel_shift_range=20)
+TURNED = tlkit.Augmentation(rotation=20, channel_shift=20)
 
 
 @pytest.fixture

@@ -2,47 +2,81 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from tlkit.cli.command import data_app, verb
-from tlkit.cli.flags import read_data
-from tlkit.cli.options import Data, TestFraction, ValidationFraction
+from tlkit.cli.command import data_app, errors_in_words, verb
+from tlkit.cli.generated import (
+    GroupedCommand,
+    command,
+    flags_of,
+    parameter,
+    values_of,
+)
+from tlkit.cli.options import Data, Fractions
+from tlkit.cli.requests import (
+    augmentation_flags,
+    make_given_augmentation,
+    read_data,
+)
+from tlkit.data.public.catalogue import PUBLIC
+from tlkit.plans.ways import WAYS
+
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 
-@verb(data_app)
-def show(
-    data: Data,
-    output: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the sheets; else sheets/<data set>/."),
-    ] = None,
-    validation_fraction: ValidationFraction = 0.2,
-    test_fraction: TestFraction = 0.2,
-) -> None:
-    """Draw a contact sheet, and one image augmented many times."""
-    index = read_data(data, validation_fraction, test_fraction)
-    from tlkit import plots
-    from tlkit.cli.tables import data_table, print_table
-    from tlkit.data.augment import Augmentation
+def _show(given: Mapping[str, Any]) -> None:
+    with errors_in_words():
+        index = read_data(given["data"], values_of(Fractions, given))
+        from tlkit import plots
+        from tlkit.cli.tables import data_table, print_table
 
-    folder = output or Path("sheets") / index.name
-    print_table(data_table(index))
-    for name, figure in (
-        ("images.png", plots.draw_contact_sheet(index)),
-        ("augmented.png", plots.draw_augmentation_sheet(index, Augmentation())),
-    ):
-        plots.save(figure, folder / name)
-        typer.echo(folder / name)
+        augmentation = make_given_augmentation(_LOOK, given)
+        folder = given["output"] or Path("sheets") / index.name
+        print_table(data_table(index))
+        for name, figure in (
+            ("images.png", plots.draw_contact_sheet(index)),
+            (
+                "augmented.png",
+                plots.draw_augmentation_sheet(index, augmentation),
+            ),
+        ):
+            plots.save(figure, folder / name)
+            typer.echo(folder / name)
+
+
+#: The sheet shows what the ways that augment do unless they are told.
+_LOOK = WAYS["augmented"]
+_OUTPUT = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder for the sheets. [default: sheets/<data set>/]",
+        show_default=False,
+    ),
+]
+data_app.command("show", cls=GroupedCommand)(
+    command(
+        _show,
+        [
+            inspect.Parameter("data", _KEYWORD, annotation=Data),
+            inspect.Parameter(
+                "output", _KEYWORD, default=None, annotation=_OUTPUT
+            ),
+            *map(parameter, augmentation_flags(_LOOK) + flags_of(Fractions)),
+        ],
+        "Draw a contact sheet, and one image augmented many times.",
+    )
+)
 
 
 @verb(data_app)
 def fetch(
-    name: Annotated[
-        str, typer.Argument(help="cats-vs-dogs, fashion-mnist or mnist.")
-    ],
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(PUBLIC)}.")],
     subset: Annotated[
         str | None,
         typer.Option(

@@ -8,16 +8,18 @@ from typing import Annotated
 
 import typer
 
+from tlkit.base.errors import UsageError
 from tlkit.cli.command import app, notes_in_words, verb
-from tlkit.cli.flags import check_through, listed, read_data
+from tlkit.cli.generated import option_of
 from tlkit.cli.options import (
     Data,
+    Fractions,
     Layers,
     Model,
-    TestFraction,
-    ValidationFraction,
+    given_fractions,
 )
 from tlkit.cli.printing import left_out
+from tlkit.cli.requests import listed, read_data
 from tlkit.tensor.starting import start_tensorflow
 
 
@@ -28,8 +30,12 @@ def evaluate(
     split: Annotated[
         str, typer.Option(help="train, validation or test.")
     ] = "test",
-    validation_fraction: ValidationFraction = 0.2,
-    test_fraction: TestFraction = 0.2,
+    validation_fraction: Annotated[
+        float | None, option_of(Fractions, "validation_fraction")
+    ] = None,
+    test_fraction: Annotated[
+        float | None, option_of(Fractions, "test_fraction")
+    ] = None,
 ) -> None:
     """Measure a model on images: accuracy with its 95 % interval."""
     import tlkit
@@ -37,7 +43,8 @@ def evaluate(
 
     start_tensorflow()
     classifier = tlkit.load_classifier(model)
-    index = read_data(data, validation_fraction, test_fraction)
+    fractions = given_fractions(validation_fraction, test_fraction)
+    index = read_data(data, fractions)
     print_table(metrics_table(tlkit.evaluate(classifier, index, split)))
 
 
@@ -231,3 +238,14 @@ def runs(
         typer.echo(f"No runs in {folder}/ yet.")
         return
     print_table(runs_table(found))
+
+
+def check_through(through: Path | None, beside: list[Path] | None) -> None:
+    """Raises UsageError if `--through` and `--beside` are both given."""
+    if through and beside:
+        raise UsageError(
+            "The checkpoints are those of one model.",
+            where="--through",
+            received=f"--beside {beside[0]} besides",
+            remedy="Leave out --beside.",
+        )

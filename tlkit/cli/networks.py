@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tlkit.cli.command import app, verb
-from tlkit.cli.flags import listed
+from tlkit.cli.requests import listed
 from tlkit.tensor.starting import start_tensorflow
 
 

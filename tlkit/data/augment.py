@@ -1,123 +1,179 @@
-"""Random views of an image, in the vocabulary of `ImageDataGenerator`.
-
-However many transformations are asked for, an image is resampled once: the
-rotation, shifts, shear, zoom and flips of a view are multiplied into one
-matrix, and so are its colour changes.
-"""
+"""What may happen to a training image, in words that options share."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
-import cv2
-import numpy as np
-
+from tlkit.base.choices import check_known
 from tlkit.base.errors import UsageError
+from tlkit.base.fields import About, Checked, field
 
-_BORDERS = {
-    "nearest": cv2.BORDER_REPLICATE,
-    "constant": cv2.BORDER_CONSTANT,
-    "reflect": cv2.BORDER_REFLECT,
-    "wrap": cv2.BORDER_WRAP,
-}
-# ITU-R BT.601 luma, the gray of Pillow and of analogue television.
-_LUMA = np.array([0.299, 0.587, 0.114])
-_IDENTITY = np.eye(3)
+# `tlkit --help` reads the fields below and needs neither NumPy nor OpenCV.
+if TYPE_CHECKING:
+    import numpy as np
+
+FILL_MODES = ("nearest", "constant", "reflect", "wrap")
+"""What stands beyond the border of an image that was moved."""
 
 Range = tuple[float, float]
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """What may happen to a training image.
-
-    The names and meanings are those of Keras's `ImageDataGenerator`, so the
-    arguments of a book's listing can be used as they are. The defaults are
-    those of *Deep Learning with Python* (1st edition, listing 5.11).
-
-    Args:
-        rotation_range: degrees; the angle is uniform in plus or minus this.
-        width_shift_range: share of the width (from 1 up: pixels).
-        height_shift_range: share of the height (from 1 up: pixels).
-        shear_range: shear angle in degrees, uniform in plus or minus this.
-        zoom_range: `z` for factors uniform in `[1 - z, 1 + z]`, or
-            `(low, high)`; drawn separately for each axis.
-        horizontal_flip: mirror left and right with probability 1/2.
-        vertical_flip: mirror top and bottom with probability 1/2.
-        fill_mode: what lies outside: `"nearest"`, `"constant"` (black),
-            `"reflect"` or `"wrap"`.
-        brightness_range: `(low, high)` factor of all values.
-        contrast_range: `(low, high)` factor of the distance from the
-            image's mean gray.
-        saturation_range: `(low, high)` factor of the distance from gray.
-        channel_shift_range: added to each channel, plus or minus, 0 to 255.
+def read_range(text: str) -> float | Range:
+    """Reads `0.2`, or two numbers with a comma between, as `0.8,1.2`.
 
     Raises:
-        UsageError: a range is negative or not in order, or the fill mode is
-            unknown.
+        ValueError: The text is neither.
+    """
+    low, comma, high = text.partition(",")
+    return (float(low), float(high)) if comma else float(low)
+
+
+def _read_pair(text: str) -> Range:
+    value = read_range(text)
+    if not isinstance(value, tuple):
+        raise ValueError("two numbers are needed")
+    return value
+
+
+def _factor_of(what: str) -> About:
+    return About(
+        f"Multiply {what} by a factor from LOW,HIGH.",
+        at_least=0,
+        parse=_read_pair,
+        metavar="LOW,HIGH",
+    )
+
+
+def factors(value: float | Range | None) -> Range:
+    """Returns the lowest and the highest factor that a field allows.
 
     Example:
+        >>> factors(0.25), factors((0.5, 2)), factors(None)
+        ((0.75, 1.25), (0.5, 2.0), (1.0, 1.0))
+    """
+    if value is None:
+        return 1.0, 1.0
+    if isinstance(value, int | float):
+        return 1.0 - value, 1.0 + value
+    low, high = value
+    return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Augmentation(Checked):
+    """What may happen to a training image.
+
+    Every field but `flip` has the meaning that Keras's `ImageDataGenerator`
+    gives the parameter of the same name with `_range` behind it; `flip` is
+    its `horizontal_flip`. The defaults are those of *Deep Learning with
+    Python* (1st edition, listing 5.11), which suit photographs of animals.
+    Text, X-rays and plates are other: see `AUGMENTATIONS`.
+
+    Args:
+        rotation: Degrees. The angle is drawn evenly from plus or minus this.
+        width_shift: Share of the width by which the image moves at most,
+            left or right; 1 or more counts pixels.
+        height_shift: Share of the height by which the image moves at most,
+            up or down; 1 or more counts pixels.
+        shear: Degrees. The angle is drawn evenly from plus or minus this.
+        zoom: `z` for factors between `1 - z` and `1 + z`, or
+            `(low, high)`; above 1 more of the scene is seen. Drawn for each
+            axis apart.
+        flip: Whether half of the views are mirrored left to right.
+        vertical_flip: Whether half of the views are mirrored top to bottom.
+        fill_mode: What stands beyond the border: `"nearest"`, `"constant"`
+            (black), `"reflect"` or `"wrap"`.
+        brightness: `(low, high)`, factor of all values. None changes nothing.
+        contrast: `(low, high)`, factor of the distance from the image's mean
+            gray. None changes nothing.
+        saturation: `(low, high)`, factor of the distance from gray. None
+            changes nothing.
+        channel_shift: What is added to each channel lies in plus or minus
+            this, of 255.
+
+    Raises:
+        UsageError: A range is negative or not in order, or there is no such
+            fill mode.
+
+    Example:
+        >>> import numpy as np
         >>> image = np.zeros((8, 8, 3), np.uint8)
         >>> Augmentation()(image, seed=0, image_id=7, view=3).shape
         (8, 8, 3)
     """
 
-    rotation_range: float = 40.0
-    width_shift_range: float = 0.2
-    height_shift_range: float = 0.2
-    shear_range: float = 0.2
-    zoom_range: float | Range = 0.2
-    horizontal_flip: bool = True
-    vertical_flip: bool = False
-    fill_mode: str = "nearest"
-    brightness_range: Range | None = None
-    contrast_range: Range | None = None
-    saturation_range: Range | None = None
-    channel_shift_range: float = 0.0
+    rotation: float = field(
+        40.0, About("Turn by up to this many degrees.", at_least=0)
+    )
+    width_shift: float = field(
+        0.2,
+        About("Move sideways by up to this share of the width.", at_least=0),
+    )
+    height_shift: float = field(
+        0.2,
+        About("Move up or down by up to this share of the height.", at_least=0),
+    )
+    shear: float = field(
+        0.2, About("Slant by up to this many degrees.", at_least=0)
+    )
+    zoom: float | Range = field(
+        0.2,
+        About(
+            "Zoom by up to this share, or by a factor from LOW,HIGH.",
+            at_least=0,
+            parse=read_range,
+            metavar="SHARE|LOW,HIGH",
+        ),
+    )
+    flip: bool = field(True, About("Mirror half of the views left to right."))
+    vertical_flip: bool = field(
+        False, About("Mirror half of the views top to bottom.")
+    )
+    fill_mode: str = field(
+        "nearest",
+        About(
+            "What stands beyond the border of a moved image.",
+            choices=lambda: FILL_MODES,
+        ),
+    )
+    brightness: Range | None = field(None, _factor_of("all values"))
+    contrast: Range | None = field(
+        None, _factor_of("the distance from the mean gray")
+    )
+    saturation: Range | None = field(None, _factor_of("the distance from gray"))
+    channel_shift: float = field(
+        0.0, About("Add up to this much, of 255, to each colour.", at_least=0)
+    )
 
     def __post_init__(self) -> None:
-        if self.fill_mode not in _BORDERS:
-            raise UsageError(
-                "Unknown fill mode.",
-                expected=", ".join(_BORDERS),
-                received=self.fill_mode,
-            )
-        for name in (
-            "rotation_range",
-            "width_shift_range",
-            "height_shift_range",
-            "shear_range",
-            "channel_shift_range",
-        ):
-            if not 0 <= getattr(self, name) < np.inf:
-                raise UsageError(
-                    f"{name} is not a range.",
-                    expected="0 or more",
-                    received=getattr(self, name),
-                )
-        for name in (
-            "zoom_range",
-            "brightness_range",
-            "contrast_range",
-            "saturation_range",
-        ):
+        super().__post_init__()
+        for name in ("zoom", "brightness", "contrast", "saturation"):
             self._check_factors(name)
 
     def _check_factors(self, name: str) -> None:
         value = getattr(self, name)
-        try:
-            low, high = _factors(value)
-        except (TypeError, ValueError):
-            low = high = np.nan
-        zoom = name == "zoom_range"
-        if not 0 <= low <= high < np.inf or (zoom and low == 0):
+        low, high = factors(value)
+        zoom = name == "zoom"
+        if not 0 <= low <= high or (zoom and low == 0):
             raise UsageError(
                 f"{name} is not a range of factors.",
+                where=name,
                 expected="(low, high) with 0 < low <= high, or z in [0, 1)"
                 if zoom
                 else "(low, high) with 0 <= low <= high",
                 received=value,
             )
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether every view of an image is the image as it is."""
+        return replace(self, fill_mode="nearest") == AUGMENTATIONS["none"]
+
+    def settings(self) -> dict[str, Any]:
+        """Returns the fields by name, as JSON can hold them."""
+        return asdict(self)
 
     def __call__(
         self, image: np.ndarray, *, seed: int, image_id: int, view: int
@@ -126,90 +182,71 @@ class Augmentation:
 
         Args:
             image: uint8 array of shape `(height, width, 3)`.
-            seed: of the run.
-            image_id: which image it is, 0 or more (tlkit takes it from the
-                image's content, so that a renamed file keeps its views).
-            view: which view, 0 or more (in training, the epoch).
+            seed: Seed of the run.
+            image_id: Which image it is, 0 or more. tlkit takes it from the
+                image's content, so that a renamed file keeps its views.
+            view: Which view, 0 or more; in training, the epoch.
 
         Returns:
             uint8 array of the same shape.
         """
-        random = np.random.default_rng([seed, image_id, view])
-        height, width = image.shape[:2]
-        warp = self.draw_warp(random, height, width)
-        colour = self._draw_colour(random, image)
-        if not np.array_equal(warp, _IDENTITY):
-            # WARP_INVERSE_MAP: `warp` says where each output pixel is from.
-            image = cv2.warpAffine(
-                image,
-                warp[:2],
-                (width, height),
-                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderMode=_BORDERS[self.fill_mode],
-            )
-        return image if colour is None else cv2.transform(image, colour)
+        from tlkit.data.warp import draw_view
 
-    def draw_warp(
-        self, random: np.random.Generator, height: int, width: int
-    ) -> np.ndarray:
-        """Draws the geometric part of a view.
+        return draw_view(self, image, seed, image_id, view)
 
-        Args:
-            random: where the random numbers come from.
-            height: of the image, in pixels.
-            width: of the image, in pixels.
 
-        Returns:
-            float64 matrix of shape `(3, 3)` that takes the homogeneous
-            coordinates `(x, y, 1)` of an output pixel to those of the input
-            pixel it shows.
-        """
-        draw = random.uniform(-1, 1, 4)
-        low, high = _factors(self.zoom_range)
-        zoom_x, zoom_y = random.uniform(low, high, 2)
-        flips = random.random(2) < 0.5
-        return affine_matrix(
-            height,
-            width,
-            rotation=draw[0] * self.rotation_range,
-            shift=(
-                draw[1] * _pixels(self.width_shift_range, width),
-                draw[2] * _pixels(self.height_shift_range, height),
-            ),
-            shear=draw[3] * self.shear_range,
-            zoom=(zoom_x, zoom_y),
-            flip=(
-                bool(self.horizontal_flip and flips[0]),
-                bool(self.vertical_flip and flips[1]),
-            ),
-        )
+AUGMENTATIONS: Mapping[str, Augmentation] = {
+    "book": Augmentation(),
+    "mild": Augmentation(
+        rotation=10.0,
+        width_shift=0.1,
+        height_shift=0.1,
+        shear=0.0,
+        zoom=0.1,
+        flip=False,
+    ),
+    "none": Augmentation(
+        rotation=0.0,
+        width_shift=0.0,
+        height_shift=0.0,
+        shear=0.0,
+        zoom=0.0,
+        flip=False,
+    ),
+}
+"""Augmentations by name.
 
-    def _draw_colour(
-        self, random: np.random.Generator, image: np.ndarray
-    ) -> np.ndarray | None:
-        """Draws one affine map of colours, shape (3, 4), or None."""
-        draw = random.random(6)
-        ranges = (
-            self.brightness_range,
-            self.contrast_range,
-            self.saturation_range,
+`book` suits photographs of things that have no right side. `mild` turns and
+moves a little and mirrors nothing: for handwriting, text, plates, X-rays.
+"""
+
+
+def make_augmentation(
+    told: str | Mapping[str, Any], otherwise: str = "none"
+) -> Augmentation:
+    """Makes an augmentation of a name, or of fields by name.
+
+    Args:
+        told: A key of `AUGMENTATIONS`; or fields of `Augmentation`, among
+            them perhaps `preset`, a key of `AUGMENTATIONS` that says what
+            the fields that are not named are.
+        otherwise: The preset where none is named.
+
+    Raises:
+        UsageError: A name is unknown, or a value out of its range.
+
+    Example:
+        >>> make_augmentation({"preset": "mild", "rotation": 5}).rotation
+        5.0
+    """
+    named = {"preset": told} if isinstance(told, str) else dict(told)
+    preset = named.pop("preset", otherwise)
+    check_known("augmentation", preset, AUGMENTATIONS)
+    for name in named:
+        check_known(
+            "augmentation", name, [own.name for own in fields(Augmentation)]
         )
-        if not any(ranges) and not self.channel_shift_range:
-            return None
-        brightness, contrast, saturation = (
-            low + (high - low) * share
-            for (low, high), share in zip(
-                map(_factors, ranges), draw, strict=False
-            )
-        )
-        gray = np.tile(_LUMA, (3, 1))
-        matrix = saturation * np.eye(3) + (1 - saturation) * gray
-        mean_gray = float(np.array(cv2.mean(image)[:3]) @ _LUMA)
-        offset = np.full(3, (1 - contrast) * mean_gray)
-        shift = (2 * draw[3:] - 1) * self.channel_shift_range
-        return np.column_stack(
-            [brightness * contrast * matrix, brightness * offset + shift]
-        )
+    return replace(AUGMENTATIONS[preset], **named)
 
 
 @dataclass(frozen=True)
@@ -217,68 +254,11 @@ class View:
     """A random view of every image, and which.
 
     Args:
-        augmentation: what may happen to an image.
-        seed: of the run.
-        number: 0 or more; end to end it would be the epoch.
+        augmentation: What may happen to an image.
+        seed: Seed of the run.
+        number: Which view, 0 or more; end to end it would be the epoch.
     """
 
     augmentation: Augmentation
     seed: int
     number: int
-
-
-def affine_matrix(
-    height: int,
-    width: int,
-    *,
-    rotation: float = 0.0,
-    shift: Range = (0.0, 0.0),
-    shear: float = 0.0,
-    zoom: Range = (1.0, 1.0),
-    flip: tuple[bool, bool] = (False, False),
-) -> np.ndarray:
-    """Multiplies the transformations of one view into one matrix.
-
-    About the image's centre, in `ImageDataGenerator`'s order: rotation,
-    shift, shear, zoom; flips last.
-
-    Args:
-        height: of the image, in pixels.
-        width: of the image, in pixels.
-        rotation: degrees.
-        shift: `(x, y)` in pixels.
-        shear: degrees.
-        zoom: `(x, y)`; above 1 more of the scene is seen.
-        flip: `(horizontal, vertical)`.
-
-    Returns:
-        float64 matrix of shape `(3, 3)` from output to input coordinates.
-    """
-    angle, slant = np.deg2rad(rotation), np.deg2rad(shear)
-    sine, cosine = np.sin(angle), np.cos(angle)
-    rotate = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
-    move = np.array([[1, 0, shift[0]], [0, 1, shift[1]], [0, 0, 1]])
-    lean = np.array([[1, -np.sin(slant), 0], [0, np.cos(slant), 0], [0, 0, 1]])
-    scale = np.diag(
-        [
-            zoom[0] * (-1 if flip[0] else 1),
-            zoom[1] * (-1 if flip[1] else 1),
-            1,
-        ]
-    )
-    centre = np.eye(3)
-    centre[:2, 2] = (width - 1) / 2, (height - 1) / 2
-    return centre @ rotate @ move @ lean @ scale @ np.linalg.inv(centre)
-
-
-def _pixels(share: float, side: int) -> float:
-    return share * side if share < 1 else share
-
-
-def _factors(value: float | Range | None) -> Range:
-    if value is None:
-        return 1.0, 1.0
-    if isinstance(value, int | float):
-        return 1.0 - value, 1.0 + value
-    low, high = value
-    return float(low), float(high)

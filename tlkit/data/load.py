@@ -13,12 +13,11 @@ from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.arrays import array_split, read_npz
 from tlkit.data.folders import read_folder
 from tlkit.data.index import TEST, TRAIN, VALIDATION, DatasetIndex, Split
+from tlkit.data.names import SAMPLE, dataset_names
 from tlkit.data.public import download
 from tlkit.data.splitting import complete_splits
 from tlkit.drawn import sample
 
-#: Name of the drawn cats and dogs that come with tlkit.
-SAMPLE = "cartoon"
 #: Images in each split of the embedded sample.
 SAMPLE_SIZES = {TRAIN: 200, VALIDATION: 100, TEST: 400}
 
@@ -133,7 +132,7 @@ def _find(source: str) -> DatasetIndex:
         "No such data.",
         where=path.absolute(),
         expected="a folder of images, a .npz file, or one of "
-        + ", ".join([SAMPLE, *download.PUBLIC]),
+        + ", ".join(dataset_names()),
         received=source,
     )
 

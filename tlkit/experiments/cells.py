@@ -12,7 +12,8 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
+from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,14 @@ from tlkit.base.atomic import write_json
 from tlkit.base.choices import check_known
 from tlkit.base.console import say
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.image_size import as_height_width
+from tlkit.data.augment import AUGMENTATIONS, Augmentation, make_augmentation
 from tlkit.data.index import digest
 from tlkit.experiments.images import ImageArrays
-from tlkit.experiments.recipe import Recipe
 from tlkit.experiments.training import Epoch, check_fit, input_shape, train
 from tlkit.models.precision import choose_precision, computing_in
+from tlkit.plans.optimizers import label_form
+from tlkit.plans.recipe import Recipe, ResolvedRecipe
 
 Builder = Callable[..., keras.Model]
 """Called with `input_shape`, `classes` and parameters of its own by name."""
@@ -36,30 +40,95 @@ _GIVEN = ("input_shape", "classes")
 _SILENCE = 60
 
 
-@dataclass(frozen=True)
-class Case:
-    """A network and how it is trained.
+#: How experiments are trained unless they say otherwise.
+USUAL: Mapping[str, Any] = {
+    "learning_rate": 0.1,
+    "batch_size": 256,
+    "epochs": 10,
+    "optimizer": "sgd",
+    "precision": "float32",
+}
+#: What is no argument of a builder and no field of a recipe.
+_IMAGES = ("augmentation", "image_size")
+#: An experiment has no validation split to be patient by, and names its
+#: images' form itself.
+_NOT_HERE = ("patience", "labels")
+#: Fields that settings have had from the start, so that what is finished in
+#: an older folder is still known by its key; a later one counts where it is
+#: not as usual.
+_FIRST_FIELDS = (
+    *("learning_rate", "batch_size", "epochs", "optimizer", "schedule"),
+    *("weight_decay", "label_smoothing", "precision"),
+)
+
+
+def make_recipe(parameters: Mapping[str, Any]) -> ResolvedRecipe:
+    """Makes the recipe of an experiment.
 
     Args:
-        build: the network's builder, a function of a module.
-        network: its parameters by name; those not named have their defaults.
-        recipe: how to train.
+        parameters: Fields of `tlkit.Recipe` by name; the rest is `USUAL`.
+
+    Raises:
+        UsageError: A value is not possible.
+    """
+    asked = Recipe(**{**USUAL, **parameters})
+    given = {own.name: getattr(asked, own.name) for own in fields(Recipe)}
+    form = label_form(asked.loss, None, asked.label_smoothing)
+    policy = choose_precision(asked.precision)
+    return ResolvedRecipe(
+        **{**given, "patience": 1, "labels": form, "precision": policy}
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, how it is trained, and what becomes of its images.
+
+    Args:
+        build: The network's builder, a function of a module.
+        network: Its parameters by name; those not named have their defaults.
+        recipe: How it is trained.
+        augmentation: What may happen to training images, in every epoch
+            anew; None for the images as they are.
+        image_size: Side in pixels to resize to, bilinearly; None for the
+            images' own.
+        asked_precision: What was asked for, which is part of the settings:
+            `"auto"` is another word on another machine.
     """
 
     build: Builder
-    network: Mapping[str, Any] = field(default_factory=dict)
-    recipe: Recipe = field(default_factory=Recipe)
+    network: Mapping[str, Any] = dataclass_field(default_factory=dict)
+    recipe: ResolvedRecipe = dataclass_field(
+        default_factory=lambda: make_recipe({})
+    )
+    augmentation: Augmentation | None = None
+    image_size: int | None = None
+    asked_precision: str = "float32"
 
     def settings(self) -> dict[str, Any]:
         """Returns builder and every parameter by name, defaults too."""
         name = f"{self.build.__module__}.{self.build.__qualname__}"
-        defaults = _defaults(self.build)
+        own = self.augmentation
         return {
             "builder": name,
-            **defaults,
+            **_defaults(self.build),
             **self.network,
-            **self.recipe.settings(),
+            **self._recipe_settings(),
+            "augmentation": own and _differences(own),
+            "image_size": self.image_size,
         }
+
+    def _recipe_settings(self) -> dict[str, Any]:
+        told = {
+            own.name: getattr(self.recipe, own.name)
+            for own in fields(Recipe)
+            if own.name in _FIRST_FIELDS
+            or (
+                own.name not in _NOT_HERE
+                and getattr(self.recipe, own.name) != own.default
+            )
+        }
+        return {**told, "precision": self.asked_precision}
 
     def build_model(self, data: ImageArrays) -> keras.Model:
         """Builds the network for a data set.
@@ -68,10 +137,9 @@ class Case:
             UsageError: it cannot be built for these images, or does not
                 have the classes of the data.
         """
-        shape = input_shape(data, self.recipe)
-        policy = choose_precision(self.recipe.precision)
+        shape = input_shape(data, self.image_size)
         try:
-            with computing_in(policy):
+            with computing_in(self.recipe.precision):
                 model = self.build(shape, len(data.class_names), **self.network)
         except UsageError:
             raise
@@ -82,26 +150,62 @@ class Case:
                 f"{len(data.class_names)}, {dict(self.network)})",
                 received=str(error).strip().split("\n")[0][:300],
             ) from error
-        check_fit(model, data, self.recipe)
+        check_fit(model, data, self.image_size)
         return model
 
 
 def make_case(build: Builder, parameters: Mapping[str, Any]) -> Case:
-    """Sorts parameters into those of the network and those of its training.
+    """Sorts parameters into those of network, training and images.
 
     Args:
-        build: the builder.
-        parameters: fields of `Recipe`, and arguments of `build`, by name.
+        build: The builder.
+        parameters: Fields of `tlkit.Recipe`, arguments of `build`,
+            `augmentation` (fields of `tlkit.Augmentation` by name; those not
+            named do nothing) and `image_size`, by name.
 
     Raises:
-        UsageError: a parameter is neither, or has an impossible value.
+        UsageError: A parameter is none of these, or has an impossible value.
     """
-    trained = [field.name for field in fields(Recipe)]
+    trained = [f.name for f in fields(Recipe) if f.name not in _NOT_HERE]
+    known = [*_defaults(build), *trained, *_IMAGES]
     for name in parameters:
-        check_known("parameter", name, [*_defaults(build), *trained])
-    network = {n: v for n, v in parameters.items() if n not in trained}
+        check_known("parameter", name, known)
     recipe = {n: v for n, v in parameters.items() if n in trained}
-    return Case(build, network, Recipe(**recipe))
+    other = {*trained, *_IMAGES}
+    size = parameters.get("image_size")
+    if size is not None:
+        size = as_height_width(size)[0]
+    return Case(
+        build,
+        {n: v for n, v in parameters.items() if n not in other},
+        make_recipe(recipe),
+        _read_augmentation(parameters.get("augmentation")),
+        size,
+        recipe.get("precision", USUAL["precision"]),
+    )
+
+
+def _read_augmentation(told: Any) -> Augmentation | None:
+    if told is None or isinstance(told, Augmentation):
+        return told
+    if not isinstance(told, Mapping | str):
+        raise UsageError(
+            "An augmentation is written as names and values.",
+            where="augmentation",
+            expected='such as {"flip": true}, or book, mild or none',
+            received=repr(told),
+        )
+    return make_augmentation(told)
+
+
+def _differences(augmentation: Augmentation) -> dict[str, Any]:
+    """The fields that do something."""
+    nothing = AUGMENTATIONS["none"].settings()
+    return {
+        name: value
+        for name, value in augmentation.settings().items()
+        if value != nothing[name]
+    }
 
 
 def _defaults(build: Builder) -> dict[str, Any]:
@@ -181,7 +285,15 @@ def run_cell(
     model = cell.case.build_model(data)
     started = spoken = time.perf_counter()
     epochs = []
-    for epoch in train(model, data, cell.case.recipe, cell.seed):
+    case = cell.case
+    for epoch in train(
+        model,
+        data,
+        case.recipe,
+        cell.seed,
+        case.augmentation,
+        case.image_size,
+    ):
         epochs.append(epoch)
         if on_epoch is not None:
             on_epoch()

@@ -199,7 +199,7 @@ def _build_once(points: Sequence[Point], data: ImageArrays) -> None:
     built = []
     for point in points:
         case = point.case
-        shape = case.build, case.network, case.recipe.image_size
+        shape = case.build, case.network, case.image_size
         if shape not in built:
             built.append(shape)
             case.build_model(data)

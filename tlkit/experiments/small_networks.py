@@ -23,9 +23,9 @@ _LENET_BEST: Mapping[str, Any] = {
     "weight_decay": 0.01,
     "label_smoothing": 0.05,
     "augmentation": {
-        "width_shift_range": 2,
-        "height_shift_range": 2,
-        "horizontal_flip": True,
+        "width_shift": 2,
+        "height_shift": 2,
+        "flip": True,
     },
 }
 #: Chosen by 10,000 of the training digits, with the others to learn from.
@@ -39,11 +39,11 @@ _LENET5: Mapping[str, Any] = {
     "label_smoothing": 0.1,
 }
 _DISTORTIONS: Mapping[str, Any] = {
-    "rotation_range": 10,
-    "width_shift_range": 2,
-    "height_shift_range": 2,
-    "shear_range": 10,
-    "zoom_range": 0.1,
+    "rotation": 10,
+    "width_shift": 2,
+    "height_shift": 2,
+    "shear": 10,
+    "zoom": 0.1,
     "fill_mode": "constant",
 }
 

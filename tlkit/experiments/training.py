@@ -24,7 +24,8 @@ from tlkit.base.machine import cores
 from tlkit.data.augment import Augmentation
 from tlkit.experiments.gradients import call_quickly
 from tlkit.experiments.images import ImageArrays
-from tlkit.experiments.recipe import Recipe
+from tlkit.plans.optimizers import make_loss, make_optimizer
+from tlkit.plans.recipe import ResolvedRecipe
 from tlkit.tensor.graphs import every_layer
 
 #: Images that are measured at once.
@@ -60,8 +61,10 @@ class Epoch:
 def train(
     model: keras.Model,
     data: ImageArrays,
-    recipe: Recipe,
+    recipe: ResolvedRecipe,
     seed: int = 0,
+    augmentation: Augmentation | None = None,
+    image_size: int | None = None,
 ) -> Iterator[Epoch]:
     """Trains a network, an epoch for every value that is asked for.
 
@@ -71,8 +74,13 @@ def train(
         model: from float images, values 0 to 1, to probabilities.
         data: all of its training images are used in every epoch, in a new
             random order; the last batch of an epoch may be smaller.
-        recipe: how to train.
-        seed: of the order and of the augmentation.
+        recipe: How to train. Its patience is not looked at: there is no
+            validation split, and the figures are those of the last epoch.
+        seed: Seed of the order and of the augmentation.
+        augmentation: What may happen to training images, in every epoch
+            anew; None for the images as they are.
+        image_size: Side in pixels to resize to, bilinearly; None for the
+            images' own.
 
     Yields:
         The figures of each epoch.
@@ -81,17 +89,18 @@ def train(
         UsageError: the network does not take these images or has another
             number of classes.
     """
-    check_fit(model, data, recipe)
+    check_fit(model, data, image_size)
     count = len(data.train_images)
-    optimizer = recipe.make_optimizer(
-        recipe.epochs * -(-count // recipe.batch_size)
-    )
+    steps = recipe.epochs * -(-count // recipe.batch_size)
+    optimizer = make_optimizer(recipe, steps)
     optimizer.build(model.trainable_variables)
-    run = make_epoch(model, optimizer, recipe)
-    measure = make_measure(model, recipe)
+    run = make_epoch(model, optimizer, recipe, image_size)
+    measure = make_measure(model, image_size)
     labels = tf.constant(data.train_labels)
     test = tf.constant(data.test_images), tf.constant(data.test_labels)
-    for number, images in enumerate(_views(data, recipe, seed)):
+    for number, images in enumerate(
+        _views(data, augmentation, recipe.epochs, seed)
+    ):
         order = epoch_order(count, seed, number)
         loss, accuracy = run(images, labels, tf.constant(order))
         measured = measure(*test)
@@ -115,15 +124,18 @@ def epoch_order(count: int, seed: int, number: int) -> np.ndarray:
     return random.permutation(count).astype(np.int32)
 
 
-def check_fit(model: keras.Model, data: ImageArrays, recipe: Recipe) -> None:
+def check_fit(
+    model: keras.Model, data: ImageArrays, image_size: int | None = None
+) -> None:
     """Raises UsageError unless a network takes the images and has the classes.
 
     Args:
         model: the network.
         data: the images.
-        recipe: its image size counts.
+        image_size: Side in pixels that they are resized to; None for their
+            own.
     """
-    arrives = input_shape(data, recipe)
+    arrives = input_shape(data, image_size)
     takes = tuple(model.input_shape[1:])
     if len(takes) != 3 or any(
         side not in (None, here)
@@ -146,11 +158,14 @@ def check_fit(model: keras.Model, data: ImageArrays, recipe: Recipe) -> None:
         )
 
 
-def input_shape(data: ImageArrays, recipe: Recipe) -> tuple[int, int, int]:
+def input_shape(
+    data: ImageArrays, image_size: int | None = None
+) -> tuple[int, int, int]:
     """Returns what arrives at a network: `(height, width, channels)`."""
     height, width, channels = data.image_shape
-    side = recipe.image_size
-    return (side, side, channels) if side else (height, width, channels)
+    if image_size is None:
+        return height, width, channels
+    return image_size, image_size, channels
 
 
 def _times(sides: tuple[int | None, ...]) -> str:
@@ -158,21 +173,25 @@ def _times(sides: tuple[int | None, ...]) -> str:
 
 
 def make_epoch(
-    model: keras.Model, optimizer: keras.Optimizer, recipe: Recipe
+    model: keras.Model,
+    optimizer: keras.Optimizer,
+    recipe: ResolvedRecipe,
+    image_size: int | None = None,
 ) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
     """Makes the call that trains for an epoch.
 
     Args:
         model: the network.
         optimizer: built for its variables.
-        recipe: for batch size, image size and label smoothing.
+        recipe: For batch size and loss.
+        image_size: Side in pixels to resize to; None for the images' own.
 
     Returns:
         A function of images (uint8 `(count, height, width, channels)`),
         labels (int32 `(count,)`) and order (int32 `(any,)`), that takes a
         step for each batch and returns mean loss and accuracy.
     """
-    step = _make_step(model, optimizer, recipe)
+    step = _make_step(model, optimizer, recipe, image_size)
     parts = count_parts(model, recipe.batch_size)
 
     @tf.function
@@ -197,7 +216,10 @@ def make_epoch(
 
 
 def _make_step(
-    model: keras.Model, optimizer: keras.Optimizer, recipe: Recipe
+    model: keras.Model,
+    optimizer: keras.Optimizer,
+    recipe: ResolvedRecipe,
+    image_size: int | None,
 ) -> Callable[..., tf.Tensor]:
     """A step on one batch; returns sums of loss and of right answers."""
     variables = model.trainable_variables
@@ -207,10 +229,8 @@ def _make_step(
         images: tf.Tensor, labels: tf.Tensor, seen: tf.Tensor
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
         with tf.GradientTape() as tape:
-            probabilities = call(_prepare(images, recipe))
-            losses = _cross_entropy(
-                labels, probabilities, recipe.label_smoothing
-            )
+            probabilities = call(_prepare(images, image_size))
+            losses = _losses(labels, probabilities, recipe)
             loss = tf.reduce_sum(losses) / seen + sum(model.losses)
         figures = [loss * seen, _count_right(labels, probabilities)]
         return tape.gradient(loss, variables), tf.stack(figures)
@@ -261,13 +281,13 @@ def _divide(count: tf.Tensor, parts: int) -> list[slice]:
 
 
 def make_measure(
-    model: keras.Model, recipe: Recipe
+    model: keras.Model, image_size: int | None = None
 ) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
     """Makes the call that measures a network.
 
     Args:
         model: the network.
-        recipe: for the image size.
+        image_size: Side in pixels to resize to; None for the images' own.
 
     Returns:
         A function of images and labels, as for `make_epoch`, that returns
@@ -276,8 +296,10 @@ def make_measure(
 
     @tf.autograph.experimental.do_not_convert
     def part(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        probabilities = model(_prepare(images, recipe), training=False)
-        losses = _cross_entropy(labels, probabilities, 0.0)
+        probabilities = model(_prepare(images, image_size), training=False)
+        losses = keras.losses.sparse_categorical_crossentropy(
+            labels, probabilities
+        )
         return tf.stack(
             [tf.reduce_sum(losses), _count_right(labels, probabilities)]
         )
@@ -296,26 +318,22 @@ def make_measure(
     return measure
 
 
-def _prepare(images: tf.Tensor, recipe: Recipe) -> tf.Tensor:
+def _prepare(images: tf.Tensor, image_size: int | None) -> tf.Tensor:
     values = tf.cast(images, tf.float32) / 255.0
-    if recipe.image_size is None:
+    if image_size is None:
         return values
-    size = (recipe.image_size, recipe.image_size)
+    size = (image_size, image_size)
     return keras.ops.image.resize(values, size, interpolation="bilinear")
 
 
-def _cross_entropy(
-    labels: tf.Tensor, probabilities: tf.Tensor, smoothing: float
+def _losses(
+    labels: tf.Tensor, probabilities: tf.Tensor, recipe: ResolvedRecipe
 ) -> tf.Tensor:
-    if not smoothing:
-        return keras.losses.sparse_categorical_crossentropy(
-            labels, probabilities
-        )
-    return keras.losses.categorical_crossentropy(
-        tf.one_hot(labels, probabilities.shape[-1]),
-        probabilities,
-        label_smoothing=smoothing,
-    )
+    """The loss of each image."""
+    loss = make_loss(recipe)
+    if recipe.labels == "integer":
+        return keras.losses.get(loss)(labels, probabilities)
+    return loss.call(tf.one_hot(labels, probabilities.shape[-1]), probabilities)
 
 
 def _count_right(labels: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
@@ -323,20 +341,24 @@ def _count_right(labels: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.cast(guesses == labels, tf.float32))
 
 
-def _views(data: ImageArrays, recipe: Recipe, seed: int) -> Iterator[Any]:
+def _views(
+    data: ImageArrays,
+    augmentation: Augmentation | None,
+    epochs: int,
+    seed: int,
+) -> Iterator[Any]:
     """The training images of each epoch; the next are drawn meanwhile."""
-    augmentation = recipe.make_augmentation()
     if augmentation is None:
         images = tf.constant(data.train_images)
-        for _ in range(recipe.epochs):
+        for _ in range(epochs):
             yield images
         return
     with ThreadPoolExecutor(1) as pool:
         views = data.train_images, augmentation, seed
         drawn = pool.submit(draw_views, *views, 0)
-        for number in range(1, recipe.epochs + 1):
+        for number in range(1, epochs + 1):
             images = drawn.result()
-            if number < recipe.epochs:
+            if number < epochs:
                 drawn = pool.submit(draw_views, *views, number)
             yield tf.constant(images)
 

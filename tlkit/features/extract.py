@@ -10,95 +10,104 @@ import keras
 
 from tlkit.base.console import say
 from tlkit.data.index import DatasetIndex
+from tlkit.data.load import load_dataset
 from tlkit.features.frozen import FrozenPart
 from tlkit.models.heads import pool_features
-from tlkit.models.precision import choose_precision, computing_in
-from tlkit.models.transfer import TransferNetwork
+from tlkit.models.precision import computing_in
+from tlkit.plans.network import ResolvedNetwork
+from tlkit.plans.plan import Plan, ResolvedPlan
+from tlkit.plans.resolve import resolve
 from tlkit.store.housekeeping import prune_store, store_cap
 from tlkit.store.store import StoredRows
-from tlkit.training.fitting import Training
+from tlkit.tensor.strategy import make_strategy
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
     """What a conv base gives for every image of a data set.
 
-    Args:
-        data: the data set.
-        network: the conv base and the head planned for it.
-        base: the conv base itself, from raw pixels to a feature map.
-        arrays: per split rows of shape `(count, length)`, float16 or
+    Attributes:
+        data: The data set.
+        plan: The plan by which they were computed, with nothing left open.
+        base: The conv base itself, from raw pixels to a feature map.
+        arrays: Per split, rows of shape `(count, length)`, float16 or
             float32, in the order of the index, read from the disk as needed.
-        computed: how many images went through the base just now; 0 when all
+        computed: How many images went through the base just now; 0 when all
             features were there already.
     """
 
     data: DatasetIndex
-    network: TransferNetwork
+    plan: ResolvedPlan
     base: keras.Model
     arrays: Mapping[str, StoredRows]
     computed: int
 
+    @property
+    def network(self) -> ResolvedNetwork:
+        """The conv base, and the head planned for it."""
+        return self.plan.network
 
-def extract_features(
-    data: DatasetIndex,
-    network: TransferNetwork | None = None,
-    training: Training | None = None,
-    dtype: str = "float16",
-) -> Features:
+
+def extract_features(plan: Plan | str, data: DatasetIndex | str) -> Features:
     """Runs every image through the conv base, unless that was done before.
 
     Args:
-        data: the data set.
-        network: which base, weights, size and pooling.
-        training: its precision and devices are used.
-        dtype: what the features are kept as; float16 has three digits and
-            takes half the space of float32.
+        plan: A plan of the way `features`, or its name: which base, weights,
+            size and pooling, in which precision, on which devices, and what
+            the features are kept as.
+        data: The data set, or what `load_dataset` makes one of.
 
     Returns:
         The features of all splits.
 
     Raises:
-        UsageError: the dtype is neither float16 nor float32.
-        TlkitError: weights cannot be loaded, an image has become unreadable,
+        UsageError: The plan is not possible.
+        TlkitError: Weights cannot be loaded, an image has become unreadable,
             the disk is full, or a feature is too large for float16.
+
+    Example:
+        features = tlkit.extract_features("features", "photos/")
+        features.arrays["train"][:5]
     """
-    network = network or TransferNetwork()
-    training = training or Training()
-    policy = choose_precision(training.precision, network.spec)
-    strategy = training.strategy()
+    plan = Plan(plan) if isinstance(plan, str) else plan
+    data = load_dataset(data) if isinstance(data, str) else data
+    resolved = resolve(plan, data)
+    network, policy = resolved.network, resolved.recipe.precision
+    keras.utils.set_random_seed(resolved.seed)
+    strategy = make_strategy(resolved.machine.devices)
     with strategy.scope(), computing_in(policy):
         base = network.build_base()
         pooled = keras.Model(
-            base.input,
-            pool_features(base.output, network.head(2).pooling),
+            base.input, pool_features(base.output, network.pooling)
         )
     if network.warning:
         say(network.warning)
         data = data.with_note(network.warning)
-    about = describe_part(network, network.head(2).pooling, policy)
-    part = FrozenPart(pooled, about, network.size, strategy, dtype)
+    about = describe_part(network, network.pooling, policy)
+    part = FrozenPart(
+        pooled, about, network.image_size, strategy, resolved.views.dtype
+    )
     arrays, computed = {}, 0
     for name, split in data.splits.items():
         (arrays[name],), count = part.rows(split, name)
         computed += count
     if computed:
         prune_store(store_cap())
-    return Features(data, network, base, arrays, computed)
+    return Features(data, resolved, base, arrays, computed)
 
 
 def describe_part(
-    network: TransferNetwork, cut: str, policy: str
+    network: ResolvedNetwork, cut: str, policy: str
 ) -> dict[str, Any]:
     """Says what a frozen part is, for its key in the store.
 
     Args:
-        network: whose lower part it is.
-        cut: the layer that gives what is kept, or the pooling.
-        policy: dtype policy that it computes in.
+        network: The network whose lower part it is.
+        cut: The layer that gives what is kept, or the pooling.
+        policy: The dtype policy that it computes in.
     """
     return {
-        "base": network.base,
+        "base": network.base_name,
         "alpha": network.alpha,
         "cut": cut,
         "precision": policy,

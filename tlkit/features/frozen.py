@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import keras
@@ -14,10 +13,11 @@ from tlkit.base.console import say, steps_bar
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.augment import View
 from tlkit.data.index import Split
+from tlkit.models.digests import weights_digest
 from tlkit.models.inputs import without_resize
+from tlkit.plans.plan import STORED_DTYPES
 from tlkit.store.store import Store, StoredRows
 from tlkit.tensor.pipeline import make_view_batches
-from tlkit.training.fitting import weights_digest
 
 #: Raise it when decoding, resizing, augmentation or the order of a feature
 #: vector changes.
@@ -26,7 +26,6 @@ _FORMAT = 4
 #: first run, after an interruption or for a folder that has grown, its
 #: features are the same to the bit.
 _BATCH = 32
-STORED_DTYPES = ("float16", "float32")
 
 Decoded = Callable[[int], np.ndarray]
 
@@ -81,7 +80,10 @@ class FrozenPart:
         """Where the rows are kept: plain images apart from views."""
         if view is None:
             return Store({**self._recipe, "augmentation": None})
-        how = {"augmentation": asdict(view.augmentation), "seed": view.seed}
+        how = {
+            "augmentation": view.augmentation.settings(),
+            "seed": view.seed,
+        }
         return Store({**self._recipe, **how})
 
     def rows(

@@ -24,6 +24,7 @@ from tlkit.models.specs import MINIVGG, PUBLISHED
 from tlkit.models.specs import ConvBaseSpec as ConvBaseSpec
 from tlkit.models.specs import base_spec as base_spec
 from tlkit.models.weights import check_weights_file, load_weights
+from tlkit.tensor.graphs import every_layer
 
 
 def build_base(
@@ -79,6 +80,67 @@ def build_base(
     model = _inline(model)
     model = keras.Model(model.inputs[0], model.output, name=spec.name)
     return _with_float32_entry(model)
+
+
+def build_given_base(base: keras.Model, image_size: ImageSize) -> keras.Model:
+    """Builds a conv base of a Keras model that the user brings.
+
+    Args:
+        base: A functional or sequential model from pixels, values 0 to 255,
+            `(batch, height, width, 3)`, to a feature map. It is copied.
+        image_size: Size the network works at.
+
+    Returns:
+        As `build_base`: a flat model that takes raw pixels of any size.
+
+    Raises:
+        UsageError: See `check_given_base`.
+    """
+    check_given_base(base, as_height_width(image_size))
+    inputs, resized = raw_pixels(image_size)
+    copy = keras.models.clone_model(_inline(base), input_tensors=[resized])
+    copy.set_weights(base.get_weights())
+    model = keras.Model(inputs, copy.output, name=base.name)
+    return _with_float32_entry(model)
+
+
+def check_given_base(base: Any, size: tuple[int, int]) -> None:
+    """Raises UsageError unless a Keras model can be a conv base.
+
+    Args:
+        base: The model; or what a run's `config.json` says of one.
+        size: `(height, width)` in pixels that the network works at.
+    """
+    if isinstance(base, dict):
+        raise UsageError(
+            "This conv base was a Keras model in Python.",
+            where="base",
+            expected="the model itself, in a plan that is made in Python",
+            received=f"its name, {base['keras_model']}",
+        )
+    takes, gives = base.input_shape, base.output_shape
+    fits = all(
+        side in (None, here)
+        for side, here in zip(takes[1:3], size, strict=True)
+    )
+    if len(takes) != 4 or takes[3] != 3 or len(gives) != 4 or not fits:
+        raise UsageError(
+            "This Keras model cannot be a conv base.",
+            where=f"model {base.name}",
+            expected=f"pixels (batch, {size[0]}, {size[1]}, 3) to a feature "
+            "map (batch, height, width, channels)",
+            received=f"{takes} to {gives}",
+        )
+    for layer in every_layer(base):
+        if not type(layer).__module__.startswith("keras."):
+            raise UsageError(
+                "A conv base is made of Keras's own layers.",
+                where=f"model {base.name}, layer {layer.name}",
+                expected="layers that load without custom code",
+                received=type(layer).__name__,
+                remedy="Write the layer with layers of Keras; else nobody "
+                "could load the saved model with plain Keras.",
+            )
 
 
 def _module(spec: ConvBaseSpec) -> Any:

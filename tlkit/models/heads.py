@@ -166,6 +166,24 @@ def build_head(feature_shape: Sequence[int], head: HeadSpec) -> keras.Model:
     return keras.Model(inputs, _classify(vector, head), name="head")
 
 
+def put_on(head: keras.Model, vector: keras.KerasTensor) -> keras.KerasTensor:
+    """Calls the layers of a head on a base's vector, one after the other.
+
+    The layers are shared with the head, so that what it learns the joined
+    model has learnt, and the graph stays flat.
+
+    Args:
+        head: From `build_head`, for a vector.
+        vector: Symbolic tensor, shape `(batch, length)`.
+
+    Returns:
+        Symbolic tensor of probabilities, shape `(batch, classes)`.
+    """
+    for layer in head.layers[1:]:
+        vector = layer(vector)
+    return vector
+
+
 def attach_head(base: keras.Model, head: HeadSpec) -> keras.Model:
     """Joins a conv base and a new head into one flat model.
 

@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import UsageError
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 """The dtype policies a model can compute in."""
+
+POOLINGS = ("flatten", "average", "max")
+"""The ways from a feature map to a vector."""
 
 PRECISIONS = ("auto", *POLICIES)
 """What can be asked for: a policy, or the one that suits the machine."""
@@ -274,3 +278,26 @@ def base_spec(name: str) -> ConvBaseSpec:
             remedy=did_you_mean(name, BASES),
         )
     return BASES[name]
+
+
+def given_spec(base: Any) -> ConvBaseSpec:
+    """Says what is known of a conv base that the user brings.
+
+    Args:
+        base: A Keras model, or what a run's `config.json` says of one:
+            `keras_model`, its name, and `sha256`, the digest of its weights.
+    """
+    told = isinstance(base, Mapping)
+    shape = (None, None, None, 3) if told else base.input_shape
+    return ConvBaseSpec(
+        name=base["keras_model"] if told else base.name,
+        module="",
+        builder="",
+        image_size=shape[1] or 224,
+        smallest_size=1,
+        pooling="average",
+        blocks=(),
+        fine_tune_from="",
+        paper="brought by the user",
+        published="none",
+    )

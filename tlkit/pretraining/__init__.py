@@ -19,13 +19,14 @@ from tlkit.base.atomic import write_json
 from tlkit.base.console import say
 from tlkit.base.errors import UsageError
 from tlkit.data.decode import read_image, why_unreadable
-from tlkit.models.transfer import TransferNetwork
+from tlkit.plans.network import Network
 from tlkit.pretraining.corpus import draw_corpus
 from tlkit.pretraining.distil import distil_features
 from tlkit.pretraining.learn import (
     STAGES,
     Stage,
     fold,
+    make_recipe,
     pretrain,
     save_minivgg,
 )
@@ -36,7 +37,7 @@ from tlkit.tensor.strategy import describe_devices
 GPU_SCALE = 6.0
 _SUFFIX = ".weights.h5"
 _FEWEST_IMAGES = 20
-_DISTILLING = Stage(96, 2000, 1e-3)
+_DISTILLING = Stage(96, 2000, make_recipe(1e-3))
 
 
 def pretrain_from_formulas(
@@ -111,7 +112,7 @@ def distil(
     """
     scale = 1.0 if scale is None else scale
     _check(out, scale=scale)
-    network = TransferNetwork(teacher, weights)
+    network = Network(teacher, weights).resolved()
     files = _readable(images)
     started = time.time()
     stage = _scaled(_DISTILLING, scale)

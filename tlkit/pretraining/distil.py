@@ -16,13 +16,14 @@ from tlkit.base.console import say, steps_bar
 from tlkit.models.heads import pool_features
 from tlkit.models.minivgg import MiniVGG, preprocess_input
 from tlkit.models.precision import choose_precision, computing_in
-from tlkit.models.transfer import TransferNetwork
+from tlkit.plans.network import ResolvedNetwork
+from tlkit.plans.optimizers import make_optimizer
 from tlkit.pretraining.learn import (
     VIEWS,
     Stage,
     batches_of_views,
     build_learner,
-    optimizer,
+    in_tenths,
     unfold,
 )
 
@@ -36,7 +37,7 @@ _BATCH = 32
 
 
 def distil_features(
-    teacher: TransferNetwork,
+    teacher: ResolvedNetwork,
     read: Read,
     count: int,
     stage: Stage,
@@ -76,18 +77,15 @@ def distil_features(
     pictures = np.stack([read(int(i), side) for i in used])
     unseen = _views([read(int(i), side) for i in kept], 0, 0, seed)
     learner, model = _student(taught.shape[-1])
-    model.compile(optimizer(stage), keras.losses.CosineSimilarity())
+    model.compile(
+        make_optimizer(stage.recipe, stage.steps),
+        keras.losses.CosineSimilarity(),
+    )
     batches = batches_of_views(
         pictures, lambda i, view: taught[view, i], stage, seed, views
     )
     similarity = 0.0
-    for tenth in range(1, 11):
-        model.fit(
-            batches,
-            steps_per_epoch=max(1, stage.steps // 10),
-            shuffle=False,  # the batches are shuffled already
-            verbose=0,
-        )
+    for tenth in in_tenths(model, batches, stage):
         similarity = -float(model.evaluate(unseen, expected, verbose=0))
         say(
             f"{tenth}/10: cosine similarity with the teacher {similarity:.3f}"
@@ -107,7 +105,7 @@ def _student(length: int) -> tuple[keras.Model, keras.Model]:
 
 
 def _teach(
-    teacher: TransferNetwork,
+    teacher: ResolvedNetwork,
     read: Read,
     numbers: np.ndarray,
     views: int,
@@ -123,7 +121,9 @@ def _teach(
         task = bar.add_task("teacher", total=views * len(numbers))
         for start in range(0, len(numbers), _BATCH):
             batch = slice(start, start + _BATCH)
-            pictures = [read(int(i), teacher.size) for i in numbers[batch]]
+            pictures = [
+                read(int(i), teacher.image_size) for i in numbers[batch]
+            ]
             for view in range(views):
                 pixels = _views(pictures, start, view, seed)
                 taught[view, batch] = model.predict_on_batch(pixels)

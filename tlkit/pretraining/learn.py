@@ -18,27 +18,26 @@ from tlkit.data.augment import Augmentation
 from tlkit.models.inputs import raw_pixels
 from tlkit.models.minivgg import BLOCKS, MiniVGG, preprocess_input
 from tlkit.models.precision import choose_precision, computing_in
+from tlkit.plans.optimizers import make_optimizer
+from tlkit.plans.recipe import ResolvedRecipe
 from tlkit.pretraining.corpus import Corpus
 from tlkit.tensor.pipeline import without_tuning
 
 #: Views of the pictures. Colours must change too: a network of this size
 #: learns thousands of pictures by heart from their colours.
 VIEWS = Augmentation(
-    rotation_range=20,
-    width_shift_range=0.15,
-    height_shift_range=0.15,
-    shear_range=10,
-    zoom_range=(0.5, 1.1),
+    rotation=20,
+    width_shift=0.15,
+    height_shift=0.15,
+    shear=10,
+    zoom=(0.5, 1.1),
     fill_mode="reflect",
-    brightness_range=(0.55, 1.4),
-    contrast_range=(0.4, 1.6),
-    saturation_range=(0.0, 1.7),
-    channel_shift_range=30,
+    brightness=(0.55, 1.4),
+    contrast=(0.4, 1.6),
+    saturation=(0.0, 1.7),
+    channel_shift=30,
 )
 _KEPT_BACK, _MOST_KEPT_BACK = 0.1, 2000
-_SMOOTHING = 0.1
-_WEIGHT_DECAY = 0.05
-_MOST_WARM_UP = 200
 
 
 @dataclass(frozen=True)
@@ -46,21 +45,41 @@ class Stage:
     """A stretch of pretraining at one image size.
 
     Args:
-        image_size: side in pixels.
-        steps: how many batches.
-        learning_rate: highest, reached after a short warm-up; it falls to a
-            hundredth along a cosine.
-        batch_size: pictures in a batch.
+        image_size: Side of the images in pixels.
+        steps: How many batches it lasts.
+        recipe: How it learns. Its epochs are not looked at: a stage is
+            measured in steps.
     """
 
     image_size: int
     steps: int
-    learning_rate: float
-    batch_size: int = 128
+    recipe: ResolvedRecipe
 
 
-#: Most is learnt from small pictures, three times as fast as from large ones.
-STAGES = (Stage(64, 10_000, 3e-3), Stage(96, 2_000, 1e-3))
+def make_recipe(learning_rate: float, batch_size: int = 128) -> ResolvedRecipe:
+    """Makes the recipe of a stage: AdamW with a warm-up and a cosine.
+
+    Args:
+        learning_rate: Its highest value, reached after the warm-up; it falls
+            to a hundredth.
+        batch_size: Images in a batch.
+    """
+    return ResolvedRecipe(
+        learning_rate,
+        batch_size,
+        optimizer="adam",
+        schedule="warm_cosine",
+        weight_decay=0.05,
+        label_smoothing=0.1,
+        labels="one_hot",
+    )
+
+
+#: Most is learnt from small images, three times as fast as from large ones.
+STAGES = (
+    Stage(64, 10_000, make_recipe(3e-3)),
+    Stage(96, 2_000, make_recipe(1e-3)),
+)
 
 
 def build_learner() -> keras.Model:
@@ -185,18 +204,13 @@ def pretrain(
             seed + number,
         )
         model.compile(
-            optimizer(stage), _smoothed(corpus.classes), metrics=["accuracy"]
+            make_optimizer(stage.recipe, stage.steps),
+            _smoothed(corpus.classes, stage.recipe.label_smoothing),
+            metrics=["accuracy"],
         )
-        for tenth in range(1, 11):
-            model.fit(
-                batches,
-                steps_per_epoch=max(1, stage.steps // 10),
-                shuffle=False,  # the batches are shuffled already
-                verbose=0,
-            )
-            _, accuracy = model.evaluate(
-                images[kept], corpus.labels[kept], verbose=0
-            )
+        unseen = images[kept], corpus.labels[kept]
+        for tenth in in_tenths(model, batches, stage):
+            _, accuracy = model.evaluate(*unseen, verbose=0)
             say(
                 f"{stage.image_size} pixels, {tenth}/10: names {accuracy:.1%}"
                 f" of {len(kept)} pictures kept back"
@@ -204,12 +218,35 @@ def pretrain(
     return learner, accuracy
 
 
+def in_tenths(
+    model: keras.Model, batches: tf.data.Dataset, stage: Stage
+) -> Iterator[int]:
+    """Trains for a stage; after each tenth of its steps the caller looks.
+
+    Args:
+        model: Compiled.
+        batches: Endless, in the order in which they are to be seen.
+        stage: How many steps there are in all.
+
+    Yields:
+        How many tenths are done, 1 to 10.
+    """
+    for tenth in range(1, 11):
+        model.fit(
+            batches,
+            steps_per_epoch=max(1, stage.steps // 10),
+            shuffle=False,  # the batches are shuffled already
+            verbose=0,
+        )
+        yield tenth
+
+
 def _labels(labels: np.ndarray, positions: np.ndarray, view: int) -> np.ndarray:
     return labels[positions]
 
 
 def _smoothed(
-    classes: int,
+    classes: int, smoothing: float
 ) -> Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]:
     """Cross-entropy from logits with smoothed labels."""
 
@@ -218,7 +255,7 @@ def _smoothed(
     ) -> keras.KerasTensor:
         labels = keras.ops.cast(keras.ops.reshape(labels, (-1,)), "int32")
         wanted = keras.ops.one_hot(labels, classes)
-        wanted = wanted * (1 - _SMOOTHING) + _SMOOTHING / classes
+        wanted = wanted * (1 - smoothing) + smoothing / classes
         return -keras.ops.sum(wanted * keras.ops.log_softmax(logits), axis=-1)
 
     return loss
@@ -238,23 +275,6 @@ def _resized(images: np.ndarray, size: int) -> np.ndarray:
         for image in images
     ]
     return np.stack(resized)
-
-
-def optimizer(stage: Stage) -> keras.Optimizer:
-    """AdamW with a warm-up and a cosine.
-
-    Args:
-        stage: how long and how fast.
-    """
-    warm_up = min(_MOST_WARM_UP, stage.steps // 5)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        stage.steps - warm_up,
-        alpha=0.01,
-        warmup_target=stage.learning_rate,
-        warmup_steps=warm_up,
-    )
-    return keras.optimizers.AdamW(rate, weight_decay=_WEIGHT_DECAY)
 
 
 def batches_of_views(
@@ -278,7 +298,7 @@ def batches_of_views(
         Batches of `(pixels, targets)`.
     """
     probe = targets(np.arange(1), 0)
-    size = min(stage.batch_size, len(images))
+    size = min(stage.recipe.batch_size, len(images))
 
     def positions() -> Iterator[tuple[np.ndarray, int]]:
         order = np.random.default_rng(seed)

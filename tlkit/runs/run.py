@@ -1,7 +1,7 @@
 """Run folders: everything about one training, written as it happens.
 
 runs/20260131-094500-scratch-pets/
-  config.json       every setting, the version, the data's fingerprint
+  config.json       the plan with nothing left open, the data's fingerprint
   environment.json  machine and versions of the libraries
   images.csv        which image was in which split
   status.json       running, finished, interrupted or failed
@@ -34,6 +34,9 @@ from typing import Any
 from tlkit.base.atomic import write_json, write_text
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.index import DatasetIndex
+from tlkit.plans.files import plan_from_dict, plan_to_dict
+from tlkit.plans.plan import Plan, ResolvedPlan
+from tlkit.runs.legacy import is_legacy, legacy_plan
 
 RUNS_FOLDER = Path("runs")
 _LIBRARIES = (
@@ -70,6 +73,45 @@ class Run:
     def config(self) -> dict[str, Any]:
         """Every setting of the run."""
         return _read_json(self.path / "config.json")
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that made the run, of this tlkit's form or of 0.1's.
+
+        Raises:
+            UsageError: It is of a later version.
+        """
+        config = self.config
+        if is_legacy(config):
+            return legacy_plan(config)
+        return plan_from_dict(config, self.path / "config.json")
+
+    @property
+    def way(self) -> str:
+        """The way to the model, a key of `tlkit.plans.ways.WAYS`."""
+        config = self.config
+        return config["route"] if is_legacy(config) else config["way"]
+
+    @property
+    def base(self) -> str:
+        """Name of the conv base; empty for a network from scratch."""
+        return "" if self.way == "scratch" else self.plan.network.base_name
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What is known of the data set: name, fingerprint, classes, counts."""
+        config = self.config
+        return config["dataset"] if is_legacy(config) else config["data"]
+
+    @property
+    def data_name(self) -> str:
+        """Name of the data set that the run was trained on."""
+        return self.data["name"]
+
+    @property
+    def class_names(self) -> list[str]:
+        """The classes, in the order of the model's outputs."""
+        return self.data["class_names"]
 
     @property
     def status(self) -> dict[str, Any]:
@@ -135,18 +177,16 @@ class Run:
 
 @contextlib.contextmanager
 def recorded_run(
-    route: str,
+    plan: ResolvedPlan,
     data: DatasetIndex,
-    settings: Mapping[str, Any],
     folder: str | os.PathLike[str] | None = None,
 ) -> Iterator[Run]:
     """Makes a run folder and keeps its status true, whatever happens.
 
     Args:
-        route: name of the way to the model.
-        data: what it is trained on.
-        settings: every argument, as JSON can hold it.
-        folder: where; None for `runs/<time>-<route>-<data set>`.
+        plan: What is trained, and how.
+        data: What it is trained on.
+        folder: A new folder; None for `runs/<time>-<way>-<data set>`.
 
     Yields:
         The new run.
@@ -154,10 +194,10 @@ def recorded_run(
     Raises:
         UsageError: `folder` exists already; it is not touched.
     """
-    run = Run(_make_folder(folder, f"{route}-{data.name}"))
+    run = Run(_make_folder(folder, f"{plan.way}-{data.name}"))
     started = time.time()
     try:
-        _write_start(run, route, data, settings)
+        _write_start(run, plan, data)
         _write_status(run, "running", started)
         yield run
         _write_status(run, "finished", started)
@@ -198,7 +238,8 @@ def _started(run: Run) -> str:
 
 def _is_run(run: Run) -> bool:
     try:
-        return {"route", "settings", "dataset"} <= run.config.keys()
+        config = run.config
+        return is_legacy(config) or {"version", "way", "data"} <= config.keys()
     except (TlkitError, AttributeError):
         return False
 
@@ -257,16 +298,12 @@ def _mkdir(path: Path) -> None:
         ) from error
 
 
-def _write_start(
-    run: Run, route: str, data: DatasetIndex, settings: Mapping[str, Any]
-) -> None:
+def _write_start(run: Run, plan: ResolvedPlan, data: DatasetIndex) -> None:
     write_json(
         run.path / "config.json",
         {
-            "tlkit": version("tlkit"),
-            "route": route,
-            "command": sys.argv,
-            "dataset": {
+            **plan_to_dict(plan),
+            "data": {
                 "name": data.name,
                 "source": data.source,
                 "fingerprint": data.fingerprint(),
@@ -275,7 +312,7 @@ def _write_start(
                 "left_out": len(data.left_out),
                 "notes": list(data.notes),
             },
-            "settings": dict(settings),
+            "made_by": {"tlkit": version("tlkit"), "command": sys.argv},
         },
     )
     write_json(run.path / "environment.json", _environment())

@@ -8,18 +8,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from tlkit.base.console import say
 from tlkit.base.errors import UsageError
 from tlkit.data.index import TEST, DatasetIndex
-from tlkit.features.extract import Features, extract_features
-from tlkit.models.transfer import TransferNetwork
+from tlkit.features.extract import extract_features
+from tlkit.plans.plan import Plan
 from tlkit.runs.run import Run, check_new
 from tlkit.search.heads import HeadGrid, HeadSearch, search_heads
-from tlkit.training.fitting import Training
-from tlkit.ways.features import FEATURES_TRAINING, train_on_features
+from tlkit.ways.train import resolve_for, train
 
 
 @dataclass(frozen=True)
@@ -27,11 +26,12 @@ class ComparedBase:
     """One conv base of a comparison.
 
     Args:
-        name: of the base, with its weights where they tell it from another.
-        run: the finished run of its head.
-        computed: images that went through it just now.
-        seconds: from the first image to the finished run.
-        search: how its head was chosen, if heads were compared.
+        name: Name of the base, with its weights where they tell it from
+            another.
+        run: The finished run of its head.
+        computed: Images that went through it just now.
+        seconds: From the first image to the finished run.
+        search: How its head was chosen, if heads were compared.
     """
 
     name: str
@@ -46,7 +46,7 @@ class BaseComparison:
     """What came out of comparing conv bases.
 
     Args:
-        bases: in the order they were given.
+        bases: In the order in which they were given.
     """
 
     bases: tuple[ComparedBase, ...]
@@ -63,10 +63,8 @@ class BaseComparison:
 
 
 def compare_bases(
+    plans: Sequence[Plan],
     data: DatasetIndex,
-    networks: Sequence[TransferNetwork],
-    training: Training = FEATURES_TRAINING,
-    dtype: str = "float16",
     grid: HeadGrid | None = None,
     run_folder: str | os.PathLike[str] | None = None,
 ) -> BaseComparison:
@@ -75,58 +73,45 @@ def compare_bases(
     Every base leaves an ordinary run, the same as without the others.
 
     Args:
-        data: the data set.
-        networks: conv bases and heads.
-        training: how to train the heads.
-        dtype: what the features are kept as, see `extract_features`.
-        grid: heads to try on each base, see `train_best_head`; None for the
+        plans: Plans of the way `features`, each with another network.
+        data: The data set.
+        grid: Heads to try on each base, see `train_best_head`; None for the
             networks' own.
-        run_folder: of the only run; of several, a folder for theirs, each
+        run_folder: Of the only run; of several, a folder for theirs, each
             named after its base. None for `runs/<time>-features-<data set>`.
 
     Returns:
         One entry a base; only the best one's test accuracy is to be quoted.
 
     Raises:
-        UsageError: no network, the same one twice, one that is not possible,
+        UsageError: No plan, the same network twice, one that is not possible,
             or the run folder exists; found before anything is computed.
-        TlkitError: see `extract_features`, `train_on_features` and
-            `search_heads`.
+        TlkitError: See `train` and `search_heads`.
     """
-    _check(networks, run_folder)
-    if len(networks) > 1 and TEST not in data.splits:
+    _check(plans, data, run_folder)
+    if len(plans) > 1 and TEST not in data.splits:
         data = data.with_note(
-            f"Validation has chosen between {len(networks)} conv bases and "
-            "there is no test split: the best one's accuracy is flattered."
+            f"Validation has chosen between {len(plans)} conv bases and there "
+            "is no test split, so the best one's accuracy is higher than on "
+            "new images."
         )
     compared = []
-    for number, network in enumerate(networks):
-        if len(networks) > 1:
-            say(f"base {number + 1}/{len(networks)}: {network.base}")
+    for number, plan in enumerate(plans):
+        name = _name(plans, number)
+        if len(plans) > 1:
+            say(f"base {number + 1}/{len(plans)}: {name}")
         started = time.time()
-        features = extract_features(data, network, training, dtype)
-        folder = _folder(networks, number, run_folder)
-        if grid is None:
-            search, run = None, train_on_features(features, training, folder)
-        else:
-            search = search_heads(features, grid, training)
-            run = _train_chosen(features, search, training, folder)
-        compared.append(
-            ComparedBase(
-                _name(networks, number),
-                run,
-                features.computed,
-                time.time() - started,
-                search,
-            )
-        )
+        folder = _folder(plans, number, run_folder)
+        run, search, computed = _train_head(plan, data, grid, folder)
+        seconds = time.time() - started
+        compared.append(ComparedBase(name, run, computed, seconds, search))
     return BaseComparison(tuple(compared))
 
 
 def train_best_head(
-    features: Features,
+    plan: Plan,
+    data: DatasetIndex,
     grid: HeadGrid | None = None,
-    training: Training = FEATURES_TRAINING,
     run_folder: str | os.PathLike[str] | None = None,
 ) -> Run:
     """Chooses a head by cross-validation and trains it as an ordinary run.
@@ -135,47 +120,54 @@ def train_best_head(
     validation and test is that of a head which they have not chosen.
 
     Args:
-        features: from `tlkit.extract_features`.
-        grid: heads to try; None for twelve that are usually worth trying.
-        training: how to train them; the learning rates are the grid's.
-        run_folder: where; None for `runs/<time>-features-<data set>`.
+        plan: A plan of the way `features`; head and learning rate are the
+            grid's.
+        data: The data set.
+        grid: Heads to try; None for twelve that are usually worth trying.
+        run_folder: A new folder; None for `runs/<time>-features-<data set>`.
 
     Returns:
         The finished run; `heads.csv` in its folder has every head's score.
 
     Raises:
-        UsageError: the run folder exists.
-        TlkitError: see `search_heads` and `train_on_features`.
+        UsageError: The run folder exists.
+        TlkitError: See `train` and `search_heads`.
     """
     if run_folder is not None:
         check_new(run_folder)
-    search = search_heads(features, grid, training)
-    return _train_chosen(features, search, training, run_folder)
+    return _train_head(plan, data, grid or HeadGrid(), run_folder)[0]
 
 
-def _train_chosen(
-    features: Features,
-    search: HeadSearch,
-    training: Training,
+def _train_head(
+    plan: Plan,
+    data: DatasetIndex,
+    grid: HeadGrid | None,
     run_folder: str | os.PathLike[str] | None,
-) -> Run:
-    head = search.best.head
-    return train_on_features(
-        replace(features, network=head.on(features.network)),
-        replace(training, learning_rate=head.learning_rate),
+) -> tuple[Run, HeadSearch | None, int]:
+    """The run, how its head was chosen, and how many images were computed."""
+    if grid is None:
+        run = train(plan, data, run_folder)
+        return run, None, run.metrics["training"]["images_through_base"]
+    features = extract_features(plan, data)
+    search = search_heads(features, grid)
+    run = train(
+        search.best.head.on(plan),
+        data,
         run_folder,
-        search,
+        on_start=lambda run: run.write_heads(search.rows()),
     )
+    return run, search, features.computed
 
 
 def _check(
-    networks: Sequence[TransferNetwork],
+    plans: Sequence[Plan],
+    data: DatasetIndex,
     run_folder: str | os.PathLike[str] | None,
 ) -> None:
-    if not networks:
+    if not plans:
         raise UsageError("There is no conv base to train a head on.")
+    networks = [resolve_for(plan, data).network for plan in plans]
     for number, network in enumerate(networks):
-        network.check()
         if network in networks[:number]:
             raise UsageError(
                 "A conv base cannot be compared with itself.",
@@ -187,20 +179,21 @@ def _check(
         check_new(run_folder)
 
 
-def _name(networks: Sequence[TransferNetwork], number: int) -> str:
-    network = networks[number]
-    if sum(other.base == network.base for other in networks) == 1:
-        return network.base
-    return f"{network.base} ({Path(str(network.weights)).name})"
+def _name(plans: Sequence[Plan], number: int) -> str:
+    name = plans[number].network.base_name
+    if sum(other.network.base_name == name for other in plans) == 1:
+        return name
+    weights = plans[number].network.resolved().weights
+    return f"{name} ({Path(weights).name})"
 
 
 def _folder(
-    networks: Sequence[TransferNetwork],
+    plans: Sequence[Plan],
     number: int,
     run_folder: str | os.PathLike[str] | None,
 ) -> str | os.PathLike[str] | None:
-    if run_folder is None or len(networks) == 1:
+    if run_folder is None or len(plans) == 1:
         return run_folder
-    base = networks[number].base
-    before = sum(other.base == base for other in networks[:number])
-    return Path(run_folder) / (f"{base}-{before + 1}" if before else base)
+    name = plans[number].network.base_name
+    before = sum(other.network.base_name == name for other in plans[:number])
+    return Path(run_folder) / (f"{name}-{before + 1}" if before else name)

@@ -20,10 +20,10 @@ from tlkit.data.index import TRAIN
 from tlkit.evaluation.metrics import wilson_interval
 from tlkit.features.extract import Features
 from tlkit.models.heads import HeadSpec, build_head
-from tlkit.models.precision import choose_precision, computing_in
-from tlkit.models.transfer import TransferNetwork
-from tlkit.tensor.row_batches import head_batch_size
-from tlkit.training.fitting import Training, compile_model
+from tlkit.models.precision import computing_in
+from tlkit.plans.plan import Plan
+from tlkit.plans.recipe import ResolvedRecipe
+from tlkit.training.engine import compile_model, count_steps, fit
 
 #: Steps on stored features are so short that calling them is a third of it.
 _STEPS_PER_EXECUTION = 16
@@ -48,11 +48,13 @@ class Head:
     learning_rate: float
     l2: float
 
-    def on(self, network: TransferNetwork) -> TransferNetwork:
-        """Returns the network with this head instead of its own."""
-        return replace(
-            network, units=self.units, dropout=self.dropout, l2=self.l2
+    def on(self, plan: Plan) -> Plan:
+        """Returns a plan with this head and rate instead of its own."""
+        network = replace(
+            plan.network, units=self.units, dropout=self.dropout, l2=self.l2
         )
+        recipe = replace(plan.recipe, learning_rate=self.learning_rate)
+        return replace(plan, network=network, recipe=recipe)
 
     def __str__(self) -> str:
         return (
@@ -94,8 +96,7 @@ class HeadGrid:
             _check_numbers(name, getattr(self, name))
         check_folds(self.folds)
         for head in self.heads():
-            HeadSpec(2, units=head.units, dropout=head.dropout, l2=head.l2)
-            Training(learning_rate=head.learning_rate)
+            head.on(Plan("features"))
 
     def heads(self) -> list[Head]:
         """Returns the heads to try, each once."""
@@ -174,10 +175,6 @@ class HeadSearch:
         """The first of `ranked`."""
         return self.ranked[0]
 
-    def settings(self) -> dict[str, Any]:
-        """Returns what a run's `config.json` keeps of it."""
-        return {**asdict(self.grid), "judged_on": f"folds of {TRAIN}"}
-
     def rows(self) -> list[dict[str, Any]]:
         """Returns what a run's `heads.csv` keeps of it: a row per head."""
         return [
@@ -190,15 +187,14 @@ class HeadSearch:
                 "high": score.interval[1],
                 "log_loss": score.log_loss,
                 "seconds": round(score.seconds, 1),
+                "folds": self.grid.folds,
             }
             for score in self.scores
         ]
 
 
 def search_heads(
-    features: Features,
-    grid: HeadGrid | None = None,
-    training: Training | None = None,
+    features: Features, grid: HeadGrid | None = None
 ) -> HeadSearch:
     """Tries heads on the training images alone, by cross-validation.
 
@@ -208,32 +204,35 @@ def search_heads(
     can still choose between bases, the second judge what was chosen.
 
     Args:
-        features: from `tlkit.extract_features`.
-        grid: the heads; None for twelve that are usually worth trying.
-        training: how to train each of them, in which precision; the learning
-            rates are those of the grid, and one device does it.
+        features: From `tlkit.extract_features`; their plan says how each head
+            is trained. The learning rates are those of the grid, and one
+            device does it.
+        grid: The heads; None for twelve that are usually worth trying.
 
     Returns:
         The score of each head.
 
     Raises:
-        TlkitError: a class has fewer training images than there are folds.
+        TlkitError: A class has fewer training images than there are folds.
     """
-    grid, training = grid or HeadGrid(), training or Training()
-    folds = make_folds(features.data, TRAIN, grid.folds, training.seed)
+    grid, plan = grid or HeadGrid(), features.plan
+    folds = make_folds(features.data, TRAIN, grid.folds, plan.seed)
     vectors = np.asarray(features.arrays[TRAIN], np.float32)
     labels = features.data.splits[TRAIN].labels
-    policy = choose_precision(training.precision, features.network.spec)
     heads = grid.heads()
     say(f"{len(heads)} heads, {grid.folds} trainings each")
     scores = []
     for number, head in enumerate(heads, 1):
         started = time.time()
-        network = head.on(features.network)
+        network = replace(
+            plan.network, units=head.units, dropout=head.dropout, l2=head.l2
+        )
         spec = network.head(len(features.data.class_names))
-        rate = replace(training, learning_rate=head.learning_rate)
-        with computing_in(policy):
-            shares = held_out_probabilities(vectors, labels, folds, spec, rate)
+        recipe = replace(plan.recipe, learning_rate=head.learning_rate)
+        with computing_in(plan.recipe.precision):
+            shares = held_out_probabilities(
+                vectors, labels, folds, spec, recipe, plan.seed
+            )
         score = _score(head, labels, shares, time.time() - started)
         scores.append(score)
         say(
@@ -248,7 +247,8 @@ def held_out_probabilities(
     labels: np.ndarray,
     folds: np.ndarray,
     spec: HeadSpec,
-    training: Training,
+    recipe: ResolvedRecipe,
+    seed: int = 0,
 ) -> np.ndarray:
     """Returns what heads say of images that did not train them.
 
@@ -257,26 +257,36 @@ def held_out_probabilities(
         labels: int array of shape `(count,)`.
         folds: int array of shape `(count,)`, from 0: each fold is judged by
             a head trained on the others.
-        spec: the head.
-        training: how to train it, with its learning rate.
+        spec: The head.
+        recipe: How to train it.
+        seed: Seed of first weights, order and dropout.
 
     Returns:
         float32 array of shape `(count, classes)`: rows that sum to 1, or
         that are not numbers where a training went wrong.
     """
-    keras.utils.set_random_seed(training.seed)
+    recipe = replace(recipe, patience=min(recipe.patience, _PATIENCE))
+    keras.utils.set_random_seed(seed)
     head = build_head(vectors.shape[1:], spec)
-    compile_model(head, training, _STEPS_PER_EXECUTION)
+    largest = int((folds != 0).sum())
+    compile_model(
+        head, recipe, count_steps(largest, recipe), _STEPS_PER_EXECUTION
+    )
     shares = np.empty((len(labels), spec.classes), np.float32)
     for fold in _from_the_same_start(head, int(folds.max()) + 1):
         # Shuffling and dropout, too, are the same for every head and fold.
-        keras.utils.set_random_seed(training.seed)
+        keras.utils.set_random_seed(seed)
         held_out = folds == fold
-        _fit(
+        fit(
             head,
             (vectors[~held_out], labels[~held_out]),
             (vectors[held_out], labels[held_out]),
-            training,
+            recipe,
+            [
+                keras.callbacks.EarlyStopping(
+                    patience=recipe.patience, restore_best_weights=True
+                )
+            ],
         )
         # Not by `predict`, which is traced anew for every other count.
         shares[held_out] = head(vectors[held_out], training=False)
@@ -295,29 +305,6 @@ def _from_the_same_start(model: keras.Model, times: int) -> Iterator[int]:
         for variable, value in zip(variables, start, strict=True):
             variable.assign(value)
         yield number
-
-
-def _fit(
-    head: keras.Model,
-    shown: tuple[np.ndarray, np.ndarray],
-    held_out: tuple[np.ndarray, np.ndarray],
-    training: Training,
-) -> None:
-    """Trains with Keras's `fit`; leaves the best epoch's weights in place."""
-    head.fit(
-        *shown,
-        batch_size=training.batch_size or head_batch_size(len(shown[1])),
-        epochs=training.epochs,
-        validation_data=held_out,
-        validation_batch_size=1024,
-        callbacks=[
-            keras.callbacks.EarlyStopping(
-                patience=min(training.patience, _PATIENCE),
-                restore_best_weights=True,
-            )
-        ],
-        verbose=0,
-    )
 
 
 def _score(

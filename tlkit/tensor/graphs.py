@@ -55,7 +55,7 @@ def count_calls(operation: Any) -> int:
     return len(operation._inbound_nodes)
 
 
-def every_layer(model: keras.Model) -> list[keras.Layer]:
+def every_layer(model: keras.Layer) -> list[keras.Layer]:
     """Returns the layers of a model and of the models inside it."""
     return list(model._flatten_layers(include_self=False, recursive=True))
 

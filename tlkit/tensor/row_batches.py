@@ -27,20 +27,6 @@ class Rows(Protocol):
         """Returns some rows."""
 
 
-def head_batch_size(count: int) -> int:
-    """Returns 256, or fewer where that leaves an epoch few steps.
-
-    A step on stored features is mostly the optimizer's work, which is the
-    same for any batch: large ones are sooner done.
-
-    Args:
-        count: of training images.
-    """
-    if count >= 2000:
-        return 256
-    return max(32, min(128, count // 15 // 32 * 32))
-
-
 def make_row_batches(
     views: Sequence[Rows],
     labels: np.ndarray,

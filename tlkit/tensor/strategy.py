@@ -10,21 +10,17 @@ import tensorflow as tf
 from tlkit.base.errors import UsageError
 
 
-def make_strategy(devices: int | str = 1) -> tf.distribute.Strategy:
-    """Chooses the `tf.distribute` strategy for a number of devices.
+def count_devices(devices: int | str = 1) -> int:
+    """Returns how many devices are meant.
 
     Args:
-        devices: how many GPUs (or, without GPUs, logical CPU devices) train
+        devices: How many GPUs (or, without GPUs, logical CPU devices) train
             together on parts of each batch; `"all"` for every one there is.
 
-    Returns:
-        The default strategy for one device, else a `MirroredStrategy`.
-
     Raises:
-        UsageError: there are not so many devices.
+        UsageError: There are not so many devices.
     """
-    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
-    found = [device.name for device in tf.config.list_logical_devices(kind)]
+    kind, found = _devices()
     wanted = len(found) if devices == "all" else int(devices)
     if not 1 <= wanted <= len(found):
         raise UsageError(
@@ -33,13 +29,35 @@ def make_strategy(devices: int | str = 1) -> tf.distribute.Strategy:
             expected=f"1 to {len(found)} ({kind}), or all",
             received=devices,
         )
+    return wanted
+
+
+def make_strategy(devices: int | str = 1) -> tf.distribute.Strategy:
+    """Chooses the `tf.distribute` strategy for a number of devices.
+
+    Args:
+        devices: See `count_devices`.
+
+    Returns:
+        The default strategy for one device, else a `MirroredStrategy`.
+
+    Raises:
+        UsageError: There are not so many devices.
+    """
+    wanted = count_devices(devices)
     if wanted == 1:
         return tf.distribute.get_strategy()
+    kind, found = _devices()
     # On CPUs the default all-reduce fails where Keras runs several steps.
     reduction = tf.distribute.ReductionToOneDevice() if kind == "CPU" else None
     return tf.distribute.MirroredStrategy(
         found[:wanted], cross_device_ops=reduction
     )
+
+
+def _devices() -> tuple[str, list[str]]:
+    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    return kind, [one.name for one in tf.config.list_logical_devices(kind)]
 
 
 def fill_last_batch(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import keras
 import numpy as np
 
 from tlkit.base.errors import TlkitError
 from tlkit.data.index import VALIDATION, DatasetIndex
+from tlkit.models.cutting import CutModel
 from tlkit.store.store import StoredRows
 
 #: Float32 sums in another order differ by about 1e-6.
@@ -16,33 +15,18 @@ _TOLERANCE = 1e-4
 _IMAGES = 16
 
 
-@dataclass(frozen=True, eq=False)
-class Apart:
-    """A float32 model's two parts, and what the lower one once gave.
-
-    Attributes:
-        lower: from raw pixels to a tensor.
-        upper: from that tensor to probabilities.
-        stored: the tensor for all validation images, as it is kept.
-    """
-
-    lower: keras.Model
-    upper: keras.Model
-    stored: StoredRows
-
-
 def check_join(
-    model: keras.Model,
-    apart: Apart,
+    cut: CutModel,
+    stored: StoredRows,
     data: DatasetIndex,
     image_size: tuple[int, int],
 ) -> dict[str, float]:
     """Compares a joined model with its parts on real images.
 
     Args:
-        model: from raw pixels to probabilities, float32.
-        apart: its parts.
-        data: up to 16 images of its validation split are looked at.
+        cut: The model and its two parts, all in float32.
+        stored: What the lower part once gave for all validation images.
+        data: Up to 16 images of its validation split are looked at.
         image_size: `(height, width)` in pixels that the network works at.
 
     Returns:
@@ -52,14 +36,14 @@ def check_join(
         what is stored, which may have been computed in another precision.
 
     Raises:
-        TlkitError: the joined model does not say what the parts say.
+        TlkitError: The joined model does not say what the parts say.
     """
     split = data.splits[VALIDATION]
     rows = np.arange(min(_IMAGES, len(split)))
     images = np.stack([split.read(int(row), image_size) for row in rows])
-    joined = _given(model, images)
-    given = _given(apart.lower, images)
-    difference = _largest(joined, _given(apart.upper, given))
+    joined = _given(cut.whole, images)
+    given = _given(cut.prefix, images)
+    difference = _largest(joined, _given(cut.suffix, given))
     if not difference <= _TOLERANCE:
         raise TlkitError(
             "The joined model does not say what its two parts say apart.",
@@ -68,10 +52,10 @@ def check_join(
             received=difference,
             remedy="This is a fault of tlkit; please report it.",
         )
-    kept = apart.stored[rows].astype(np.float32)
+    kept = stored[rows].astype(np.float32)
     return {
         "join_difference": difference,
-        "precision_difference": _largest(joined, _given(apart.upper, kept)),
+        "precision_difference": _largest(joined, _given(cut.suffix, kept)),
     }
 
 

@@ -1,0 +1,270 @@
+"""From the options of a verb to plans, data and folders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from tlkit.base.errors import UsageError
+from tlkit.cli.generated import Flag, flags_of, values_of
+from tlkit.cli.options import Fractions, Places, Trials, use_store
+from tlkit.data.augment import AUGMENTATIONS, Augmentation
+from tlkit.plans.files import read_augmentation
+from tlkit.plans.network import CONVNET, Network
+from tlkit.plans.plan import Machine, Plan, Views
+from tlkit.plans.recipe import Recipe
+from tlkit.plans.ways import WAYS, Way
+from tlkit.tensor.starting import start_tensorflow
+
+if TYPE_CHECKING:
+    from tlkit.data.index import DatasetIndex
+    from tlkit.search.heads import HeadGrid
+
+_PARTS: Mapping[str, type] = {
+    "network": Network,
+    "views": Views,
+    "recipe": Recipe,
+    "machine": Machine,
+}
+_OWN = ("seed", "start", "from_layer")
+AUGMENT = "augment"
+"""The option that names a preset, or a file of fields."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a verb was asked to train.
+
+    Args:
+        plans: One plan, or several whose networks are to be compared.
+        data: The data set.
+        run: Folder of the run; None for one in `runs/`.
+        grid: Heads to try; None to train the plan's own.
+    """
+
+    plans: tuple[Plan, ...]
+    data: DatasetIndex
+    run: Path | None = None
+    grid: HeadGrid | None = None
+
+    @property
+    def plan(self) -> Plan:
+        """The one plan."""
+        (plan,) = self.plans
+        return plan
+
+
+def plan_flags(name: str) -> list[Flag]:
+    """Returns the options of a way: its plan's fields that mean something.
+
+    Args:
+        name: A key of `WAYS`.
+    """
+    way = WAYS[name]
+    flags = [
+        flag for part, kind in _PARTS.items() for flag in flags_of(kind, part)
+    ]
+    flags += [flag for flag in flags_of(Plan) if flag.field in _OWN]
+    left_out = way.without | way.from_start
+    found = [
+        replace(flag, default=_default(flag, name, way))
+        for flag in flags
+        if flag.name not in left_out
+    ]
+    return found + (augmentation_flags(way) if way.augmentation else [])
+
+
+def augmentation_flags(way: Way) -> list[Flag]:
+    """Returns the options that say what may happen to a training image."""
+    preset = replace(
+        flags_of(Fractions)[0],
+        name=AUGMENT,
+        part=AUGMENT,
+        field="preset",
+        hint=str,
+        about=_PRESET,
+        default=way.augmentation,
+    )
+    return [
+        preset,
+        *(
+            replace(
+                flag,
+                part=AUGMENT,
+                about=replace(flag.about, group="augmentation"),
+                default=None,
+                two_forms=True,
+            )
+            for flag in flags_of(Augmentation)
+        ),
+    ]
+
+
+def _preset_names() -> str:
+    return ", ".join(AUGMENTATIONS)
+
+
+_PRESET = replace(
+    flags_of(Fractions)[0].about,
+    help="What may happen to training images: one of "
+    f"{_preset_names()}, or a .toml or .json file of the options under "
+    "Augmentation, each of which changes it further.",
+    above=None,
+    below=None,
+    metavar="NAME|FILE",
+    group="augmentation",
+    first=True,
+)
+
+
+def _default(flag: Flag, name: str, way: Way) -> str | None:
+    """What a way takes where nothing is given."""
+    usual = getattr(way, flag.name, None)
+    if usual is None and flag.part == "network":
+        network = Network(CONVNET if name == "scratch" else None).resolved()
+        usual = getattr(network, flag.field)
+        if name != "scratch" and flag.field in _SUITS_THE_BASE:
+            return "suits the base"
+    if usual is None:
+        return flag.default or _SUITS.get(flag.field)
+    return f"{usual:g}" if isinstance(usual, float) else str(usual)
+
+
+_SUITS_THE_BASE = ("weights", "image_size", "pooling")
+_SUITS = {
+    "batch_size": "32; on stored features up to 256",
+    "learning_rate": "suits the base",
+    "from_layer": "the last block of the base",
+    "labels": "what the loss needs",
+}
+
+
+def read_request(name: str, given: Mapping[str, Any]) -> Request:
+    """Makes plans of what was given to a verb, then reads the data.
+
+    Args:
+        name: A key of `WAYS`.
+        given: Values by the name of the option, None where nothing was.
+
+    Raises:
+        UsageError: A value, or the data, is not possible.
+        TlkitError: The data cannot be read.
+    """
+    places = values_of(Places, given)
+    use_store(places.store)
+    plans = make_plans(name, given)
+    data = read_data(given["data"], values_of(Fractions, given))
+    grid = None
+    if values_of(Trials, given).head_grid:
+        grid = head_grid(plans[0])
+    return Request(plans, data, places.run and Path(places.run), grid)
+
+
+def make_plans(name: str, given: Mapping[str, Any]) -> tuple[Plan, ...]:
+    """Makes a plan of what was given; one a base where there are several."""
+    bases = listed(given.get("base"))
+    weights: list[str | None] = [*listed(given.get("weights"))]
+    if len(bases) <= 1:
+        return (make_plan(name, given),)
+    if len(weights) <= 1:
+        weights = (weights or [None]) * len(bases)
+    if len(weights) != len(bases):
+        raise UsageError(
+            "There are not as many weights as conv bases.",
+            where="--weights",
+            expected=f"1 or {len(bases)}, for {given['base']}",
+            received=f"{len(weights)}: {given['weights']}",
+            remedy="Name one for all bases, or one for each in their order.",
+        )
+    return tuple(
+        make_plan(name, {**given, "base": base, "weights": own})
+        for base, own in zip(bases, weights, strict=True)
+    )
+
+
+def make_plan(name: str, given: Mapping[str, Any]) -> Plan:
+    """Makes a plan of what was given to a verb.
+
+    Args:
+        name: A key of `WAYS`.
+        given: Values by the name of the option, None where nothing was.
+
+    Raises:
+        UsageError: A value is not possible.
+    """
+    told: dict[str, dict[str, Any]] = {}
+    for flag in plan_flags(name):
+        value = given.get(flag.name)
+        if value is not None:
+            told.setdefault(flag.part, {})[flag.field] = value
+    parts = {part: kind(**told.get(part, {})) for part, kind in _PARTS.items()}
+    return Plan(
+        name,
+        augmentation=_augmentation(told.get(AUGMENT, {})),
+        **parts,
+        **told.get("", {}),
+    )
+
+
+def make_given_augmentation(way: Way, given: Mapping[str, Any]) -> Augmentation:
+    """Makes the augmentation of what was given, on top of a way's own."""
+    told = {
+        flag.field: given[flag.name]
+        for flag in augmentation_flags(way)
+        if given.get(flag.name) is not None
+    }
+    plan = Plan("augmented", augmentation=_augmentation(told))
+    return plan.augmentation or AUGMENTATIONS[way.augmentation or "none"]
+
+
+def _augmentation(told: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Fields by name; those of a file stand under those that were given."""
+    preset = told.get("preset", "")
+    if not preset.endswith((".toml", ".json")):
+        return told or None
+    rest = {name: value for name, value in told.items() if name != "preset"}
+    return {**read_augmentation(preset), **rest}
+
+
+def head_grid(plan: Plan) -> HeadGrid:
+    """The heads to try: what the plan has is kept, the rest is tried."""
+    from tlkit.search.heads import HeadGrid
+
+    network, recipe = plan.network, plan.recipe
+    told: dict[str, Any] = {
+        "units": network.units,
+        "dropout": network.dropout,
+        "learning_rate": recipe.learning_rate,
+        "l2": network.l2,
+    }
+    kept = {n: (v,) for n, v in told.items() if v is not None}
+    return replace(HeadGrid(), **kept)  # type: ignore[arg-type]
+
+
+def read_data(source: str, fractions: Fractions) -> DatasetIndex:
+    """Loads a data set and tells the user what was found and left out.
+
+    Args:
+        source: See `tlkit.load_dataset`.
+        fractions: How it is divided where it has no splits.
+    """
+    start_tensorflow()
+    import tlkit
+    from tlkit.cli.tables import describe_data
+
+    index = tlkit.load_dataset(
+        source,
+        validation_fraction=fractions.validation_fraction,
+        test_fraction=fractions.test_fraction,
+    )
+    typer.echo(describe_data(index), err=True)
+    return index
+
+
+def listed(text: str | None) -> list[str]:
+    """Returns what stands between the commas; nothing for None."""
+    return [part.strip() for part in text.split(",")] if text else []

@@ -1,0 +1,264 @@
+"""Which network: a conv base and the head on top of it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tlkit.base.errors import UsageError
+from tlkit.base.fields import About, Checked, field
+from tlkit.base.image_size import ImageSize, as_height_width
+from tlkit.models.specs import (
+    BASES,
+    POOLINGS,
+    ConvBaseSpec,
+    base_spec,
+    given_spec,
+)
+
+if TYPE_CHECKING:
+    import keras
+
+    from tlkit.models.heads import HeadSpec
+
+CONVNET = "convnet"
+"""The book's small convnet, which starts from random weights."""
+
+_DEFAULT_BASE = "vgg16"
+_CONVNET_SIZE = 150
+#: The convnet's own; see `tlkit.models.convnet`.
+_CONVNET_UNITS = 512
+
+
+def read_size(text: str) -> ImageSize:
+    """Reads `150`, or `120x160` for height and width.
+
+    Raises:
+        ValueError: The text is neither.
+    """
+    height, cross, width = text.partition("x")
+    return (int(height), int(width)) if cross else int(height)
+
+
+@dataclass(frozen=True)
+class Network(Checked):
+    """A conv base and the head on top of it; what is None suits the base.
+
+    Args:
+        base: Name of the conv base, a key of `tlkit.models.specs.BASES`; or
+            a Keras model from pixels, 0 to 255, to a feature map, whose
+            layers are all Keras's own. None takes VGG16, and for training
+            from scratch the book's convnet.
+        weights: `"imagenet"`, which is downloaded once; `"tlkit"`, which
+            MiniVGG comes with; the path of a `.h5` or `.weights.h5` file; or
+            `"none"` for random weights.
+        image_size: Side in pixels that the network works at, or
+            `(height, width)`. Images of other sizes are resized to it.
+        alpha: Width multiplier of MobileNet and MobileNetV2.
+        pooling: `"flatten"`, `"average"` or `"max"`: how a feature map
+            becomes a vector.
+        units: Units of the head's hidden dense layer; 0 leaves it out.
+        dropout: Share of the hidden units dropped in training, 0 to below 1.
+        l2: Factor of the squared weights of the head, or of the whole
+            convnet, that is added to the loss.
+
+    Raises:
+        UsageError: A value is unknown or out of its range.
+
+    Example:
+        >>> Network("mobilenet_v2").resolved().image_size
+        (224, 224)
+    """
+
+    base: Any = field(
+        None,
+        About(
+            f"Conv base to build on: {', '.join(BASES)}.",
+            metavar="NAME",
+            group="network",
+            first=True,
+        ),
+    )
+    weights: str | None = field(
+        None,
+        About(
+            "imagenet (downloaded once), tlkit (of minivgg), the path of a "
+            ".h5 or .weights.h5 file, or none for random weights.",
+            group="network",
+            first=True,
+        ),
+    )
+    image_size: int | tuple[int, int] | None = field(
+        None,
+        About(
+            "Side in pixels that the network works at, or HEIGHTxWIDTH.",
+            at_least=1,
+            parse=read_size,
+            metavar="PIXELS",
+            group="network",
+            first=True,
+        ),
+    )
+    alpha: float = field(
+        1.0,
+        About(
+            "Width multiplier of mobilenet and mobilenet_v2.",
+            above=0,
+            group="network",
+        ),
+    )
+    pooling: str | None = field(
+        None,
+        About(
+            "How a feature map becomes a vector.",
+            choices=lambda: POOLINGS,
+            group="network",
+        ),
+    )
+    units: int | None = field(
+        None,
+        About(
+            "Units of the head's hidden dense layer; 0 leaves it out.",
+            at_least=0,
+            group="network",
+        ),
+    )
+    dropout: float | None = field(
+        None,
+        About(
+            "Share of the hidden units dropped in training.",
+            at_least=0,
+            below=1,
+            group="network",
+        ),
+    )
+    l2: float | None = field(
+        None,
+        About(
+            "Factor of the squared weights that is added to the loss.",
+            at_least=0,
+            group="network",
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        if isinstance(self.weights, os.PathLike):
+            # A Path would not fit into a run's config.json.
+            object.__setattr__(self, "weights", os.fspath(self.weights))
+        if self.image_size is not None:
+            size = self.image_size
+            if not isinstance(size, int):
+                size = as_height_width(size)
+            object.__setattr__(self, "image_size", size)
+        super().__post_init__()
+        _check_base(self.base)
+
+    @property
+    def base_name(self) -> str:
+        """The conv base in a word, also where it is a Keras model."""
+        return self.spec.name
+
+    @property
+    def spec(self) -> ConvBaseSpec:
+        """What is known of the conv base.
+
+        Raises:
+            UsageError: The network is the convnet, which has none.
+        """
+        if self.base is None:
+            return base_spec(_DEFAULT_BASE)
+        if isinstance(self.base, str):
+            return base_spec(self.base)
+        return given_spec(self.base)
+
+    def resolved(self) -> ResolvedNetwork:
+        """Returns this with what suits the base where it is open."""
+        if self.base == CONVNET:
+            return self._filled("none", _CONVNET_SIZE, "flatten", CONVNET)
+        spec = self.spec
+        base = spec.name if self.base is None else self.base
+        return self._filled(spec.published, spec.image_size, spec.pooling, base)
+
+    def _filled(
+        self, weights: str, image_size: int, pooling: str, base: Any
+    ) -> ResolvedNetwork:
+        units = _CONVNET_UNITS if base == CONVNET else 256
+        return ResolvedNetwork(
+            base=base,
+            weights=self.weights or weights,
+            image_size=as_height_width(self.image_size or image_size),
+            alpha=self.alpha,
+            pooling=self.pooling or pooling,
+            units=units if self.units is None else self.units,
+            dropout=0.5 if self.dropout is None else self.dropout,
+            l2=0.0 if self.l2 is None else self.l2,
+        )
+
+
+@dataclass(frozen=True)
+class ResolvedNetwork(Network):
+    """A network of which everything is known; see `Network.resolved`."""
+
+    base: Any = CONVNET
+    weights: str = "none"
+    image_size: tuple[int, int] = (_CONVNET_SIZE, _CONVNET_SIZE)
+    pooling: str = "flatten"
+    units: int = _CONVNET_UNITS
+    dropout: float = 0.5
+    l2: float = 0.0
+
+    @property
+    def warning(self) -> str | None:
+        """What must be said of a base that has learnt nothing, else None."""
+        if self.base == CONVNET or self.weights != "none":
+            return None
+        if not isinstance(self.base, str):
+            return None
+        return (
+            f"The conv base {self.base} has random weights: this is not "
+            "transfer learning, and the accuracy shows it."
+        )
+
+    def check(self) -> None:
+        """Raises the UsageErrors of `build_base`, without building it."""
+        from tlkit.models.bases import check_base, check_given_base
+
+        if isinstance(self.base, str):
+            check_base(self.base, self.weights, self.image_size, self.alpha)
+        else:
+            check_given_base(self.base, self.image_size)
+
+    def build_base(self) -> keras.Model:
+        """Builds the conv base with its weights."""
+        from tlkit.models.bases import build_base, build_given_base
+
+        if isinstance(self.base, str):
+            return build_base(
+                self.base, self.weights, self.image_size, self.alpha
+            )
+        return build_given_base(self.base, self.image_size)
+
+    def head(self, classes: int) -> HeadSpec:
+        """Says what the head is for a number of classes."""
+        from tlkit.models.heads import HeadSpec
+
+        return HeadSpec(
+            classes, self.pooling, self.units, self.dropout, self.l2
+        )
+
+
+def _check_base(base: Any) -> None:
+    """A base is a name, a Keras model, or what a file says of one."""
+    if isinstance(base, str) and base != CONVNET:
+        base_spec(base)  # which says what names there are
+    if base is None or isinstance(base, str) or hasattr(base, "get_config"):
+        return
+    if isinstance(base, dict) and set(base) == {"keras_model", "sha256"}:
+        return
+    raise UsageError(
+        "This is no conv base.",
+        where="base",
+        expected=f"one of {', '.join(BASES)}, or a Keras model",
+        received=repr(base)[:200],
+    )

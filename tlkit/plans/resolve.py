@@ -1,0 +1,171 @@
+"""From a plan to a resolved plan: once, against the data and the machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tlkit.base.errors import UsageError
+from tlkit.data.augment import AUGMENTATIONS
+from tlkit.data.index import TRAIN, DatasetIndex
+from tlkit.plans.network import CONVNET, Network, ResolvedNetwork
+from tlkit.plans.optimizers import label_form, rate_of
+from tlkit.plans.plan import (
+    Plan,
+    ResolvedMachine,
+    ResolvedPlan,
+    ResolvedViews,
+)
+from tlkit.plans.recipe import Recipe, ResolvedRecipe
+from tlkit.plans.ways import WAYS
+
+_BATCH_SIZE = 32
+
+
+def resolve(
+    plan: Plan, data: DatasetIndex, start: Plan | None = None
+) -> ResolvedPlan:
+    """Fills in everything that a plan leaves open.
+
+    Args:
+        plan: The plan. A resolved one comes back as it is.
+        data: The data set; the number of its training images suggests the
+            batch size of a head.
+        start: The plan of the run that fine-tuning goes on from.
+
+    Returns:
+        The same plan as a value of another type, with nothing left open.
+
+    Raises:
+        UsageError: There are not so many devices, fine-tuning has no start,
+            or the start is no run with a conv base or has another network.
+    """
+    if isinstance(plan, ResolvedPlan):
+        return plan
+    way = WAYS[plan.way]
+    network = _network(plan, start)
+    recipe = _recipe(plan, network, len(data.splits[TRAIN]))
+    views = way.views if plan.views.count is None else plan.views.count
+    return ResolvedPlan(
+        way=plan.way,
+        network=network,
+        augmentation=plan.augmentation
+        or AUGMENTATIONS[way.augmentation or "none"],
+        # More views than epochs would never be looked at.
+        views=ResolvedViews(min(views, recipe.epochs), plan.views.dtype),
+        recipe=recipe,
+        machine=ResolvedMachine(
+            _count_devices(plan.machine.devices), plan.machine.tensorboard
+        ),
+        seed=plan.seed,
+        start=plan.start or "",
+        from_layer=plan.from_layer or _first_layer(plan.way, network),
+    )
+
+
+def _network(plan: Plan, start: Plan | None) -> ResolvedNetwork:
+    if plan.way == "scratch":
+        own = plan.network
+        return Network(
+            CONVNET, None, own.image_size, dropout=own.dropout, l2=own.l2
+        ).resolved()
+    if plan.way != "finetune":
+        return plan.network.resolved()
+    if start is None:
+        raise UsageError(
+            "Fine-tuning goes on from a run.",
+            where="start",
+            expected="a run of features or augmented",
+            received=plan.start,
+        )
+    return _network_of_start(plan, start)
+
+
+def _network_of_start(plan: Plan, start: Plan) -> ResolvedNetwork:
+    if start.way == "scratch":
+        raise UsageError(
+            "This run has no conv base to fine-tune.",
+            where=plan.start,
+            expected="a run of `tlkit features` or `tlkit augmented`",
+            received=f"a run of `tlkit {start.way}`",
+        )
+    network = start.network.resolved()
+    for name in WAYS["finetune"].from_start:
+        asked, has = getattr(plan.network, name), getattr(network, name)
+        if asked not in (None, 1.0, has):
+            raise UsageError(
+                "The run to go on from has another network.",
+                where=name,
+                expected=has,
+                received=asked,
+                remedy="Leave it out: fine-tuning keeps the network.",
+            )
+    return network
+
+
+def _recipe(
+    plan: Plan, network: ResolvedNetwork, images: int
+) -> ResolvedRecipe:
+    from tlkit.models.precision import choose_precision
+
+    asked, way = plan.recipe, WAYS[plan.way]
+    spec = None if network.base == CONVNET else network.spec
+    return ResolvedRecipe(
+        learning_rate=_rate(asked, way.learning_rate, spec),
+        batch_size=asked.batch_size
+        or (head_batch_size(images) if plan.way == "features" else _BATCH_SIZE),
+        epochs=asked.epochs or way.epochs,
+        patience=asked.patience or way.patience,
+        optimizer=asked.optimizer,
+        schedule=asked.schedule,
+        weight_decay=asked.weight_decay,
+        label_smoothing=asked.label_smoothing,
+        loss=asked.loss,
+        labels=label_form(asked.loss, asked.labels, asked.label_smoothing),
+        precision=choose_precision(asked.precision, spec),
+    )
+
+
+def _rate(asked: Recipe, usual: float | None, spec: Any) -> float:
+    if not isinstance(asked.optimizer, str):
+        return rate_of(asked.optimizer)
+    if asked.learning_rate is not None:
+        return asked.learning_rate
+    return spec.fine_tuning_rate if usual is None else usual
+
+
+def head_batch_size(images: int) -> int:
+    """Returns 256, or fewer where that leaves an epoch few steps.
+
+    A step on stored features is mostly the optimizer's work, which is the
+    same for any batch: large ones are sooner done.
+
+    Args:
+        images: How many training images there are.
+
+    Example:
+        >>> head_batch_size(200), head_batch_size(1000), head_batch_size(2000)
+        (32, 64, 256)
+    """
+    if images >= 2000:
+        return 256
+    return max(32, min(128, images // 15 // 32 * 32))
+
+
+def _count_devices(devices: int | str) -> int:
+    from tlkit.tensor.strategy import count_devices
+
+    return count_devices(devices)
+
+
+def _first_layer(way: str, network: ResolvedNetwork) -> str:
+    if way != "finetune":
+        return ""
+    first = network.spec.fine_tune_from
+    if not first:
+        raise UsageError(
+            "Which layers to fine-tune is not known of this conv base.",
+            where="from_layer",
+            expected="the name of the first layer that is to learn",
+            remedy="Name it: --from-layer LAYER, or from_layer= in Python.",
+        )
+    return first

@@ -1,0 +1,113 @@
+"""Keras's own image layers as an augmentation.
+
+Slower than `tlkit.Augmentation`, since every image is a call into
+TensorFlow; for what Keras has and tlkit has not.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from tlkit.base.errors import UsageError
+from tlkit.tensor.graphs import every_layer
+
+# Layers keep the state of their random numbers, which one thread at a time
+# may set and use.
+_LOCK = threading.Lock()
+
+
+class KerasAugmentation:
+    """A Keras layer that changes images at random, as a pure function.
+
+    Its random numbers are set anew for each view, from seed, image and view,
+    so that view `k` of an image is always the same one.
+
+    Args:
+        config: What `keras.layers.serialize` says of the layer.
+    """
+
+    changes_nothing = False
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = dict(config)
+        self._layer = keras.layers.deserialize(dict(config))
+        self._generators = _seed_generators(self._layer)
+
+    @classmethod
+    def of(cls, layer: Any) -> KerasAugmentation:
+        """Makes one of a layer, of several in a list, or of `settings()`.
+
+        Raises:
+            UsageError: It is something else, or a layer that is not Keras's
+                own, which could not be made again from a run's config.
+        """
+        if isinstance(layer, cls):
+            return layer
+        if isinstance(layer, Mapping) and set(layer) == {"keras"}:
+            return cls(layer["keras"])
+        layers = layer if isinstance(layer, list | tuple) else [layer]
+        for one in layers:
+            if not isinstance(one, keras.layers.Layer) or not type(
+                one
+            ).__module__.startswith("keras."):
+                raise UsageError(
+                    "This is no augmentation.",
+                    where="augmentation",
+                    expected="a tlkit.Augmentation, book, mild, none, fields "
+                    "by name, or layers of keras.layers",
+                    received=repr(one)[:200],
+                )
+        whole = layers[0] if len(layers) == 1 else keras.Sequential(layers)
+        return cls(keras.layers.serialize(whole))
+
+    def settings(self) -> dict[str, Any]:
+        """Returns the layer as JSON can hold it."""
+        return {"keras": self._config}
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, KerasAugmentation)
+            and other._config == self._config
+        )
+
+    def __hash__(self) -> int:
+        return hash(repr(self._config))
+
+    def __repr__(self) -> str:
+        return f"KerasAugmentation({self._config.get('class_name')})"
+
+    def __call__(
+        self, image: np.ndarray, *, seed: int, image_id: int, view: int
+    ) -> np.ndarray:
+        """Returns one view of an image; see `Augmentation.__call__`."""
+        random = np.random.default_rng([seed, image_id, view])
+        with _LOCK:
+            for generator in self._generators:
+                generator.state.assign(
+                    random.integers(0, 2**31, 2).astype("uint32")
+                )
+            values = self._layer(image[None].astype("float32"), training=True)
+        changed = np.asarray(values)[0]
+        if changed.shape != image.shape:
+            raise UsageError(
+                "An augmentation keeps the size of an image.",
+                where="augmentation",
+                expected=f"an image of {image.shape}",
+                received=changed.shape,
+            )
+        return np.clip(np.rint(changed), 0, 255).astype(np.uint8)
+
+
+def _seed_generators(layer: keras.Layer) -> list[keras.random.SeedGenerator]:
+    layers = [layer, *every_layer(layer)]
+    return [
+        value
+        for one in layers
+        for value in vars(one).values()
+        if isinstance(value, keras.random.SeedGenerator)
+    ]

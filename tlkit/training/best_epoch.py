@@ -1,0 +1,85 @@
+"""The best epoch so far, kept in memory and on the disk."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from tlkit.base.errors import TlkitError
+from tlkit.runs.run import Run
+
+#: Saving a large model takes seconds, an epoch on stored rows much less.
+_SECONDS_BETWEEN_SAVES = 30.0
+
+
+class BestEpoch(keras.callbacks.Callback):
+    """Keeps the weights of the epoch with the lowest validation loss.
+
+    Unlike Keras's own callbacks it writes the history as it goes, never
+    takes a loss that is not a number for the best one (`ModelCheckpoint`
+    would keep a NaN of the first epoch for good), and saves atomically.
+
+    Args:
+        patience: Epochs without a lower validation loss after which the
+            training ends.
+        run: The run whose history is written.
+        save: Writes the model as it is to the run folder.
+    """
+
+    def __init__(
+        self, patience: int, run: Run, save: Callable[[], None]
+    ) -> None:
+        super().__init__()
+        self.patience = patience
+        self.run = run
+        self.save = save
+        self.rows: list[dict[str, float]] = []
+        self.best_loss = math.inf
+        self.best_epoch = 0
+        self._best_weights: list[np.ndarray] | None = None
+        self._saved_epoch = 0
+        self._saved_at = -math.inf
+        self._epoch_started = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Starts the clock."""
+        self._epoch_started = time.time()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Writes the history, keeps the best weights, stops if due."""
+        logs = {name: float(value) for name, value in (logs or {}).items()}
+        seconds = round(time.time() - self._epoch_started, 2)
+        self.rows.append({"epoch": epoch + 1, **logs, "seconds": seconds})
+        self.run.write_history(self.rows)
+        if not all(map(math.isfinite, (logs["loss"], logs["val_loss"]))):
+            raise TlkitError(
+                f"The loss is no longer a number in epoch {epoch + 1}.",
+                where=self.run.path,
+                received=f"loss {logs['loss']}, "
+                f"validation loss {logs['val_loss']}",
+                remedy="Lower the learning rate, or train in float32.",
+            )
+        if logs["val_loss"] < self.best_loss:
+            self.best_loss = logs["val_loss"]
+            self.best_epoch = epoch + 1
+            self._best_weights = self.model.get_weights()
+            if time.time() - self._saved_at > _SECONDS_BETWEEN_SAVES:
+                self._save()
+        elif epoch + 1 - self.best_epoch >= self.patience:
+            self.model.stop_training = True
+
+    def restore(self) -> None:
+        """Puts the best weights back and saves them if they are not yet."""
+        if self._best_weights is not None:
+            self.model.set_weights(self._best_weights)
+            if self._saved_epoch != self.best_epoch:
+                self._save()
+
+    def _save(self) -> None:
+        self.save()
+        self._saved_epoch, self._saved_at = self.best_epoch, time.time()

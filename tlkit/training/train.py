@@ -1,0 +1,253 @@
+"""One training: from a resolved plan and data to a finished run."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tlkit.base.console import say
+from tlkit.base.errors import UsageError
+from tlkit.data.index import TRAIN, VALIDATION, DatasetIndex
+from tlkit.features.extract import describe_part
+from tlkit.features.frozen import FrozenPart
+from tlkit.features.views import ViewRows, extract_views
+from tlkit.models.cutting import CutModel
+from tlkit.models.precision import computing_in, with_precision
+from tlkit.models.saving import save_classifier
+from tlkit.plans.plan import ResolvedPlan, ResolvedViews
+from tlkit.runs.run import Run, check_new, recorded_run
+from tlkit.store.pixels import keep_pixels
+from tlkit.tensor.pipeline import make_batches
+from tlkit.tensor.row_batches import make_row_batches
+from tlkit.tensor.strategy import make_strategy
+from tlkit.training.best_epoch import BestEpoch
+from tlkit.training.engine import compile_model, count_steps, fit
+from tlkit.training.epoch_lines import EpochLines
+from tlkit.training.frozen import frozen_stays_frozen
+from tlkit.training.joining import check_join
+from tlkit.training.parts import Parts
+from tlkit.training.results import final_split, predict_split, write_results
+
+Build = Callable[[ResolvedPlan, int], Parts]
+"""A way: from a resolved plan and a number of classes to its parts."""
+
+
+def train_parts(
+    plan: ResolvedPlan,
+    data: DatasetIndex,
+    build: Build,
+    run_folder: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    on_start: Callable[[Run], None] | None = None,
+) -> Run:
+    """Trains what a way builds and leaves a finished run folder.
+
+    Args:
+        plan: The plan, with nothing left open.
+        data: The data set.
+        build: Builds the way's parts, inside the scope of the strategy.
+        run_folder: A new folder; None for one in `runs/`.
+        callbacks: Keras's callbacks, called beside tlkit's own.
+        on_start: Called with the run before it is trained, to put something
+            beside it.
+
+    Returns:
+        The finished run; `run.model_path` is the saved classifier.
+
+    Raises:
+        UsageError: The run folder exists.
+        TlkitError: The data, the disk or the training failed, a frozen layer
+            has changed, or the joined model does not say the same as its
+            parts.
+    """
+    if run_folder is not None:
+        check_new(run_folder)  # before anything is computed
+    parts = _build(plan, data, build)
+    if parts.cut is None:
+        # What cannot be cut is trained end to end, and the run says so.
+        plan = replace(plan, views=ResolvedViews(0, plan.views.dtype))
+    if plan.network.warning:
+        say(plan.network.warning)
+        data = data.with_note(plan.network.warning)
+    source = _Rows(plan, data, parts.cut) if parts.cut else _Pixels(plan, data)
+    with recorded_run(plan, data, run_folder) as run:
+        if on_start is not None:
+            on_start(run)
+        about = _fit(plan, data, parts, source, run, callbacks)
+        about["trained_layers"] = [
+            layer.name
+            for layer in parts.whole.layers
+            if layer.trainable_weights
+        ]
+        final = _in_float32(parts)
+        about |= source.check(final)
+        write_results(run, data, lambda s: source.predict(final, s), about)
+    return run
+
+
+def _build(plan: ResolvedPlan, data: DatasetIndex, build: Build) -> Parts:
+    """Builds and compiles; what is random in it depends on the seed alone."""
+    keras.utils.set_random_seed(plan.seed)
+    strategy = make_strategy(plan.machine.devices)
+    with strategy.scope(), computing_in(plan.recipe.precision):
+        parts = build(plan, len(data.class_names))
+        steps = count_steps(len(data.splits[TRAIN]), plan.recipe)
+        compile_model(parts.learner, plan.recipe, steps)
+    return parts
+
+
+def _fit(
+    plan: ResolvedPlan,
+    data: DatasetIndex,
+    parts: Parts,
+    source: _Pixels | _Rows,
+    run: Run,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> dict[str, Any]:
+    """Trains; leaves the best epoch's weights in the parts.
+
+    The best model so far is saved now and then, at the end, and when the
+    user interrupts.
+    """
+
+    def save() -> None:
+        whole = with_precision(parts.whole, "float32")
+        size = plan.network.image_size
+        save_classifier(whole, run.model_path, data.class_names, size)
+
+    keeper = BestEpoch(plan.recipe.patience, run, save)
+    ours = [keeper, EpochLines(plan.recipe.epochs)]
+    if plan.machine.tensorboard:
+        ours.append(_tensorboard(run))
+    started = time.time()
+    with frozen_stays_frozen(parts.whole):
+        try:
+            fit(
+                parts.learner,
+                source.batches,
+                source.validation,
+                plan.recipe,
+                [*ours, *callbacks],
+            )
+        finally:
+            keeper.restore()
+    return {
+        "best_epoch": keeper.best_epoch,
+        "epochs": len(keeper.rows),
+        "seconds_training": round(time.time() - started, 1),
+    }
+
+
+def _in_float32(parts: Parts) -> Parts:
+    """The same network as it is saved and judged."""
+    if parts.cut is None:
+        return Parts(with_precision(parts.whole, "float32"))
+    whole, prefix, suffix = (
+        with_precision(model, "float32")
+        for model in (parts.cut.whole, parts.cut.prefix, parts.cut.suffix)
+    )
+    return Parts(whole, CutModel(whole, prefix, suffix, parts.cut.at))
+
+
+def _tensorboard(run: Run) -> keras.callbacks.Callback:
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            "TensorBoard is not installed.",
+            remedy="pip install 'tlkit[tensorboard]'",
+        ) from error
+    return keras.callbacks.TensorBoard(run.path / "tensorboard")
+
+
+class _Pixels:
+    """Every image through the whole network, in every epoch."""
+
+    def __init__(self, plan: ResolvedPlan, data: DatasetIndex) -> None:
+        self.data, self.size = data, plan.network.image_size
+        decoded = keep_pixels(data, self.size)
+        augmentation = plan.augmentation
+        self.batches = make_batches(
+            data,
+            TRAIN,
+            self.size,
+            plan.recipe.batch_size,
+            None if augmentation.changes_nothing else augmentation,
+            plan.seed,
+            decoded.get(TRAIN),
+        )
+        self.validation = make_batches(
+            data,
+            VALIDATION,
+            self.size,
+            plan.recipe.batch_size,
+            decoded=decoded.get(VALIDATION),
+        )
+
+    def check(self, final: Parts) -> dict[str, float]:
+        """There is nothing to compare: the model was trained in one piece."""
+        return {}
+
+    def predict(self, final: Parts, split: str) -> np.ndarray:
+        """Returns the probabilities of a split, from its pixels."""
+        return predict_split(final.whole, self.data, split, self.size)
+
+
+class _Rows:
+    """What the frozen part gave once for each view of each image."""
+
+    def __init__(
+        self, plan: ResolvedPlan, data: DatasetIndex, cut: CutModel
+    ) -> None:
+        self.data, self.size = data, plan.network.image_size
+        self.rows = _extract(plan, data, cut)
+        batch_size = plan.recipe.batch_size
+        self.batches = make_row_batches(
+            self.rows.train,
+            data.splits[TRAIN].labels,
+            batch_size,
+            plan.seed,
+        )
+        self.validation: tf.data.Dataset = make_row_batches(
+            [self.rows.validation], data.splits[VALIDATION].labels, batch_size
+        )
+
+    def check(self, final: Parts) -> dict[str, float]:
+        """Compares the joined model with its parts; see `check_join`."""
+        assert final.cut is not None  # rows come of a cut
+        differences = check_join(
+            final.cut, self.rows.validation, self.data, self.size
+        )
+        return {"images_through_base": self.rows.computed, **differences}
+
+    def predict(self, final: Parts, split: str) -> np.ndarray:
+        """Returns probabilities: of the final split from its pixels.
+
+        What is judged is the model that is saved. The validation images'
+        rows are there already.
+        """
+        if split == final_split(self.data):
+            return predict_split(final.whole, self.data, split, self.size)
+        upper = final.learner
+        return np.asarray(upper.predict(self.validation, verbose=0))
+
+
+def _extract(plan: ResolvedPlan, data: DatasetIndex, cut: CutModel) -> ViewRows:
+    """Runs views of the images through the frozen part, or finds them."""
+    part = FrozenPart(
+        cut.prefix,
+        describe_part(plan.network, cut.at, plan.recipe.precision),
+        plan.network.image_size,
+        cut.whole.distribute_strategy,
+        plan.views.dtype,
+    )
+    return extract_views(
+        part, data, plan.augmentation, plan.seed, plan.views.count
+    )

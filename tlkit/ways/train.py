@@ -1,0 +1,130 @@
+"""The one entrance to all ways: a plan and data become a finished run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import keras
+
+from tlkit.base.errors import UsageError
+from tlkit.data.index import DatasetIndex
+from tlkit.data.load import load_dataset
+from tlkit.plans.files import read_plan
+from tlkit.plans.plan import Plan, ResolvedPlan
+from tlkit.plans.resolve import resolve
+from tlkit.plans.ways import WAYS
+from tlkit.runs.run import Run, open_run
+from tlkit.training.train import Build, train_parts
+from tlkit.ways import augmented, features, finetune, scratch
+
+BUILDERS: Mapping[str, Build] = {
+    "scratch": scratch.build,
+    "features": features.build,
+    "augmented": augmented.build,
+    "finetune": finetune.build,
+}
+"""What builds the parts of each way."""
+
+
+def train(
+    plan: Plan | str | os.PathLike[str],
+    data: DatasetIndex | str | os.PathLike[str],
+    run_folder: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    on_start: Callable[[Run], None] | None = None,
+) -> Run:
+    """Trains a model as a plan says and leaves a finished run folder.
+
+    Args:
+        plan: A plan; or the name of a way, for all of its defaults; or the
+            path of a plan's file, `.toml` or `.json`, such as another run's
+            `config.json`.
+        data: A data set, or what `load_dataset` makes one of.
+        run_folder: A folder that does not exist yet; None for
+            `runs/<time>-<way>-<data set>`.
+        callbacks: Keras's callbacks, called beside tlkit's own.
+        on_start: Called with the run before it is trained.
+
+    Returns:
+        The finished run; `run.model_path` is the saved classifier.
+
+    Raises:
+        UsageError: The plan is not possible, or the run folder exists; found
+            before anything is computed.
+        TlkitError: Weights, data, disk or training failed.
+
+    Example:
+        run = tlkit.train(tlkit.Plan("features"), "photos/")
+        print(run.summary())
+    """
+    plan = as_plan(plan)
+    if not isinstance(data, DatasetIndex):
+        data = load_dataset(data)
+    resolved = resolve_for(plan, data)
+    data = _with_note_on_start(data, resolved)
+    build = BUILDERS[resolved.way]
+    return train_parts(resolved, data, build, run_folder, callbacks, on_start)
+
+
+def as_plan(plan: Plan | str | os.PathLike[str]) -> Plan:
+    """Makes a plan of the name of a way, or of a plan's file.
+
+    Raises:
+        UsageError: It is neither.
+        TlkitError: The file cannot be read.
+    """
+    if isinstance(plan, Plan):
+        return plan
+    if isinstance(plan, str) and not plan.endswith((".toml", ".json")):
+        return Plan(plan)
+    return read_plan(Path(plan))
+
+
+def resolve_for(plan: Plan, data: DatasetIndex) -> ResolvedPlan:
+    """Resolves a plan, with the run it goes on from if it has one.
+
+    Args:
+        plan: The plan.
+        data: The data set; it must have the classes of that run.
+
+    Raises:
+        UsageError: See `tlkit.plans.resolve.resolve`; or the base cannot be
+            built, or the run to go on from has other classes.
+    """
+    if isinstance(plan, ResolvedPlan):
+        return plan
+    started = open_run(plan.start) if plan.start else None
+    if started is not None:
+        _check_classes(started, data)
+    resolved = resolve(plan, data, started.plan if started else None)
+    if "base" not in WAYS[plan.way].without | WAYS[plan.way].from_start:
+        resolved.network.check()
+    return resolved
+
+
+def _check_classes(run: Run, data: DatasetIndex) -> None:
+    trained = run.class_names
+    if trained != list(data.class_names):
+        raise UsageError(
+            "The data have other classes than the run to go on from.",
+            where=data.source,
+            expected=", ".join(trained),
+            received=", ".join(data.class_names),
+        )
+
+
+def _with_note_on_start(data: DatasetIndex, plan: ResolvedPlan) -> DatasetIndex:
+    """Says so if test images have trained the model to go on from."""
+    test = data.splits.get("test")
+    if not plan.start or test is None:
+        return data
+    seen = open_run(plan.start).training_digests()
+    known = sum(digest in seen for digest in test.digests)
+    if not known:
+        return data
+    return data.with_note(
+        f"{known} test images trained the run that this one goes on from, so "
+        "the accuracy is higher than on new images."
+    )
