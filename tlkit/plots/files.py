@@ -27,7 +27,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
         UsageError: The file exists and was not written by tlkit.
         TlkitError: The disk is full or the folder cannot be written.
     """
-    _check_way(path)
+    _check_replaceable(path)
     with atomic_path(path) as partial:
         figure.savefig(partial, dpi=120, metadata={"Software": "tlkit"})
 
@@ -43,7 +43,7 @@ def save_image(image: np.ndarray, path: str | os.PathLike[str]) -> None:
         UsageError: The file exists and was not written by tlkit.
         TlkitError: The disk is full or the folder cannot be written.
     """
-    _check_way(path)
+    _check_replaceable(path)
     # The mark by which `_is_ours` knows the file again.
     about = PngInfo()
     about.add_text("Software", "tlkit")
@@ -65,7 +65,7 @@ def save_animation(
         UsageError: The file exists and was not written by tlkit.
         TlkitError: The disk is full or the folder cannot be written.
     """
-    _check_way(path)
+    _check_replaceable(path)
     first, *others = (Image.fromarray(frame) for frame in frames)
     with atomic_path(path) as partial:
         first.save(
@@ -78,7 +78,7 @@ def save_animation(
         )
 
 
-def _check_way(path: str | os.PathLike[str]) -> None:
+def _check_replaceable(path: str | os.PathLike[str]) -> None:
     if Path(path).exists() and not _is_ours(path):
         raise UsageError(
             "The file exists and was not written by tlkit.",

@@ -99,7 +99,7 @@ def read_unit(network: NetworkArithmetic, text: str) -> Unit:
     row, _, column = (part.strip() for part in place.partition(","))
     if not (layer and row.isdecimal() and column.isdecimal()):
         raise UsageError(
-            "This does not name a unit.",
+            "This is not the name of a unit.",
             where="--unit",
             expected="LAYER:row,column, such as block3_conv3:10,12",
             received=text,

@@ -130,7 +130,7 @@ class OpenNetwork:
         for other in after:
             if "Attention" in type(other.operation).__name__:
                 raise UsageError(
-                    "A transformer reads its classes from no feature map.",
+                    "A transformer's scores do not come from a feature map.",
                     where=f"model {self.name}, layer {other.path}",
                     expected="a convolutional network",
                     received=type(other.operation).__name__,
