@@ -187,8 +187,8 @@ def seen_pixels(
         raise UsageError(
             "The receptive field of this layer is not known.",
             where=f"layer {layer.name} ({layer.kind})",
-            expected="only layers below it whose windows tlkit can read, and "
-            "branches that meet with equal strides",
+            expected="below it only layers of known kinds, and branches that "
+            "meet with equal strides",
         )
     rows, columns = layer.fields
     limits = len(rows.first), len(columns.first)
