@@ -167,7 +167,7 @@ def test_mistakes_are_named(nested):
         activations(nested, IMAGES, ["base/pol"])
     with pytest.raises(UsageError, match="end has no height and width"):
         activations(nested, IMAGES, ["end"])
-    with pytest.raises(UsageError, match="no batch of images"):
+    with pytest.raises(UsageError, match="not a batch of images"):
         activations(nested, IMAGES[0])
     with pytest.raises(UsageError, match="no images"):
         dead_channels(nested, IMAGES[:0])

@@ -194,7 +194,7 @@ def test_folders_with_other_things_are_not_touched(models, pictures, tmp_path):
     (tmp_path / "mine" / "sheet.html").write_text("my own page")
     done = call(models / "first.keras", pictures, "--output", "mine")
     assert done.exit_code == 2
-    assert "in the way" in done.output
+    assert "other than explanations" in done.output
     assert (tmp_path / "mine" / "sheet.html").read_text() == "my own page"
     assert len(list((tmp_path / "mine").iterdir())) == 1
 

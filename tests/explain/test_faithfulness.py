@@ -146,7 +146,7 @@ def test_blurring_keeps_the_colour_and_takes_the_detail():
 
 
 def test_mistakes_are_named(linear):
-    with pytest.raises(UsageError, match="a map of its size"):
+    with pytest.raises(UsageError, match="a heat map of its size"):
         deletion_curve(linear, IMAGE, np.zeros((1, 5, 1)))
-    with pytest.raises(UsageError, match="the way a step"):
+    with pytest.raises(UsageError, match="at least one step"):
         insertion_curve(linear, IMAGE, WEIGHTS[None], steps=0)

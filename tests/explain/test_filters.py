@@ -185,7 +185,7 @@ def test_mistakes_are_named(model):
         filter_patterns(model, "conv", [0, 4, -1], size=24)
     with pytest.raises(UsageError, match="5x5 pixels"):
         filter_patterns(model, "conv", size=8)
-    with pytest.raises(UsageError, match="no steps"):
+    with pytest.raises(UsageError, match="at least one step"):
         filter_patterns(model, "conv", steps=0)
 
 

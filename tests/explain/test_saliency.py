@@ -110,7 +110,7 @@ def test_occlusion_of_a_linear_network(linear):
 def test_numbers_out_of_range_are_refused(bent):
     with pytest.raises(UsageError, match="one sample or more"):
         smoothgrad(bent, IMAGES, samples=0)
-    with pytest.raises(UsageError, match="needs a step"):
+    with pytest.raises(UsageError, match="at least one step"):
         attributions(bent, IMAGES, steps=0)
     with pytest.raises(UsageError, match="patches"):
         occlusion(bent, IMAGES, patches=0)

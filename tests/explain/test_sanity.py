@@ -154,7 +154,7 @@ def test_an_output_can_be_named():
 
 def test_mistakes_are_named(trained):
     images, _ = draw_spots(1, seed=3)
-    with pytest.raises(UsageError, match="nothing to compare"):
+    with pytest.raises(UsageError, match="no method to compare"):
         randomise_cascade(trained, images, [])
     with pytest.raises(UsageError, match="no such method"):
         randomise_cascade(trained, images, ["gradcamp"])

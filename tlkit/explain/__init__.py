@@ -1,1 +1,1 @@
-"""What a network looks at."""
+"""Explanations: what a network looks at, and what its layers compute."""

@@ -1,4 +1,4 @@
-"""What the layers of a network put out for images, channel by channel."""
+"""The outputs of a network's layers for images, channel by channel."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tlkit.explain.opened.graphs import (
     list_steps,
 )
 
+#: Layers that apply a nonlinearity and nothing else.
 _NONLINEAR = (
     keras.layers.ReLU,
     keras.layers.LeakyReLU,
@@ -29,29 +30,30 @@ def activations(
     images: np.ndarray,
     layers: Sequence[str] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Computes what layers put out, all of them in one forward pass.
+    """Computes the outputs of layers, all of them in one forward pass.
 
     Args:
-        model: a functional or sequential model with one input, other models
-            inside it or not; it is not changed.
-        images: `(batch, height, width, channels)`, as the model takes them;
-            of tlkit's models, values 0 to 255 and any size.
-        layers: names of layers; one in a model inside the model is
-            `"base/block1_conv1"`, or `"block1_conv1"` where that is clear.
-            None for those of `visible_layers`.
+        model: A functional or sequential model with one input, with or without
+            models inside it. It is not changed.
+        images: Batch of shape `(batch, height, width, channels)`, with values
+            in the range that the model takes. tlkit's models take values from
+            0 to 255 and images of any size.
+        layers: Names of layers. A layer in a model inside the model is named
+            `"base/block1_conv1"`, or `"block1_conv1"` where only one layer has
+            this name. None takes those of `visible_layers`.
 
     Returns:
-        Per layer, by the name that was asked for, float32
+        For each layer, by the name that was asked for, its output as float32
         `(batch, height, width, channels)`.
 
     Raises:
-        UsageError: there is no such layer, it has no height and width, or
-            the images are no batch of images.
-        TlkitError: the model's layers are not known.
+        UsageError: There is no such layer, it has no height and width, or
+            `images` is not a batch.
+        TlkitError: The model's layers are not known.
     """
     if np.ndim(images) != 4:
         raise UsageError(
-            "This is no batch of images.",
+            "This is not a batch of images.",
             where="images",
             expected="the shape (batch, height, width, channels)",
             received=np.shape(images),
@@ -59,6 +61,7 @@ def activations(
         )
     names = visible_layers(model) if layers is None else list(layers)
     steps = list_steps(graph_of(model), "")
+    # The result keeps the names that were asked for, which may be bare ones.
     paths = {name: find_step(steps, name, model.name).path for name in names}
     outputs = layer_outputs(model, images, list(paths.values()))
     return {
@@ -68,21 +71,22 @@ def activations(
 
 
 def visible_layers(model: keras.Model) -> list[str]:
-    """Names the layers whose output is worth a look.
+    """Lists the layers whose output is worth looking at.
 
-    They are the layers with height and width that apply a nonlinearity, be
-    it their own (a convolution with ReLU) or all they do, and those that
-    pool: what the next layer gets to see. A convolution before batch
-    normalisation is left out, the ReLU behind it is not.
+    These are the layers with height and width that apply a nonlinearity, be
+    it as their activation (a convolution with ReLU) or as all they do, and
+    those that pool. Their outputs are what the next layer gets to see. A
+    convolution before batch normalisation is left out; the ReLU behind the
+    normalisation is listed.
 
     Args:
-        model: a functional or sequential model.
+        model: A functional or sequential model.
 
     Returns:
-        Paths, input to output, those in models inside the model too.
+        Paths from input to output, including those in models inside the model.
 
     Raises:
-        UsageError: there is no such layer.
+        UsageError: The model has no such layer.
     """
     steps = list_steps(graph_of(model), "")
     found = [step.path for step in steps if _is_visible(step.operation)]
@@ -109,25 +113,26 @@ def dead_channels(
     layers: Sequence[str] | None = None,
     batch_size: int = 32,
 ) -> dict[str, np.ndarray]:
-    """Finds channels that tell nothing of any of the images.
+    """Finds channels that have the same value for all images.
 
     A channel is dead over these images if it has one and the same value at
-    every place of every one of them; after a ReLU that value is mostly 0.
-    How much that says depends on the images: over one image many channels
-    that are well alive are silent, over a few hundred hardly any.
+    every place of every image. After a ReLU that value is mostly 0. How much
+    this says depends on the images: over a single image many channels are
+    silent that work for others, over a few hundred hardly any.
 
     Args:
-        model: a functional or sequential model; it is not changed.
-        images: as `activations` takes them.
-        layers: names of layers; None for those of `visible_layers`.
-        batch_size: images in one forward pass.
+        model: A functional or sequential model. It is not changed.
+        images: Images as `activations` takes them, 1 or more.
+        layers: Names of layers. None takes those of `visible_layers`.
+        batch_size: Number of images in one forward pass. It changes time and
+            memory, not the result.
 
     Returns:
-        Per layer, bool `(channels,)`, True where the channel is dead. Its
+        For each layer bool `(channels,)`, True where the channel is dead. The
         mean is the share of dead channels.
 
     Raises:
-        UsageError: as `activations`, or there are no images.
+        UsageError: As in `activations`, or there are no images.
 
     Example:
         >>> from tlkit.models.bases import build_base
@@ -138,6 +143,7 @@ def dead_channels(
     """
     if len(images) == 0:
         raise UsageError("There are no images.", where="images")
+    # Running extremes, so that the outputs of one batch at a time are kept.
     lowest: dict[str, np.ndarray] = {}
     highest: dict[str, np.ndarray] = {}
     for first in range(0, len(images), batch_size):

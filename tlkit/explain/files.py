@@ -1,4 +1,4 @@
-"""Picture files explained, by one model or several, one method or several."""
+"""Explanations of picture files, by one or several models and methods."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ class Panel:
     """One explanation of one picture.
 
     Attributes:
-        model: name of the model.
-        method: a key of `METHODS`.
-        class_name: what is explained.
-        probability: that the model gives it.
-        heat: float32 `(height, width)`, 0 to 1, of the picture's own size.
+        model: Name of the model.
+        method: A key of `METHODS`.
+        class_name: Name of the class that is explained.
+        probability: Probability that the model gives this class, 0 to 1.
+        heat: Heat map as float32 `(height, width)`, 0 to 1, as large as the
+            picture.
     """
 
     model: str
@@ -40,13 +41,13 @@ class Panel:
 
     @property
     def caption(self) -> str:
-        """Returns method, class and probability in a line."""
+        """The method, the class and its probability, in one line."""
         title = METHODS[self.method].title
         return f"{title}: {self.class_name} {self.probability:.0%}"
 
     @property
     def box(self) -> Box | None:
-        """Returns the box of the hot region; None if nothing is hot."""
+        """The box of the hot region, or None if nothing is hot."""
         return hot_box(self.heat)
 
 
@@ -55,9 +56,10 @@ class ExplainedFile:
     """A picture and all its explanations.
 
     Attributes:
-        path: of the file.
-        image: uint8 `(height, width, 3)`, as large as it is.
-        panels: one for each model and method, models first.
+        path: Path of the file.
+        image: Picture as uint8 `(height, width, 3)`, at its own size.
+        panels: One for each model and method: all methods of the first model,
+            then those of the next.
     """
 
     path: Path
@@ -72,24 +74,26 @@ def explain_files(
     class_name: str | None = None,
     layer: str | None = None,
 ) -> Iterator[ExplainedFile]:
-    """Explains picture files, some at a time.
+    """Explains picture files, a batch at a time.
 
     Args:
-        classifiers: whose decisions to explain, side by side.
-        files: readable pictures.
-        methods: keys of `METHODS`.
-        class_name: of a class, or its number from 0; None for what each model
-            takes each picture for.
-        layer: see `draw_heat_maps`; only for methods that look at one.
+        classifiers: Models whose decisions are explained, side by side.
+        files: Readable pictures.
+        methods: Keys of `METHODS`.
+        class_name: Name of the class to explain, or its number from 0. None
+            explains the class each model takes each picture for.
+        layer: Name of the layer to look at; see `draw_heat_maps`. Methods that
+            look at no layer ignore it.
 
     Yields:
-        One for each file, in order.
+        One result for each file, in order.
 
     Raises:
-        UsageError: there is no such method, class or layer, or no method
-            looks at a layer.
-        TlkitError: a file cannot be read, or a model is no classifier.
+        UsageError: There is no such method, class or layer, or a layer is
+            named and no method looks at one.
+        TlkitError: A file cannot be read, or a model is not a classifier.
     """
+    # Names are checked before the first picture is read.
     found = [find_method(method) for method in methods]
     if layer is not None and not any(one.has_layer for one in found):
         raise UsageError(
@@ -98,7 +102,9 @@ def explain_files(
             expected="none, or a method such as gradcam",
             received=f"{layer}, for {', '.join(methods)}",
         )
+    # The same name may be another number in another model.
     labels = [find_class(one, class_name) for one in classifiers]
+    # A batch at a time: pictures at their own size take much memory.
     for part in slices(len(files)):
         some = files[part]
         columns = [
@@ -106,6 +112,7 @@ def explain_files(
             for classifier, label in zip(classifiers, labels, strict=True)
             for method in methods
         ]
+        # From a column for each model and method to a row for each picture.
         for path, parts in zip(some, zip(*columns, strict=True), strict=True):
             image = read_image(path)
             yield ExplainedFile(
@@ -128,6 +135,7 @@ def _explain(
         if label is None
         else np.full(len(images), label, np.int64)
     )
+    # One layer may be named for several methods; some look at none.
     looks = METHODS[method].has_layer
     maps = draw_heat_maps(
         classifier.model, images, method, labels, layer if looks else None
@@ -150,28 +158,30 @@ def _panel(part: dict[str, Any], image: np.ndarray) -> Panel:
 
 
 def class_names(classifier: Classifier, count: int) -> tuple[str, ...]:
-    """Returns the classes' names, or their numbers where they have none.
+    """Returns the names of the classes, or "class 0" and so on without names.
 
     Args:
-        classifier: whose.
-        count: of classes.
+        classifier: The model whose classes are meant.
+        count: Number of its classes.
     """
     return classifier.class_names or tuple(f"class {n}" for n in range(count))
 
 
 def find_class(classifier: Classifier, name: str | None) -> int | None:
-    """Finds a class by its name, or by its number.
+    """Finds the number of a class by its name, or by the number as text.
 
     Args:
-        classifier: whose class.
-        name: such as `"cats"` or `"0"`; None for none.
+        classifier: The model whose class is meant.
+        name: A name such as `"cats"`, or a number such as `"0"`. None gives
+            None.
 
     Raises:
-        UsageError: there is no such class.
+        UsageError: There is no such class.
     """
     if name is None:
         return None
     names = class_names(classifier, classifier.classes)
+    # Names come first, for classes that are themselves named by numbers.
     if name in names:
         return names.index(name)
     if name.isdecimal() and int(name) < len(names):
@@ -192,20 +202,21 @@ def pick_files(
     class_name: str | None,
     top: int | None,
 ) -> tuple[list[Path], list[tuple[Path, str]]]:
-    """Finds pictures; if asked, those that a model is surest of.
+    """Finds pictures, all of them or those that a model is surest of.
 
     Args:
-        classifier: who is asked.
-        paths: files and folders.
-        class_name: the class that `top` pictures are picked of.
-        top: how many; None for all, in order.
+        classifier: The model that says how sure it is.
+        paths: Files and folders.
+        class_name: Class whose surest pictures are picked, if `top` is given.
+        top: Number of pictures to pick, the surest first. None returns all, in
+            order.
 
     Returns:
-        The pictures, and the files that cannot be read, with reasons.
+        The pictures, and the files that cannot be read, each with the reason.
 
     Raises:
-        UsageError: a path does not exist, no file is a picture, or there is
-            no such class.
+        UsageError: A path does not exist, no file is a picture, there is no
+            such class, or `top` is given without a class.
     """
     reasons = {path: why_unreadable(path) for path in find_files(paths)}
     files = [path for path, why in reasons.items() if why is None]
@@ -230,10 +241,11 @@ def _surest(
     label = find_class(classifier, class_name)
     if label is None or top < 1:
         raise UsageError(
-            "The surest pictures are those of a class.",
+            "To pick the surest pictures, a number and a class are needed.",
             where="--top",
             expected="1 or more, and --class with it",
             received=top,
         )
     shares = classifier.predict(files)[:, label]
+    # Stable, so that equally sure pictures keep their order.
     return [files[row] for row in (-shares).argsort(kind="stable")[:top]]

@@ -1,4 +1,4 @@
-"""Pictures of a classifier's layers: what they put out, what they look for."""
+"""Pictures of a classifier's layers: their outputs and their filters."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tlkit.explain.filters import filter_patterns
 from tlkit.explain.opened.graphs import find_step, graph_of, list_steps
 from tlkit.reuse.classifier import Classifier
 
-#: So many pictures at most say which channels are dead.
+#: Number of pictures, at most, from which dead channels are found.
 _MOST = 256
-#: So many layers' filters are drawn if none are named.
+#: Number of layers, at most, whose filters are drawn if none are named.
 _LAYERS = 4
 
 
@@ -32,23 +32,24 @@ def write_activations(
     layers: Sequence[str] | None,
     folder: Path,
 ) -> dict[str, tuple[int, int, Path]]:
-    """Draws every channel of layers for one picture, a file for each layer.
+    """Draws every channel of layers for one picture, in one file per layer.
 
     Args:
-        classifier: whose layers.
-        files: readable pictures. The first is drawn; the first 256 say which
-            channels are dead.
-        layers: names; None for those of `visible_layers`.
-        folder: where to write.
+        classifier: The model whose layers are drawn.
+        files: Readable pictures. The outputs for the first one are drawn; dead
+            channels are found over the first 256.
+        layers: Names of layers. None takes those of `visible_layers`.
+        folder: Folder to write to. A slash in a layer's name becomes a dot in
+            the file's.
 
     Returns:
-        Per layer the number of its channels, how many are dead, and its
-        picture.
+        For each layer the number of its channels, the number of dead ones, and
+        the path of its picture.
 
     Raises:
-        UsageError: there is no such layer, or a file of another origin is in
-            the way.
-        TlkitError: a file cannot be read, or the folder not be written.
+        UsageError: There is no such layer, or a file has this name that tlkit
+            did not write.
+        TlkitError: A file cannot be read, or the folder cannot be written.
     """
     size = classifier.image_size
     images = np.stack([read_image(path, size) for path in files[:_MOST]])
@@ -69,22 +70,24 @@ def write_filters(
     size: int,
     path: Path,
 ) -> list[str]:
-    """Draws the patterns that the first filters of layers answer to.
+    """Draws the patterns that the first filters of layers respond to.
 
     Args:
-        model: takes pixels, 0 to 255.
-        layers: names; None for up to four from the first to the last.
-        count: of filters in each layer, 1 or more.
-        size: pixels of a pattern's side, 16 or more.
-        path: of the picture.
+        model: A model that takes pixels, 0 to 255.
+        layers: Names of layers. None takes up to four layers, evenly from the
+            first to the last.
+        count: Number of filters to draw in each layer, 1 or more.
+        size: Side of a pattern in pixels, 16 or more.
+        path: Path of the picture to write.
 
     Returns:
-        The layers that were drawn.
+        Names of the layers that were drawn.
 
     Raises:
-        UsageError: there is no such layer, the network cannot work at this
-            size, or a file of another origin is in the way.
-        TlkitError: the folder cannot be written.
+        UsageError: There is no such layer, the network cannot work at this
+            size, a number is too small, or a file has this path that tlkit did
+            not write.
+        TlkitError: The folder cannot be written.
     """
     for name, number, least in (("--count", count, 1), ("--size", size, 16)):
         if number < least:
@@ -106,8 +109,9 @@ def write_filters(
 
 
 def _spread(model: keras.Model) -> list[str]:
-    """Picks layers with kernels of their own, evenly, not the very last."""
+    """Picks up to four visible layers evenly, the first and last included."""
     steps = {step.path: step for step in list_steps(graph_of(model), "")}
+    # A pooling layer shows the filters of the layer before it once more.
     names = [
         name
         for name in visible_layers(model)
@@ -122,5 +126,6 @@ def _spread(model: keras.Model) -> list[str]:
 
 def _first(model: keras.Model, name: str, count: int) -> range:
     step = find_step(list_steps(graph_of(model), ""), name, model.name)
+    # A layer without channels to count: `filter_patterns` says what is wrong.
     channels = step.shape[-1] if step.shape else count
     return range(min(count, channels or count))

@@ -1,4 +1,4 @@
-"""The hot region of a heat map: where it lies, cut out, covered."""
+"""The hot region of a heat map: its box, the part cut out, the part covered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tlkit.base.errors import UsageError
 
 
 class Box(NamedTuple):
-    """A rectangle in pixels; right and bottom are just outside of it."""
+    """A rectangle in pixels. `right` and `bottom` lie just outside of it."""
 
     left: int
     top: int
@@ -20,21 +20,22 @@ class Box(NamedTuple):
 
 
 def hot_box(heat: np.ndarray, threshold: float = 0.5) -> Box | None:
-    """Bounds the largest connected hot region: weak localisation.
+    """Finds the box around the largest connected hot region.
 
     Zhou et al., "Learning Deep Features for Discriminative Localization"
-    (arXiv:1512.04150), section 3.2, where the threshold is 0.2.
+    (arXiv:1512.04150), section 3.2, localise objects in this way, with a
+    threshold of 0.2.
 
     Args:
-        heat: `(height, width)`, 0 to 1.
-        threshold: share of the maximum from which on a pixel is hot, above 0
-            to 1.
+        heat: Heat map `(height, width)`, 0 to 1.
+        threshold: Share of the map's maximum from which on a pixel is hot,
+            above 0 and up to 1. A higher threshold gives a smaller box.
 
     Returns:
-        The box; None if the map is 0 everywhere.
+        The box, or None if the map is 0 everywhere.
 
     Raises:
-        UsageError: the threshold is out of its range.
+        UsageError: The threshold is out of its range.
 
     Example:
         >>> hot_box(np.array([[0.0, 0.1, 0.0], [0.0, 1.0, 0.9]]))
@@ -43,7 +44,9 @@ def hot_box(heat: np.ndarray, threshold: float = 0.5) -> Box | None:
     hot = _hot(heat, threshold)
     if not hot.any():
         return None
+    # Pixels that touch at a corner only are not connected: scipy's default.
     regions, _ = ndimage.label(hot)
+    # Label 0 is the background and is left out of the count.
     largest = np.bincount(regions.ravel())[1:].argmax()
     rows, columns = ndimage.find_objects(regions)[largest]
     return Box(columns.start, rows.start, columns.stop, rows.stop)
@@ -55,15 +58,17 @@ def crop(
     """Cuts out the box of the hot region.
 
     Args:
-        image: `(height, width, channels)`.
-        heat: `(height, width)`, 0 to 1.
-        threshold: see `hot_box`.
+        image: Image `(height, width, channels)`.
+        heat: Heat map `(height, width)`, 0 to 1.
+        threshold: Share of the map's maximum from which on a pixel is hot; see
+            `hot_box`.
 
     Returns:
-        The part of the image, a copy; all of it if nothing is hot.
+        A copy of that part of the image, or of all of it if nothing is hot.
 
     Raises:
-        UsageError: the sizes differ, or the threshold is out of its range.
+        UsageError: Image and heat map differ in size, or the threshold is out
+            of its range.
     """
     _check_sizes(image, heat)
     box = hot_box(heat, threshold)
@@ -77,23 +82,26 @@ def erase(
 ) -> np.ndarray:
     """Covers every hot pixel with the image's mean colour.
 
-    What a network still finds afterwards, it finds elsewhere: Wei et al.,
-    "Object Region Mining with Adversarial Erasing" (arXiv:1703.08448).
+    If a network still finds the class afterwards, it finds it elsewhere. Wei
+    et al., "Object Region Mining with Adversarial Erasing" (arXiv:1703.08448).
 
     Args:
-        image: `(height, width, channels)`.
-        heat: `(height, width)`, 0 to 1.
-        threshold: see `hot_box`.
+        image: Image `(height, width, channels)`.
+        heat: Heat map `(height, width)`, 0 to 1.
+        threshold: Share of the map's maximum from which on a pixel is hot; see
+            `hot_box`.
 
     Returns:
         A new image of the same shape and dtype.
 
     Raises:
-        UsageError: the sizes differ, or the threshold is out of its range.
+        UsageError: Image and heat map differ in size, or the threshold is out
+            of its range.
     """
     _check_sizes(image, heat)
     erased = image.copy()
     colour = image.mean(axis=(0, 1))
+    # `astype` would cut off the fraction and make the colour darker.
     if np.issubdtype(image.dtype, np.integer):
         colour = colour.round()
     erased[_hot(heat, threshold)] = colour.astype(image.dtype)
@@ -103,11 +111,12 @@ def erase(
 def _hot(heat: np.ndarray, threshold: float) -> np.ndarray:
     if not 0 < threshold <= 1:
         raise UsageError(
-            "The threshold is a share of the map's maximum.",
+            "The threshold must be a share of the heat map's maximum.",
             where="threshold",
             expected="above 0, up to 1",
             received=threshold,
         )
+    # Without the second part, a map that is 0 everywhere would be hot all over.
     return (heat >= threshold * heat.max()) & (heat > 0)
 
 

@@ -15,6 +15,7 @@ from tlkit.base.errors import UsageError
 from tlkit.explain.files import ExplainedFile, Panel
 from tlkit.explain.methods.registry import METHODS
 
+#: What tells a page of tlkit's from anyone else's.
 _MARK = '<meta name="generator" content="tlkit">'
 _PAGE = jinja2.Environment(autoescape=True, trim_blocks=True).from_string(
     """<!doctype html>
@@ -31,8 +32,8 @@ _PAGE = jinja2.Environment(autoescape=True, trim_blocks=True).from_string(
  small { color: #666 }
 </style>
 <h1>{{ title }}</h1>
-<p>Dark: does not count. Bright: speaks for the class. Each map is scaled to
-its own maximum, so that brightness cannot be compared between pictures.</p>
+<p>Bright places speak for the class, dark ones do not count. Each heat map is
+scaled to its own maximum: brightness cannot be compared between pictures.</p>
 {% for row in rows %}
 <section>
  {% for cell in row %}
@@ -45,15 +46,18 @@ its own maximum, so that brightness cannot be compared between pictures.</p>
 </html>
 """
 )
-#: So many pictures at most are drawn into the sheet.
+#: Number of pictures, at most, that are drawn into the sheet.
 _SHEET_ROWS = 24
 
 
 def check_folder(folder: Path) -> None:
-    """Raises UsageError unless a folder is new, empty or an older sheet's.
+    """Makes sure that a folder is new, empty or that of an older sheet.
 
     Args:
-        folder: where `write_sheet` shall write.
+        folder: Folder that `write_sheet` is to write to.
+
+    Raises:
+        UsageError: The folder holds something else, or is a file.
     """
     if not folder.exists():
         return
@@ -64,9 +68,9 @@ def check_folder(folder: Path) -> None:
     )
     if not ours:
         raise UsageError(
-            "Something else is in the way of the explanations.",
+            "The folder holds something other than explanations.",
             where=folder,
-            expected="a new folder, or that of older explanations",
+            expected="a new or empty folder, or one of older explanations",
             remedy="Choose another folder; nothing was changed.",
         )
 
@@ -74,30 +78,33 @@ def check_folder(folder: Path) -> None:
 def write_sheet(
     folder: Path, explained: Iterable[ExplainedFile], title: str
 ) -> list[dict[str, Any]]:
-    """Writes every picture with its heat maps, and a page that shows all.
+    """Writes every picture with its heat maps, and a page that shows them all.
 
-    In the folder: `sheet.html`, `sheet.png` (the first 24 pictures),
-    `regions.json` (each hot region's box, see `hot_box`), and for each
-    picture itself and its overlays, as large as it is.
+    The folder then holds `sheet.html`, `sheet.png` (the first 24 pictures),
+    `regions.json` (the box of each hot region, see `hot_box`), and every
+    picture with its overlays, at the picture's own size.
 
     Args:
-        folder: new, or that of an older sheet, whose files are replaced.
-        explained: from `explain_files`; they are written as they come.
-        title: of the page.
+        folder: Folder to write to: a new one, or that of an older sheet, whose
+            files are replaced.
+        explained: Explanations from `explain_files`. Each is written when it
+            comes, so that they are never in memory all at once.
+        title: Title of the page.
 
     Returns:
-        What is in `regions.json`.
+        The records in `regions.json`.
 
     Raises:
-        UsageError: the folder holds something else.
-        TlkitError: the disk is full or the folder cannot be written.
+        UsageError: The folder holds something else.
+        TlkitError: The disk is full or the folder cannot be written.
     """
     check_folder(folder)
     rows: list[list[dict[str, str]]] = []
     records: list[dict[str, Any]] = []
     shown: list[ExplainedFile] = []
     for number, one in enumerate(explained, start=1):
-        if number == 1:  # the folder is tlkit's from now on
+        # A run that is broken off leaves a folder that the next may replace.
+        if number == 1:
             write_text(folder / "sheet.html", f"{_MARK}Not finished.")
         stem = f"{number:03d}_{one.path.stem}"
         rows.append(_write_pictures(folder, stem, one))
@@ -163,8 +170,9 @@ def draw_sheet(explained: Sequence[ExplainedFile]) -> plots.Figure:
     """Draws pictures and their heat maps in rows, with captions.
 
     Args:
-        explained: at least one; all with as many panels.
+        explained: At least one picture, all with the same number of panels.
     """
+    # With a single model its name would only repeat in every caption.
     several = len({panel.model for panel in explained[0].panels}) > 1
     return plots.draw_heat_rows(
         [

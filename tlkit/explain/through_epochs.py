@@ -1,4 +1,4 @@
-"""A class's heat map from epoch to epoch, as a moving picture."""
+"""The heat map of a class from epoch to epoch, as an animation."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from tlkit.reuse.classifier import Classifier
 
 
 def find_checkpoints(folder: Path) -> list[Path]:
-    """Lists a folder's checkpoints, in the order of their names.
+    """Lists the checkpoints in a folder, in the order of their names.
 
     Args:
-        folder: with `.keras` or `.weights.h5` files, such as
+        folder: Folder with `.keras` or `.weights.h5` files, such as
             `keras.callbacks.ModelCheckpoint("epoch_{epoch:03d}.weights.h5")`
-            writes.
+            writes. Without the leading zeros epoch 10 would come before 2.
 
     Raises:
-        UsageError: there is no such folder, or fewer than two checkpoints.
+        UsageError: There is no such folder, or fewer than two checkpoints.
     """
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     found = [
@@ -38,7 +38,7 @@ def find_checkpoints(folder: Path) -> list[Path]:
     ]
     if len(found) < 2:
         raise UsageError(
-            "There are no checkpoints of several epochs.",
+            "The folder holds no checkpoints of several epochs.",
             where=folder,
             expected="two .keras or .weights.h5 files or more",
             received=f"{len(found)} of them" if files else "no such files",
@@ -60,20 +60,22 @@ def write_animations(
     """Writes a GIF for each picture and method.
 
     Args:
-        classifier: see `draw_through_epochs`.
-        checkpoints: a folder; see `find_checkpoints`.
-        pictures: files.
-        methods: keys of `METHODS`.
-        class_name: of a class, or its number.
-        layer: see `draw_heat_maps`.
-        folder: where to write.
+        classifier: The trained model; see `draw_through_epochs`.
+        checkpoints: Folder with the checkpoints; see `find_checkpoints`.
+        pictures: Picture files.
+        methods: Keys of `METHODS`.
+        class_name: Name of the class to explain, or its number as text. None
+            explains the class the trained model takes each picture for.
+        layer: Name of the layer to look at; see `draw_heat_maps`.
+        folder: Folder to write to.
 
     Yields:
         The path of each file, when it is written.
 
     Raises:
-        UsageError: as in `find_checkpoints` and `draw_through_epochs`.
-        TlkitError: as there; or the folder cannot be written.
+        UsageError: As in `find_checkpoints` and `draw_through_epochs`.
+        TlkitError: As in `draw_through_epochs`, or the folder cannot be
+            written.
     """
     paths = find_checkpoints(checkpoints)
     for number, picture in enumerate(pictures, start=1):
@@ -97,28 +99,32 @@ def draw_through_epochs(
     """Draws how the heat map of one picture changes in training.
 
     Args:
-        classifier: the trained model, which says what the network is like
-            and, without a class, which class is explained.
-        checkpoints: of the same network, the earliest first.
-        picture: a file.
-        method: a key of `METHODS`.
-        class_name: of a class, or its number.
-        layer: see `draw_heat_maps`.
+        classifier: The trained model. It gives the network and the class
+            names, and it is not changed.
+        checkpoints: Checkpoints of the same network, the earliest first.
+        picture: Picture file.
+        method: A key of `METHODS`.
+        class_name: Name of the class to explain, or its number as text. None
+            explains the class the trained model takes the picture for.
+        layer: Name of the layer to look at; see `draw_heat_maps`.
 
     Returns:
-        For each checkpoint a frame: uint8 `(height, width, 3)`, of the
-        picture's own size. The network of the classifier is left as it was.
+        A frame for each checkpoint, as uint8 `(height, width, 3)`, as large as
+        the picture.
 
     Raises:
-        UsageError: there is no such method, class or layer.
-        TlkitError: a checkpoint is of another network, or the picture cannot
-            be read.
+        UsageError: There is no such method, class or layer.
+        TlkitError: A checkpoint belongs to another network, or the picture
+            cannot be read.
     """
     image = read_image(picture)
     small = read_image(picture, classifier.image_size)[None]
     label = find_class(classifier, class_name)
+    # One class for all epochs: an early network may take the picture for
+    # another class, and the frames would not be comparable.
     if label is None:
         label = int(classifier.predict(list(small))[0].argmax())
+    # Weights are loaded into a copy, so that the classifier keeps its own.
     twin = keras.models.clone_model(classifier.model)
     frames = []
     for path in checkpoints:
@@ -135,7 +141,7 @@ def _load(path: Path, twin: keras.Model) -> keras.Model:
         twin.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
         raise TlkitError(
-            "The checkpoint is damaged, or of another network.",
+            "The checkpoint is damaged, or belongs to another network.",
             where=path,
             expected="weights of the model that is explained",
             received=str(error).splitlines()[0],

@@ -1,4 +1,4 @@
-"""All pictures: the only place that imports matplotlib."""
+"""All pictures. Only this folder imports matplotlib."""
 
 from matplotlib.figure import Figure as Figure
 

@@ -1,4 +1,4 @@
-"""Pictures on the disk: whole or not at all."""
+"""Writes pictures to files, which are complete or not there at all."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Saves a figure as PNG, whole or not at all.
 
     Args:
-        figure: what was drawn.
-        path: of the file; an older picture of tlkit's is replaced.
+        figure: Figure to save.
+        path: Path of the file. An older picture written by tlkit is replaced.
 
     Raises:
-        UsageError: the file exists and tlkit has not made it.
-        TlkitError: the disk is full or the folder cannot be written.
+        UsageError: The file exists and was not written by tlkit.
+        TlkitError: The disk is full or the folder cannot be written.
     """
-    _check_way(path)
+    _check_replaceable(path)
     with atomic_path(path) as partial:
         figure.savefig(partial, dpi=120, metadata={"Software": "tlkit"})
 
@@ -36,14 +36,15 @@ def save_image(image: np.ndarray, path: str | os.PathLike[str]) -> None:
     """Saves pixels as PNG, whole or not at all.
 
     Args:
-        image: uint8 `(height, width, 3)`.
-        path: of the file; an older picture of tlkit's is replaced.
+        image: Pixels as uint8 `(height, width, 3)`.
+        path: Path of the file. An older picture written by tlkit is replaced.
 
     Raises:
-        UsageError: the file exists and tlkit has not made it.
-        TlkitError: the disk is full or the folder cannot be written.
+        UsageError: The file exists and was not written by tlkit.
+        TlkitError: The disk is full or the folder cannot be written.
     """
-    _check_way(path)
+    _check_replaceable(path)
+    # The mark by which `_is_ours` knows the file again.
     about = PngInfo()
     about.add_text("Software", "tlkit")
     with atomic_path(path) as partial:
@@ -53,18 +54,18 @@ def save_image(image: np.ndarray, path: str | os.PathLike[str]) -> None:
 def save_animation(
     frames: Sequence[np.ndarray], path: str | os.PathLike[str]
 ) -> None:
-    """Saves a moving picture as GIF, whole or not at all.
+    """Saves an animation as GIF, whole or not at all.
 
     Args:
-        frames: uint8 `(height, width, 3)`, all of one size; each is shown
-            for 0.4 seconds, the last one for 2.
-        path: of the file; an older picture of tlkit's is replaced.
+        frames: Frames as uint8 `(height, width, 3)`, all of one size. Each is
+            shown for 0.4 seconds, the last one for 2.
+        path: Path of the file. An older picture written by tlkit is replaced.
 
     Raises:
-        UsageError: the file exists and tlkit has not made it.
-        TlkitError: the disk is full or the folder cannot be written.
+        UsageError: The file exists and was not written by tlkit.
+        TlkitError: The disk is full or the folder cannot be written.
     """
-    _check_way(path)
+    _check_replaceable(path)
     first, *others = (Image.fromarray(frame) for frame in frames)
     with atomic_path(path) as partial:
         first.save(
@@ -72,15 +73,15 @@ def save_animation(
             save_all=True,
             append_images=others,
             duration=[400] * len(others) + [2000],
-            loop=0,
+            loop=0,  # forever
             comment=b"tlkit",
         )
 
 
-def _check_way(path: str | os.PathLike[str]) -> None:
+def _check_replaceable(path: str | os.PathLike[str]) -> None:
     if Path(path).exists() and not _is_ours(path):
         raise UsageError(
-            "A file of another origin is in the way of a picture.",
+            "The file exists and was not written by tlkit.",
             where=path,
             remedy="Choose another folder; nothing was changed.",
         )
@@ -89,6 +90,7 @@ def _check_way(path: str | os.PathLike[str]) -> None:
 def _is_ours(path: str | os.PathLike[str]) -> bool:
     try:
         with Image.open(path) as image:
+            # PNG has text fields, GIF a comment.
             info = image.info
             return "tlkit" in (info.get("Software"), _comment(info))
     except (OSError, ValueError):

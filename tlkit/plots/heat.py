@@ -1,4 +1,4 @@
-"""Heat maps on their images, and how they stood up to a test."""
+"""Draws heat maps over their images, and the results of a sanity check."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from matplotlib.figure import Figure
 from tlkit.plots.colours import MANY
 from tlkit.plots.images import show_image
 
-#: Share of the colours in a heat map laid over an image.
+#: Share of the heat map's colour in each pixel; the rest is the image's.
 _SHARE = 0.6
 
 
 def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Lays a heat map over an image: dark where nothing counts.
+    """Lays a heat map over an image: bright where it is hot, dark elsewhere.
 
-    The colours (inferno) are perceptually uniform: equal steps of the map
-    look equally large, in gray too. Single pixels far above the rest, as
-    gradients have them, do not darken the others: the brightest 0.5 % are
+    The colours (inferno) are perceptually uniform: equal steps of the heat map
+    look equally large, in grey too. The brightest 0.5 % of the pixels are
     shown alike.
 
     Args:
-        image: uint8 `(height, width, 3)`.
-        heat: `(height, width)`, 0 to 1.
+        image: Image as uint8 `(height, width, 3)`.
+        heat: Heat map `(height, width)`, 0 to 1.
 
     Returns:
-        uint8, of the image's shape.
+        uint8 image of the same shape.
     """
+    # Maps of gradients have single pixels far above the rest: scaled to the
+    # very maximum, all others would be dark. An empty map stays empty.
     top = max(float(np.quantile(heat, 0.995)), 1e-6)
     colours = colormaps["inferno"](np.clip(heat / top, 0, 1))[..., :3] * 255
     mixed = _SHARE * colours + (1 - _SHARE) * image
@@ -42,11 +43,12 @@ def draw_heat_rows(
     """Draws images, each with its heat maps beside it.
 
     Args:
-        rows: for each image its pixels (uint8 `(height, width, 3)`), its
-            caption, and pairs of a heat map of its size and a caption.
+        rows: For each image its pixels (uint8 `(height, width, 3)`), its
+            caption, and its heat maps, each as large as the image and paired
+            with a caption. All images have the same number of heat maps.
     """
     columns = 1 + len(rows[0][2])
-    # Few maps an image: several images share a row of the sheet.
+    # With few heat maps per image, several images share a row of the sheet.
     per_row = max(1, min(len(rows), 8 // columns))
     lines = -(-len(rows) // per_row)
     figure = Figure(
@@ -72,13 +74,13 @@ def draw_explained(
     captions: Sequence[str],
     columns: int = 10,
 ) -> Figure:
-    """Draws images, and under each the same with its heat map over it.
+    """Draws images, and below each the same image under its heat map.
 
     Args:
-        images: uint8 arrays of shape `(height, width, 3)`.
-        maps: of the same height and width, 0 to 1.
-        captions: one for each image.
-        columns: images in a row.
+        images: Images as uint8 `(height, width, 3)`.
+        maps: One heat map per image, of the same height and width, 0 to 1.
+        captions: One caption per image.
+        columns: Number of images in a row.
     """
     rows = -(-len(images) // columns)
     figure = Figure(figsize=(1.2 * columns, 2.75 * rows), layout="constrained")
@@ -100,17 +102,19 @@ def draw_explained(
 def draw_cascade(
     steps: Sequence[str], correlations: Mapping[str, Sequence[float]]
 ) -> Figure:
-    """Draws how far maps stay the same while a network is destroyed.
+    """Draws how far heat maps stay the same while a network is destroyed.
 
     Args:
-        steps: what was randomised last; the first is empty, for nothing.
-        correlations: by method, one rank correlation for each step.
+        steps: Path of the layer randomised last, for each step. The first is
+            empty, for nothing.
+        correlations: For each method, one rank correlation per step.
     """
     figure = Figure(figsize=(10, 4.5), layout="constrained")
     axes = figure.subplots()
     places = np.arange(len(steps))
     for number, (method, values) in enumerate(correlations.items()):
-        # Colours come round again: the second time dashed, then dotted.
+        # With more methods than colours, the colours are used again: dashed
+        # the second time, then dotted.
         style = ("o-", "s--", "^:")[number // len(MANY) % 3]
         colour = MANY[number % len(MANY)]
         axes.plot(places, values, style, color=colour, ms=4, label=method)

@@ -1,4 +1,4 @@
-"""Sheets of images."""
+"""Draws images, alone and in sheets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from tlkit.data.index import DatasetIndex
 
 
 def show_image(axes: Axes, image: np.ndarray) -> None:
-    """Shows an image without ticks and frame."""
+    """Shows an image without ticks and frame.
+
+    Args:
+        axes: Axes to draw into.
+        image: Image as matplotlib takes it.
+    """
+    # Not `set_axis_off`, which would hide the labels that some sheets have.
     axes.imshow(image)
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
@@ -22,11 +28,11 @@ def show_image(axes: Axes, image: np.ndarray) -> None:
 
 
 def draw_contact_sheet(data: DatasetIndex, per_class: int = 8) -> Figure:
-    """Draws training images of every class (the first 12 classes).
+    """Draws training images of each of the first 12 classes.
 
     Args:
-        data: the data set.
-        per_class: how many images of each.
+        data: Data set whose images are drawn.
+        per_class: Number of images of each class.
     """
     split = data.split("train")
     shown = data.class_names[:12]
@@ -51,9 +57,9 @@ def draw_augmentation_sheet(
     """Draws one training image of each of two classes, augmented many times.
 
     Args:
-        data: the data set.
-        augmentation: what may happen to an image.
-        image_size: pixels of a side at which it happens.
+        data: Data set whose images are drawn.
+        augmentation: Random changes to the images.
+        image_size: Side in pixels to which an image is resized before.
     """
     split, columns = data.split("train"), 8
     figure = Figure(figsize=(1.4 * columns, 6), layout="constrained")
@@ -78,13 +84,14 @@ def draw_predictions(
     right: Sequence[bool],
     columns: int = 8,
 ) -> Figure:
-    """Draws images with what a classifier said of them.
+    """Draws images with what a classifier said about them.
 
     Args:
-        images: uint8 arrays of shape `(height, width, 3)`.
-        captions: one per image.
-        right: whether the classifier was right; mistakes are red.
-        columns: images in a row.
+        images: Images as uint8 `(height, width, 3)`.
+        captions: One caption per image.
+        right: Whether the classifier was right, for each image. The captions
+            of mistakes are red.
+        columns: Number of images in a row.
     """
     rows = -(-len(images) // columns)
     figure = Figure(figsize=(1.5 * columns, 1.8 * rows), layout="constrained")

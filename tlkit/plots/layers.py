@@ -1,4 +1,4 @@
-"""What layers put out, and what their filters look for."""
+"""Draws the outputs of layers, and the patterns of their filters."""
 
 from __future__ import annotations
 
@@ -17,24 +17,27 @@ def draw_activations(
     dead: np.ndarray | None = None,
     columns: int = 16,
 ) -> Figure:
-    """Draws every channel of a layer for one image, 16 per row.
+    """Draws every channel of a layer for one image.
 
-    As in "Deep Learning with Python", each channel is drawn around its own
-    mean, two standard deviations to either side. A channel that is constant
-    over the image has none and stays white.
+    As in "Deep Learning with Python", the colours of each channel range from
+    two standard deviations below its own mean to two above. A channel that is
+    constant over the image stays white.
 
     Args:
-        layer: its name, for the title.
-        values: `(height, width, channels)`.
-        dead: bool `(channels,)`, as `tlkit.explain.activations.dead_channels`
-            finds it over many images; their share goes into the title.
-        columns: channels in a row.
+        layer: Name of the layer, for the title.
+        values: Output of the layer, `(height, width, channels)`.
+        dead: Dead channels as bool `(channels,)`, from
+            `tlkit.explain.activations.dead_channels`. Their share goes into
+            the title. None leaves it out.
+        columns: Number of channels in a row.
     """
     channels = np.moveaxis(np.asarray(values, np.float64), -1, 0)
     title = f"{layer}: {len(channels)} channels"
     if dead is not None:
         title += f", {np.mean(dead):.0%} dead"
     spread = channels.std(axis=(1, 2), keepdims=True)
+    # Not by a spread of 0: rounding may leave a constant channel a tiny one,
+    # and dividing by it would show noise. nan is drawn in white.
     constant = np.ptp(channels, axis=(1, 2), keepdims=True) == 0
     scaled = channels - channels.mean(axis=(1, 2), keepdims=True)
     scaled /= np.where(constant, np.nan, spread)
@@ -50,12 +53,13 @@ def draw_activations(
 def draw_filters(
     patterns: Mapping[str, np.ndarray], columns: int = 8
 ) -> Figure:
-    """Draws the patterns that the filters of some layers answer to.
+    """Draws the patterns that the filters of some layers respond to.
 
     Args:
-        patterns: per layer uint8 `(filters, height, width, channels)`, as
-            `tlkit.explain.filters.filter_patterns` draws them.
-        columns: patterns in a row.
+        patterns: Patterns of each layer as uint8
+            `(filters, height, width, channels)`, from
+            `tlkit.explain.filters.filter_patterns`.
+        columns: Number of patterns in a row.
     """
     figure = Figure(layout="constrained")
     mosaics = [_mosaic(own, columns, gap=255) for own in patterns.values()]
@@ -71,7 +75,7 @@ def draw_filters(
 
 
 def _mosaic(tiles: np.ndarray, columns: int, gap: float) -> np.ndarray:
-    """Puts tiles `(number, height, width, ...)` beside and below each other."""
+    """Arranges tiles `(number, height, width, ...)` in rows and columns."""
     number, height, width = tiles.shape[:3]
     columns = min(columns, number)
     rows = -(-number // columns)
@@ -91,6 +95,7 @@ def _show_mosaic(
     heights = [10 * len(mosaic) / mosaic.shape[1] for mosaic in mosaics]
     figure.set_size_inches(10, sum(heights) + 0.4 * len(mosaics))
     for axes, mosaic in zip(cells, mosaics, strict=True):
+        # A fourth axis of one channel is a grey picture; matplotlib wants none.
         grey = mosaic.ndim == 3 and mosaic.shape[2] == 1
         show_image(axes, mosaic[..., 0] if grey else mosaic)
         if grey:

@@ -1,4 +1,4 @@
-"""Networks and their sums."""
+"""Draws networks, their functions, and receptive fields."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def draw_functions(
     """Draws functions of one number side by side.
 
     Args:
-        x: where they were computed.
-        panels: per panel its title, and in it up to four curves by name, each
-            of the shape of `x`.
+        x: Points at which the functions were computed.
+        panels: The curves of each panel, by its title: up to four, by name,
+            each of the shape of `x`.
     """
     figure = Figure(figsize=(3.4 * len(panels), 3.2), layout="constrained")
     cells = figure.subplots(1, len(panels), squeeze=False)[0]
@@ -38,15 +38,16 @@ def draw_functions(
 def draw_boxes(
     boxes: Sequence[tuple[str, Sequence[int]]], title: str
 ) -> Figure:
-    """Draws maps and vectors as boxes to scale, from input to output.
+    """Draws feature maps and vectors as boxes to scale, from input to output.
 
-    A map is as high as its rows and as deep as its columns; its width goes
-    with its channels. A vector is as high as it has units, on another scale,
-    in another colour.
+    The height of a map's box stands for its rows, the depth for its columns
+    and the width for its channels. A vector has a colour of its own; the height
+    of its box stands for its units, on a scale of its own.
 
     Args:
-        boxes: label and shape, `(height, width, channels)` or `(units,)`.
-        title: of the picture.
+        boxes: Label and shape of each box, `(height, width, channels)` or
+            `(units,)`. At least one has three sizes.
+        title: Title of the picture.
     """
     maps = [shape for _, shape in boxes if len(shape) == 3]
     tallest = max(max(shape[:2]) for shape in maps)
@@ -58,6 +59,7 @@ def draw_boxes(
     for label, shape in boxes:
         size, colour = (0.03, shape[0] / units, 0.0), WAYS[2]
         if len(shape) == 3:
+            # Beside hundreds of channels, three would be too thin to be seen.
             width = max(0.3 * shape[2] / channels, 0.005)
             depth = 0.25 * shape[1] / tallest
             size, colour = (width, shape[0] / tallest, depth), WAYS[1]
@@ -80,10 +82,11 @@ def draw_boxes(
 def _draw_box(
     axes: Axes, left: float, size: tuple[float, float, float], colour: str
 ) -> None:
-    """A box seen from the front, the right and above, centred on y = 0."""
+    """Draws a box seen from the front, right and above, centred on y = 0."""
     width, height, depth = size
     right, top, bottom = left + width, height / 2, -height / 2
     rise = depth / 2
+    # By brightness: the front, the top and the right side.
     faces = {
         1.0: [(left, bottom), (right, bottom), (right, top), (left, top)],
         0.75: [
@@ -112,9 +115,9 @@ def draw_rectangle(
     """Marks a rectangle of pixels on an image; the rest is dimmed.
 
     Args:
-        image: uint8 `(height, width, 3)`.
-        corners: `(top, left, bottom, right)` in pixels, all included.
-        caption: below the image.
+        image: Image as uint8 `(height, width, 3)`.
+        corners: Rectangle `(top, left, bottom, right)` in pixels, all included.
+        caption: Text below the image.
     """
     top, left, bottom, right = corners
     shown = image // 3
@@ -123,6 +126,7 @@ def draw_rectangle(
     figure = Figure(figsize=(6, 6), layout="constrained")
     axes = figure.subplots()
     show_image(axes, shown)
+    # The centres of pixels have whole coordinates: edges lie half a pixel off.
     axes.add_patch(
         Rectangle(
             (left - 0.5, top - 0.5),

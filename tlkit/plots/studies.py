@@ -1,4 +1,4 @@
-"""What came out of a study."""
+"""Draws the results of studies."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ def draw_readings(
     values: Sequence[float],
     panels: Mapping[str, Mapping[str, Sequence[tuple[float, float, float]]]],
 ) -> Figure:
-    """Draws readings against what was varied, with intervals.
+    """Draws results against the setting that was varied, with intervals.
 
     Args:
-        name: of what was varied; batch sizes are drawn by their logarithm.
-        values: one number a point, in rising order.
-        panels: per panel its title, and in it by name, for each point, the
-            mean and the ends of its interval; what is nan is left out.
+        name: Name of the setting. Batch sizes are drawn on a logarithmic axis.
+        values: Value of the setting at each point, in rising order.
+        panels: The curves of each panel, by its title. A curve has, for each
+            point, the mean and the lower and upper end of its interval. Points
+            that are nan are left out.
     """
     figure = Figure(figsize=(5 * len(panels), 3.8), layout="constrained")
     cells = figure.subplots(1, len(panels), squeeze=False)[0]
@@ -32,6 +33,8 @@ def draw_readings(
             (TRAINING, VALIDATION, *WAYS), curves.items(), strict=False
         ):
             mean, low, high = np.array(readings, float).T
+            # matplotlib takes distances from the mean. A mean without interval
+            # gets a bar of no length.
             errors = np.nan_to_num([mean - low, high - mean])
             axes.errorbar(
                 values, mean, errors, marker=".", color=colour, label=label
@@ -51,8 +54,8 @@ def draw_trainings(
     """Draws how several networks learn, epoch by epoch.
 
     Args:
-        histories: by the name of the network, columns `loss`, `accuracy` and
-            `test_accuracy`, one value an epoch.
+        histories: For each network, by its name, the columns `loss`,
+            `accuracy` and `test_accuracy` with one value per epoch.
     """
     figure = Figure(figsize=(14, 4), layout="constrained")
     colours = colormaps["viridis"](np.linspace(0, 0.9, len(histories)))
@@ -72,7 +75,7 @@ def draw_trainings(
         axes.set(xlabel="epoch", title=title)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.2)
-    # One training that went wrong would press the others into a line.
+    # On a linear axis one failed training would squeeze the others into a line.
     if _span(histories) > 10:
         figure.axes[0].set_yscale("log")
     lines, names = figure.axes[0].get_legend_handles_labels()
@@ -81,7 +84,9 @@ def draw_trainings(
 
 
 def _span(histories: Mapping[str, Mapping[str, Sequence[float]]]) -> float:
-    """How many times the largest loss is the smallest."""
+    """Returns the largest loss divided by the smallest."""
+    # With 0, or with nan or infinity, as a failed training has them, the
+    # quotient would not be a number.
     losses = np.concatenate([own["loss"] for own in histories.values()])
     losses = losses[np.isfinite(losses) & (losses > 0)]
     return float(losses.max() / losses.min()) if len(losses) else 1.0

@@ -1,4 +1,4 @@
-"""How a training went, and how good its model is."""
+"""Draws how a training went, and how good its model is."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from tlkit.plots.colours import TRAINING, VALIDATION, WAYS
 from tlkit.plots.images import show_image
 
-#: Share of the past in the smoothed curves. The book's 0.8 is for 100 epochs;
-#: over 30 it would lag behind the points.
+#: Share of the past in the smoothed curves. "Deep Learning with Python" has 0.8
+#: for 100 epochs; over 30 the curve would lag behind the points.
 _SMOOTHING = 0.6
 
 
@@ -21,11 +21,12 @@ def smooth(values: Sequence[float], factor: float = _SMOOTHING) -> np.ndarray:
     """Returns the exponential moving average of a curve.
 
     Each point is `factor` times the point before it plus `1 - factor` times
-    the value; the first is the first value.
+    the value. The first point is the first value.
 
     Args:
-        values: one number per epoch.
-        factor: share of the past, 0 to below 1.
+        values: One number per epoch.
+        factor: Share of the past, 0 to below 1. The higher it is, the smoother
+            the curve, and the later it follows a change.
 
     Example:
         >>> smooth([1.0, 0.0], 0.8).tolist()
@@ -39,17 +40,21 @@ def smooth(values: Sequence[float], factor: float = _SMOOTHING) -> np.ndarray:
 
 
 def overfitting_epoch(history: Mapping[str, Sequence[float]]) -> int | None:
-    """Says from which epoch on the network only learns by heart.
+    """Returns the epoch from which on the network overfits.
 
-    It is the epoch (from 1) with the lowest smoothed validation loss,
-    provided that the validation loss stays above it afterwards while the
-    training loss goes on falling; None if that has not happened.
+    It is the epoch (from 1) with the lowest smoothed validation loss, provided
+    that the validation loss is higher afterwards, on average, while the
+    training loss goes on falling.
 
     Args:
-        history: columns `loss` and `val_loss`, one value per epoch.
+        history: Columns `loss` and `val_loss`, one value per epoch.
+
+    Returns:
+        The epoch, or None if the network does not overfit.
     """
     validation = smooth(history["val_loss"], 0.5)
     lowest = int(np.argmin(validation))
+    # Two epochs or more must follow: one alone may be higher by chance.
     if lowest >= len(validation) - 2:
         return None
     falls = history["loss"][-1] < history["loss"][lowest]
@@ -61,7 +66,8 @@ def draw_curves(history: Mapping[str, Sequence[float]]) -> Figure:
     """Draws accuracy and loss over the epochs, raw and smoothed.
 
     Args:
-        history: columns `accuracy`, `val_accuracy`, `loss`, `val_loss`.
+        history: Columns `accuracy`, `val_accuracy`, `loss` and `val_loss`, one
+            value per epoch.
     """
     figure = Figure(figsize=(10, 4), layout="constrained")
     turn = overfitting_epoch(history)
@@ -86,12 +92,12 @@ def draw_curves(history: Mapping[str, Sequence[float]]) -> Figure:
 def draw_curve(
     axes: Axes, history: Mapping[str, Sequence[float]], name: str
 ) -> None:
-    """Draws one quantity for training and validation into `axes`.
+    """Draws accuracy or loss for training and validation into `axes`.
 
     Args:
-        axes: where to draw.
-        history: columns `<name>` and `val_<name>`, one value per epoch.
-        name: `"accuracy"` or `"loss"`.
+        axes: Axes to draw into.
+        history: Columns `<name>` and `val_<name>`, one value per epoch.
+        name: Either `"accuracy"` or `"loss"`.
     """
     for column, label, colour in (
         (name, "training", TRAINING),
@@ -112,11 +118,14 @@ def draw_confusion(
     """Draws a confusion matrix with its counts.
 
     Args:
-        matrix: counts; rows are true classes, columns predicted ones.
-        class_names: one name per row.
-        split: which images were counted, for the title.
+        matrix: Counts of images. Rows are true classes, columns predicted
+            ones.
+        class_names: One name per row.
+        split: Name of the split that was counted, for the title.
     """
     counts = np.asarray(matrix)
+    # Coloured by the share of its row: a large class does not outshine a small
+    # one. At least 1, for a class without images.
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(max(4.0, 0.55 * len(class_names) + 2), 20.0)
     figure = Figure(figsize=(side, side), layout="constrained")
@@ -130,6 +139,7 @@ def draw_confusion(
         ylabel="true",
         title=f"{counts.sum()} {split} images",
     )
+    # With more classes the numbers would not fit into the cells.
     if len(class_names) <= 30:
         for (row, column), count in np.ndenumerate(counts):
             dark = shares[row, column] > 0.5
@@ -150,15 +160,15 @@ def draw_overview(
     mistakes: Sequence[tuple[np.ndarray, str]],
     columns: int = 8,
 ) -> Figure:
-    """Draws how several ways learnt, what one looks at, and where it errs.
+    """Draws how several ways learn, what one looks at, and its mistakes.
 
     Args:
-        histories: per way columns `val_accuracy` and `val_loss`, one value
-            per epoch.
-        explained: image (uint8 `(height, width, 3)`), heat map of the same
-            height and width (0 to 1), and caption.
-        mistakes: image and caption.
-        columns: images in a row.
+        histories: For each way, by its name, the columns `val_accuracy` and
+            `val_loss`, one value per epoch.
+        explained: For each image its pixels (uint8 `(height, width, 3)`), its
+            heat map of the same height and width (0 to 1), and a caption.
+        mistakes: For each image its pixels and a caption.
+        columns: Number of images in a row. Further images are not drawn.
     """
     figure = Figure(figsize=(1.5 * columns, 9), layout="constrained")
     top, middle, bottom = figure.subfigures(  # type: ignore[misc]

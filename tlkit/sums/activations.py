@@ -1,8 +1,8 @@
 """ReLU, sigmoid and tanh, and their derivatives.
 
-The derivative is what the gradient is multiplied by on its way back. The
-sigmoid's is 1/4 at most and next to nothing away from zero, which is why deep
-networks with sigmoids hardly learn; that of ReLU is 1 wherever it lets pass.
+On its way back, the gradient is multiplied by the derivative. The sigmoid's
+derivative is 1/4 at most and next to nothing far from zero, which is why deep
+networks with sigmoids hardly learn. ReLU's is 1 wherever its input is positive.
 """
 
 from __future__ import annotations
@@ -16,17 +16,19 @@ def relu(x: np.ndarray) -> np.ndarray:
 
 
 def relu_derivative(x: np.ndarray) -> np.ndarray:
-    """Returns 1 where x is positive, else 0; at 0, where it has none, 0."""
+    """Returns 1 where x is positive, else 0, also at 0, ReLU's kink."""
     return np.where(x > 0, 1.0, 0.0)
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    """Returns `1 / (1 + exp(-x))`, by way of tanh, which cannot overflow."""
+    """Returns `1 / (1 + exp(-x))`, element by element."""
+    # The same by way of tanh, which cannot overflow as exp does.
     return (1 + np.tanh(x / 2)) / 2
 
 
 def sigmoid_derivative(x: np.ndarray) -> np.ndarray:
     """Returns `sigmoid(x) (1 - sigmoid(x))`; 1/4 at 0."""
+    # sigmoid(-x) is 1 - sigmoid(x).
     return sigmoid(x) * sigmoid(-x)
 
 

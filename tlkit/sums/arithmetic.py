@@ -1,6 +1,6 @@
 """The arithmetic of a network: sizes, parameters, multiply-adds, memory.
 
-Nothing is computed but shapes, so that the largest network takes a second.
+Only shapes are computed, so that even the largest network takes a second.
 """
 
 from __future__ import annotations
@@ -25,17 +25,22 @@ class LayerArithmetic:
     """One layer in numbers, for one image.
 
     Attributes:
-        name: the layer's; after the names of the models that hold it, and
-            numbered from its second use on.
-        kind: name of its class.
-        window: its window, such as `3x3 /2 same`; empty if it has none.
-        size_sum: how its output size comes about; empty without a window.
-        output: shape of what comes out, without the batch.
-        parameters: its weights, counted where they are used first.
-        trainable: those of them that training changes.
-        multiply_adds: their number; None where not known.
-        activation_bytes: what its output takes; 0 of a mere reshaping.
-        fields: receptive fields along rows and columns; None where not known.
+        name: Name of the layer, with the names of the models that hold it
+            before it, as in `"base/conv"`. From its second use on, the number
+            of the use follows.
+        kind: Name of the layer's class.
+        window: Its window, such as `3x3 /2 same`. Empty if it has none.
+        size_sum: The sum that gives its output size, such as
+            `(28 - 3 + 2)/1 + 1`. Empty if it has no window.
+        output: Shape of its output, without the batch.
+        parameters: Number of its weights. Weights that several layers share
+            are counted where they are used first.
+        trainable: Number of those weights that training changes.
+        multiply_adds: Number of multiply-adds, or None if it is not known.
+        activation_bytes: Bytes that its output takes. 0 for a layer that only
+            gives its input another shape.
+        fields: Receptive fields along rows and columns, or None if they are
+            not known.
     """
 
     name: str
@@ -55,10 +60,10 @@ class NetworkArithmetic:
     """A network in numbers.
 
     Attributes:
-        name: the model's.
-        layers: from input to output.
-        weight_bytes: what all weights take.
-        trainable_bytes: what those take that training changes.
+        name: Name of the model.
+        layers: Its layers, from input to output.
+        weight_bytes: Bytes that all weights take.
+        trainable_bytes: Bytes that the weights take which training changes.
     """
 
     name: str
@@ -78,12 +83,12 @@ class NetworkArithmetic:
 
     @property
     def multiply_adds(self) -> int:
-        """Multiply-adds for one image, without those of unknown layers."""
+        """Number of multiply-adds for one image, without unknown layers."""
         return sum(layer.multiply_adds or 0 for layer in self.layers)
 
     @property
     def activation_bytes(self) -> int:
-        """What the outputs of all layers take, for one image."""
+        """Bytes that the outputs of all layers take, for one image."""
         return sum(layer.activation_bytes for layer in self.layers)
 
     @property
@@ -94,26 +99,29 @@ class NetworkArithmetic:
     def training_memory(
         self, batch_size: int, slots: int = ADAM_SLOTS
     ) -> dict[str, int]:
-        """Adds up what a training step keeps, in bytes.
+        """Adds up what a training step keeps in memory.
 
-        Counted are the weights, a gradient and the optimizer's slots for
-        each weight that is trained, and for each image the input and the
-        output of every layer, which the way back needs. Not counted are the
-        gradients of activations, what convolutions use for a moment, and
-        what the framework needs itself; and a framework may keep less, where
+        Counted are the weights; for each weight that is trained, its gradient
+        and the optimizer's numbers; and for each image the input and the
+        output of every layer, which the backward pass needs. Not counted are
+        the gradients of activations, the scratch memory of convolutions, and
+        what the framework itself needs. A framework may also keep less, where
         it joins layers or computes in place.
 
         Args:
-            batch_size: images in a step, 1 or more.
-            slots: numbers the optimizer keeps per weight: 0 of plain SGD, 1
-                with momentum, 2 of Adam.
+            batch_size: Number of images in a step, 1 or more.
+            slots: Numbers that the optimizer keeps per weight: 0 for plain
+                SGD, 1 with momentum, 2 for Adam.
+
+        Returns:
+            Bytes by use: `weights`, `gradients`, `optimizer`, `activations`.
 
         Raises:
-            UsageError: there are no images in the batch.
+            UsageError: The batch has no images.
         """
         if batch_size < 1:
             raise UsageError(
-                "A batch has no images.",
+                "A batch needs at least one image.",
                 where="batch",
                 expected="1 or more",
                 received=batch_size,
@@ -126,10 +134,13 @@ class NetworkArithmetic:
         }
 
     def layer(self, name: str) -> LayerArithmetic:
-        """Looks a layer up.
+        """Returns a layer by its name.
+
+        Args:
+            name: Name as in `LayerArithmetic.name`.
 
         Raises:
-            UsageError: there is no such layer.
+            UsageError: There is no such layer.
         """
         found = {layer.name: layer for layer in self.layers}
         if name not in found:
@@ -145,7 +156,8 @@ class NetworkArithmetic:
 def bytes_of(
     things: Iterable[keras.KerasTensor | keras.Variable],
 ) -> int:
-    """Adds up what tensors or variables take, by shape and dtype."""
+    """Adds up the bytes of tensors or variables, by shape and dtype."""
+    # A symbolic tensor has no bytes of its own, only a shape and a dtype.
     return sum(
         math.prod(thing.shape) * tf.as_dtype(thing.dtype).size
         for thing in things
@@ -155,26 +167,28 @@ def bytes_of(
 def seen_pixels(
     layer: LayerArithmetic, row: int, column: int
 ) -> tuple[int, int, int, int]:
-    """Says which pixels of the input a unit sees.
+    """Returns the pixels of the input that a unit sees.
 
     Args:
-        layer: which layer's unit.
-        row: its row, from 0.
-        column: its column, from 0.
+        layer: Layer of the unit.
+        row: Row of the unit, from 0.
+        column: Column of the unit, from 0.
 
     Returns:
-        `(top, left, bottom, right)`, the last ones included. Between them
-        may be pixels that are not seen, if windows are dilated or skip.
+        `(top, left, bottom, right)` in pixels, all included. If windows are
+        dilated or their stride exceeds their size, some pixels in between are
+        not seen.
 
     Raises:
-        UsageError: there is no such unit, it sees padding alone, or the
+        UsageError: There is no such unit, it sees padding alone, or the
             layer's receptive field is not known.
     """
     if layer.fields is None:
         raise UsageError(
             "The receptive field of this layer is not known.",
             where=f"layer {layer.name} ({layer.kind})",
-            expected="windows, place by place, joins of branches below it",
+            expected="below it only layers of known kinds, and branches that "
+            "meet with equal strides",
         )
     rows, columns = layer.fields
     limits = len(rows.first), len(columns.first)
@@ -187,6 +201,7 @@ def seen_pixels(
         )
     top, left = rows.first[row], columns.first[column]
     bottom, right = rows.last[row], columns.last[column]
+    # `Field` marks a unit that lies in padding alone by an empty range.
     if bottom < top or right < left:
         raise UsageError(
             "This unit sees nothing but padding.",

@@ -11,16 +11,16 @@ from tlkit.sums import activations, losses
 
 
 def draw_curves(folder: Path) -> list[Path]:
-    """Draws both pictures into a folder.
+    """Draws the activations and the losses into a folder.
 
     Args:
-        folder: for `activations.png` and `losses.png`.
+        folder: Folder to write `activations.png` and `losses.png` to.
 
     Returns:
-        Their paths.
+        The paths of both pictures.
 
     Raises:
-        UsageError: another file is in the way.
+        UsageError: A file that tlkit did not write has this path.
     """
     paths = [folder / "activations.png", folder / "losses.png"]
     draw_activations(paths[0])
@@ -32,10 +32,10 @@ def draw_activations(path: Path) -> None:
     """Draws ReLU, sigmoid and tanh, and their derivatives, from -6 to 6.
 
     Args:
-        path: of the PNG file.
+        path: Path of the PNG file to write.
 
     Raises:
-        UsageError: another file is in the way.
+        UsageError: A file that tlkit did not write has this path.
     """
     x = np.linspace(-6, 6, 601)
     panels = {
@@ -52,16 +52,18 @@ def draw_activations(path: Path) -> None:
 def draw_losses(path: Path) -> None:
     """Draws L1, L2 and smooth L1 of an error, and cross-entropy of a logit.
 
-    Cross-entropy is that of two classes, the other's logit being 0.
+    The cross-entropy is that of two classes, with the other class's logit 0.
 
     Args:
-        path: of the PNG file.
+        path: Path of the PNG file to write.
 
     Raises:
-        UsageError: another file is in the way.
+        UsageError: A file that tlkit did not write has this path.
     """
     x = np.linspace(-3, 3, 601)
     zero = np.zeros_like(x)
+    # With the second logit fixed at 0, the first alone is the horizontal axis,
+    # and the derivative by it is the first column of the gradient.
     logits, true = np.stack([x, zero], 1), np.array([[1.0, 0.0]])
     panels = {
         "L1": {

@@ -1,4 +1,4 @@
-"""From a model to its arithmetic."""
+"""Works out the arithmetic of a given model."""
 
 from __future__ import annotations
 
@@ -17,20 +17,23 @@ from tlkit.sums.walk import Walk
 def describe_network(
     model: keras.Model, input_shape: Sequence[int] | None = None
 ) -> NetworkArithmetic:
-    """Works the arithmetic of a network out.
+    """Works out the arithmetic of a network.
 
-    Models inside the model are gone through, and so are layers of your own,
-    as far as they are made of Keras's layers and operations.
+    Models inside the model are described layer by layer too, and so are
+    layers of your own, as far as they are made of Keras's layers and
+    operations.
 
     Args:
-        model: any model of one image, channels last.
-        input_shape: `(height, width, channels)`; by default the model's own.
+        model: Any model that takes one image with the channels last.
+        input_shape: Shape of the image, `(height, width, channels)`. None takes
+            the model's own.
 
     Raises:
-        UsageError: the model has several inputs or no size of its own, or a
-            layer cannot take what arrives.
+        UsageError: The model has several inputs, it has no size of its own and
+            none is given, or a layer cannot take its input.
     """
     shape = _input_shape(model, input_shape)
+    # A symbolic image: layers are asked for shapes and compute nothing.
     image = keras.KerasTensor((1, *shape), name="input")
     signal = Signal(image, (input_field(shape[0]), input_field(shape[1])))
     walk = Walk(model.name)
@@ -53,7 +56,7 @@ def _input_shape(
     ]
     if len(own) > 1 or (own and len(own[0]) != 3):
         raise UsageError(
-            "Only networks of one image can be described.",
+            "Only networks that take one image can be described.",
             where=f"model {model.name}",
             expected="one input of height x width x channels",
             received=", ".join(shape_text(shape) for shape in own),
@@ -61,11 +64,12 @@ def _input_shape(
     if wanted is None:
         if not own or None in own[0]:
             raise UsageError(
-                "The network takes images of any size.",
+                "The network takes images of any size, so one must be given.",
                 where=f"model {model.name}",
-                remedy="Say which one: --input 224x224x3, or input_shape.",
+                remedy="Give one with --input 224x224x3, or as input_shape.",
             )
         return own[0]
+    # A sequential model that is not built has no inputs, and takes any.
     fits = [
         mine in (None, given)
         for mine, given in zip(own[0] if own else wanted, wanted, strict=False)

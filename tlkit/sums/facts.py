@@ -1,4 +1,4 @@
-"""Two sums that explain the architecture of convnets, worked out."""
+"""Two comparisons that explain the architecture of convnets, in numbers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tlkit.sums.describe import describe_network
 
 @dataclass(frozen=True, eq=False)
 class Fact:
-    """Two ways to the same output, and what the comparison teaches.
+    """Two networks with the same output, and what their comparison teaches.
 
     Attributes:
-        title: what is compared.
-        ways: both networks, by name; the dearer one first.
-        lesson: a sentence.
+        title: The task that both networks do.
+        ways: Both networks by name, the more expensive one first.
+        lesson: The result of the comparison, in a sentence.
     """
 
     title: str
@@ -26,10 +26,10 @@ class Fact:
 
 
 def bottleneck() -> Fact:
-    """The 1x1 bottleneck in front of a 5x5 convolution.
+    """Compares a 5x5 convolution with and without a 1x1 bottleneck before it.
 
     Szegedy et al., "Going Deeper with Convolutions" (arXiv:1409.4842),
-    section 4, with the numbers that it is commonly told with.
+    section 4, with the numbers of the usual textbook example.
     """
     image = Input((28, 28, 192))
     wide = layers.Conv2D(32, 5, padding="same", name="conv5x5")(image)
@@ -49,13 +49,13 @@ def bottleneck() -> Fact:
 
 
 def two_small_kernels(channels: int = 64) -> Fact:
-    """Two 3x3 convolutions in place of one 5x5.
+    """Compares two 3x3 convolutions with one 5x5 convolution.
 
     Simonyan and Zisserman, "Very Deep Convolutional Networks" (arXiv:
     1409.1556), section 2.3.
 
     Args:
-        channels: C, of the input and of every layer.
+        channels: Number of channels C of the input and of every layer.
     """
     image = Input((28, 28, channels))
     large = _conv(channels, 5)(image)
@@ -65,18 +65,19 @@ def two_small_kernels(channels: int = 64) -> Fact:
         "two 3x3": describe_network(Model(image, small)),
     }
     dear, cheap = (way.parameters // channels**2 for way in ways.values())
+    # Unpacking a set of one fails if the two networks see different areas.
     (side,) = {_side_seen(way) for way in ways.values()}
     return Fact(
         f"{channels} maps to {channels} maps",
         ways,
-        f"Either sees {side} x {side} pixels; {dear} C^2 weights come down "
-        f"to {cheap} C^2, C being the channels, with a nonlinearity more.",
+        f"Both ways see {side} x {side} pixels; {dear} C^2 weights come down "
+        f"to {cheap} C^2 for C channels, with one nonlinearity more.",
     )
 
 
 def _side_seen(network: NetworkArithmetic) -> float:
     fields = network.layers[-1].fields
-    assert fields is not None  # convolutions are known
+    assert fields is not None  # always known for convolutions
     return fields[0].size
 
 

@@ -1,8 +1,8 @@
-"""What kinds of layers there are.
+"""The kinds of layers, by what they do to places and channels.
 
-A layer that is not known here counts as unknown, not as nothing. One of your
-own that computes every place from that place alone may say so by an attribute
-`place_by_place = True`.
+A layer that is not listed here counts as unknown, which is not the same as
+doing nothing. A layer of your own that computes every place from that place
+alone can say so with an attribute `place_by_place = True`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from keras import layers
 
 from tlkit.models.classic import TableConv2D
 
+# All augmenting layers of Keras, those of later versions too.
 _RANDOM = tuple(
     getattr(layers, name) for name in dir(layers) if name.startswith("Random")
 )
-#: Layers by what they do; those that only change images in training (the
-#: random ones, dropout) do nothing afterwards.
+#: Layers by what they do. Those that only act in training (the random ones,
+#: dropout) let everything pass in prediction.
 _LAYERS = {
     "convolution": (
         layers.Conv2D,
@@ -87,20 +88,21 @@ def kind_of(
     shapes: Sequence[tuple[int, ...]],
     others: Sequence[Any] = (),
 ) -> str | None:
-    """Says what a layer or operation does, in one word or three.
+    """Returns what a layer or operation does, as the name of a kind.
 
     Args:
-        operation: a layer, or an operation of `keras.ops` in a graph.
-        shapes: of what flows into it, with the batch.
-        others: what an operation is told besides, such as a slice.
+        operation: A layer, or an operation of `keras.ops` in a graph.
+        shapes: Shapes of its inputs, with the batch.
+        others: Further arguments of an operation, such as a slice.
 
     Returns:
         `"convolution"`, `"transposed"`, `"pooling"`, `"dense"`, `"global"`,
         `"padding"`, `"cropping"`, `"reshaping"`, `"spreading"` or
-        `"place by place"`; None where it is not known.
+        `"place by place"`, or None if it is not known.
     """
     if getattr(operation, "place_by_place", False):
         return "place by place"
+    # Everything below reads rows and columns from axes 1 and 2.
     if getattr(operation, "data_format", None) == "channels_first":
         return None
     if _is_of_channels(operation, others):
@@ -108,6 +110,8 @@ def kind_of(
     kind = _listed_kind(operation, len(shapes))
     channels = len(shapes[0]) - 1
     if kind == "place by place" and not _works_on(operation, channels):
+        # Over other axes than the channels, a mean makes every place depend on
+        # every other.
         normalises = isinstance(operation, layers.LayerNormalization)
         return "spreading" if normalises else None
     return kind
@@ -120,13 +124,14 @@ def _listed_kind(operation: Any, inputs: int) -> str | None:
                 return kind
         return None
     kind_of_operation = _OPERATIONS.get(type(operation).__name__)
-    # A kernel that is computed from the image, as in attention, is no kernel.
+    # With two inputs, as in attention, the kernel depends on the image: such
+    # an operation is not a convolution or a dense layer.
     joins = kind_of_operation == "place by place"
     return kind_of_operation if inputs == 1 or joins else None
 
 
 def _is_of_channels(operation: Any, others: Sequence[Any]) -> bool:
-    """Whether an operation picks or adds channels and leaves places alone."""
+    """Whether an operation picks or adds channels and keeps the places."""
     kind = type(operation).__name__
     if kind == "Pad" and not isinstance(operation, keras.Layer):
         *before, _ = operation.pad_width
@@ -135,6 +140,7 @@ def _is_of_channels(operation: Any, others: Sequence[Any]) -> bool:
         return operation.axis == -1
     if kind != "GetItem" or not others or not isinstance(others[0], tuple):
         return False
+    # Slices such as x[..., 2:5] or x[:, :, :, 2:5] cut the last axis alone.
     *before, _ = others[0]
     return before == [...] or (
         len(before) == 3 and all(part == slice(None) for part in before)
@@ -143,6 +149,8 @@ def _is_of_channels(operation: Any, others: Sequence[Any]) -> bool:
 
 def _works_on(operation: Any, channels: int) -> bool:
     """Whether its axis, if it has one, is that of the channels."""
+    # In prediction batch normalisation multiplies by fixed numbers: no place
+    # depends on another, whatever the axis.
     if isinstance(operation, layers.BatchNormalization):
         return True
     axis = getattr(operation, "axis", -1)

@@ -1,4 +1,4 @@
-"""What one layer does: its window, its multiply-adds, its receptive field."""
+"""One layer in numbers: its window, multiply-adds and receptive field."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Signal:
     """What flows from layer to layer.
 
     Attributes:
-        tensor: its shape, `(1, height, width, channels)` or another, and
-            dtype.
-        fields: receptive fields of its units; None where not known.
+        tensor: Symbolic tensor with the shape, such as
+            `(1, height, width, channels)`, and the dtype.
+        fields: Receptive fields of its units, or None if they are not known.
     """
 
     tensor: keras.KerasTensor
@@ -41,13 +41,13 @@ class Signal:
 
 @dataclass(frozen=True)
 class Window:
-    """A window that slides over rows and columns; pairs are for either.
+    """A window that slides over rows and columns.
 
     Attributes:
-        size: elements of the window.
-        stride: places from one position to the next.
-        padding: `"valid"` or `"same"`.
-        dilation: places from one element to the next.
+        size: Elements of the window along rows and columns.
+        stride: Places from one position to the next, along rows and columns.
+        padding: Either `"valid"` or `"same"`.
+        dilation: Places from one element to the next, along rows and columns.
     """
 
     size: tuple[int, int]
@@ -69,8 +69,8 @@ class Window:
         """Writes out how large the output is: `(W - F + 2P)/S + 1`.
 
         Args:
-            axis: 0 for rows, 1 for columns.
-            places: W.
+            axis: Axis of the image, 0 for rows and 1 for columns.
+            places: W, the places that the window slides over.
         """
         stride, dilation = self.stride[axis], self.dilation[axis]
         sides = self.padding_on(axis, places)
@@ -89,15 +89,19 @@ class Window:
 def window_of(
     operation: Any, kind: str | None, kernel: Any = None
 ) -> Window | None:
-    """Reads a convolution's or pooling's window; None of anything else.
+    """Reads the window of a convolution or pooling.
 
     Args:
-        operation: a layer, or an operation of `keras.ops`.
-        kind: what `kind_of` says of it.
-        kernel: what an operation `Conv` is given as its kernel.
+        operation: A layer, or an operation of `keras.ops`.
+        kind: Its kind, from `kind_of`.
+        kernel: Kernel that an operation `Conv` is given.
+
+    Returns:
+        The window, or None for a layer of any other kind.
     """
     if kind == "pooling":
         size = _pair(operation.pool_size)
+        # The operations of `keras.ops` leave the strides None by default.
         stride = _pair(operation.strides or operation.pool_size)
         return Window(size, stride, operation.padding)
     if kind != "convolution":
@@ -115,11 +119,14 @@ def window_of(
 
 
 def size_sums(window: Window, shape: Sequence[int]) -> str:
-    """Writes out how large a window's output is, once if it is a square.
+    """Writes out how large a window's output is.
 
     Args:
-        window: what slides.
-        shape: `(1, height, width, channels)` of what it slides over.
+        window: Window that slides.
+        shape: Shape of what it slides over, `(1, height, width, channels)`.
+
+    Returns:
+        The sums for rows and columns, or one sum if both are the same.
     """
     rows, columns = (window.size_sum(axis, shape[axis + 1]) for axis in (0, 1))
     return rows if rows == columns else f"{rows}, {columns}"
@@ -134,20 +141,20 @@ def count_multiply_adds(
 ) -> int | None:
     """Counts a layer's multiply-adds for one image.
 
-    Those of convolutions and dense layers: each weight of the kernel, the
+    Only convolutions and dense layers have any. Each weight of the kernel, the
     bias aside, is used once at each place of the output (of the input, if the
-    convolution is transposed), padding included. What pooling, normalisation
-    and activations do is by custom not counted, and 0.
+    convolution is transposed), padding included. By convention, pooling,
+    normalisation and activations count as 0.
 
     Args:
-        operation: a layer, or an operation of `keras.ops`.
-        kind: what `kind_of` says of it.
-        given: what it works on.
-        output: what comes out.
-        kernel: what an operation is given beside.
+        operation: A layer, or an operation of `keras.ops`.
+        kind: Its kind, from `kind_of`.
+        given: Input of the layer.
+        output: Output of the layer.
+        kernel: Kernel that an operation is given as its second argument.
 
     Returns:
-        Their number; None where the layer is not known.
+        The number of multiply-adds, or None if the layer is not known.
     """
     if kind not in ("convolution", "transposed", "dense"):
         return 0 if kind else None
@@ -157,8 +164,10 @@ def count_multiply_adds(
         kernels = [operation.kernel]
     else:
         kernels = [kernel]
+    # A kernel that is not an array cannot be counted.
     if any(not hasattr(kernel, "shape") for kernel in kernels):
         return None
+    # A transposed convolution lays the kernel on the places of its input.
     at = given if kind == "transposed" else output
     places = math.prod(at.shape[1:-1])
     return places * sum(math.prod(kernel.shape) for kernel in kernels)
@@ -171,29 +180,32 @@ def fields_after(
     output: keras.KerasTensor,
     window: Window | None,
 ) -> Fields | None:
-    """Says what a layer's units see.
+    """Returns the receptive fields of a layer's units.
 
     Args:
-        operation: a layer, or an operation of `keras.ops`.
-        kind: what `kind_of` says of it.
-        signals: what it is given.
-        output: what comes out.
-        window: its window, if it has one.
+        operation: A layer, or an operation of `keras.ops`.
+        kind: Its kind, from `kind_of`.
+        signals: Inputs of the layer.
+        output: Output of the layer.
+        window: Its window, or None if it has none.
 
     Returns:
-        Fields along rows and columns; None where they are not known.
+        Fields along rows and columns, or None if they are not known.
     """
     both = []
     for axis in (0, 1):
         below = [signal.fields[axis] for signal in signals if signal.fields]
         if len(below) < len(signals):
             return None
+        # A vector has no places: each of its numbers may depend on all inputs.
         if len(output.shape) == 2 or all(field.is_whole for field in below):
             joint = union([whole(field) for field in below])
         elif len(output.shape) != 4:
             return None
         else:
             joint = _field_after(operation, kind, below, axis, window)
+            # A reshaping that changes the shape moves places. One that does not
+            # is let through, such as a Resizing to the size there is.
             if kind == "reshaping" and output.shape != signals[0].tensor.shape:
                 return None
         if joint is None:

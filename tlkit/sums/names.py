@@ -1,4 +1,4 @@
-"""Networks by name or file, to be described."""
+"""Finds networks by name or file, and describes them."""
 
 from __future__ import annotations
 
@@ -29,25 +29,26 @@ NAMES = tuple(sorted({*NETWORKS, *_APPLICATIONS, MINIVGG.name}))
 """The networks that have a name: those of `keras.applications`, tlkit's own,
 and the classic ones that Keras does not have."""
 
-#: No image has so many pixels a side.
+#: Sizes from here on are taken for typing errors.
 _TOO_LARGE = 100_000
 
 
 def describe(
     model: str, input_shape: tuple[int, int, int] | None = None
 ) -> NetworkArithmetic:
-    """Works the arithmetic of a named network or of a saved model out.
+    """Works out the arithmetic of a named network or of a saved model.
 
     Args:
-        model: a name in `NAMES` (`mobilenet_v2` is `mobilenetv2`, `lenet-5`
-            is `lenet5`), a `.keras` file, or a run folder.
-        input_shape: `(height, width, channels)`; by default the network's
-            own.
+        model: A name in `NAMES`, a `.keras` file, or a run folder. Case,
+            hyphens and underscores do not matter: `MobileNet_V2` is
+            `mobilenetv2`.
+        input_shape: Shape of the image, `(height, width, channels)`. None takes
+            the network's own.
 
     Raises:
-        UsageError: there is no such name or file, or the network cannot take
+        UsageError: There is no such name or file, or the network cannot take
             this input.
-        TlkitError: the file is damaged.
+        TlkitError: The file is damaged.
     """
     if _plain(model) in map(_plain, NAMES):
         with _without_weights():
@@ -56,6 +57,7 @@ def describe(
     path = Path(model)
     if path.is_dir():
         path = path / "model.keras"
+    # A word without ending and folder is a name that was mistyped.
     if not path.exists() and path.suffix == "" and os.sep not in model:
         raise UsageError(
             f"There is no network {model!r}.",
@@ -72,11 +74,12 @@ def build_by_name(
     """Builds a named network with its classifier and random weights.
 
     Args:
-        name: one of `NAMES`.
-        input_shape: `(height, width, channels)`; by default its own.
+        name: One of `NAMES`.
+        input_shape: Shape of the image, `(height, width, channels)`. None takes
+            the network's own.
 
     Raises:
-        UsageError: the network cannot take this input.
+        UsageError: The network cannot take this input.
     """
     name = next(known for known in NAMES if _plain(known) == _plain(name))
     if name in NETWORKS and name not in _APPLICATIONS:
@@ -86,7 +89,7 @@ def build_by_name(
             side = MINIVGG.image_size
             return MiniVGG(keras.Input(input_shape or (side, side, 3)))
         return _APPLICATIONS[name](weights=None, input_shape=input_shape)
-    except UsageError:
+    except UsageError:  # a ValueError too, which already says what is wrong
         raise
     except ValueError as error:
         raise UsageError(
@@ -98,22 +101,27 @@ def build_by_name(
 
 
 def read_input_shape(text: str) -> tuple[int, int, int]:
-    """Reads an input such as `224x224x3`: height, width, channels.
+    """Reads an input size such as `224x224x3`: height, width, channels.
+
+    Args:
+        text: Three whole numbers above 0 with an x between them.
 
     Raises:
-        UsageError: it is written in another way.
+        UsageError: The text is not of this form, or a number is too large.
 
     Example:
         >>> read_input_shape("28x28x1")
         (28, 28, 1)
     """
     parts = text.lower().split("x")
+    # `isdigit` alone would let superscripts pass. Six digits are enough to see
+    # that a number is too large, however many follow.
     if len(parts) != 3 or not all(
         part.isascii() and part.isdigit() and 0 < int(part[:6]) < _TOO_LARGE
         for part in parts
     ):
         raise UsageError(
-            "This is not the size of an input.",
+            "This is not an input size.",
             where="--input",
             expected="height x width x channels, such as 224x224x3, each "
             f"below {_TOO_LARGE:,}",
@@ -129,19 +137,20 @@ def _plain(name: str) -> str:
 
 
 def _size_in(path: Path) -> tuple[int, int, int] | None:
-    """The size that a model of tlkit's works at; None of another model."""
+    """Returns the size that a tlkit model works at; None for another model."""
     size = read_about(path).get("image_size")
     return (*size, 3) if size else None
 
 
 @contextlib.contextmanager
 def _without_weights() -> Iterator[None]:
-    """Lets networks be built that have the shapes of weights, but no weights.
+    """Lets networks be built whose weights have shapes but no values.
 
     VGG16's 138 million random numbers take longer than all the rest, and at
     2,000 pixels its first dense layer would not fit into memory.
     """
     with keras.StatelessScope(initialize_variables=False):
         yield
-    # Keras would make up for them whenever it next traces a layer.
+    # Keras keeps a list of variables without values and would fill them in
+    # when it next traces a layer.
     global_state.set_global_attribute("uninitialized_variables", [])

@@ -1,9 +1,9 @@
 """Batch normalisation step by step.
 
 Ioffe and Szegedy, "Batch Normalization" (arXiv:1502.03167). In training each
-channel is normalised by what the batch at hand shows, at inference by what
-was seen on average in training, so that an image's result does not depend on
-its neighbours.
+channel is normalised by the mean and variance of the batch. In prediction it
+is normalised by averages from training, so that the result for an image does
+not depend on the other images of its batch.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ def batch_statistics(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns each channel's mean and variance (Algorithm 1, lines 1 and 2).
 
     Args:
-        batch: `(..., channels)`; of feature maps every place of every image
-            counts as an example.
+        batch: Values `(..., channels)`. In feature maps every place of every
+            image counts as an example.
 
     Returns:
-        `(mean, variance)`, one number per channel; the variance is divided by
-        the number of examples, not by one less.
+        `(mean, variance)`, one number per channel each. The variance is divided
+        by the number of examples, not by one less.
     """
     mean = batch.mean(axis=tuple(range(batch.ndim - 1)))
     variance = ((batch - mean) ** 2).mean(axis=tuple(range(batch.ndim - 1)))
@@ -38,10 +38,11 @@ def normalise(
     """Gives each channel mean 0 and variance 1 (Algorithm 1, line 3).
 
     Args:
-        batch: `(..., channels)`.
-        mean: to subtract, one number per channel.
-        variance: to divide by the root of, one number per channel.
-        epsilon: added to the variance, so that nothing is divided by 0.
+        batch: Values `(..., channels)`.
+        mean: Mean of each channel, which is subtracted.
+        variance: Variance of each channel, by whose root is divided.
+        epsilon: Number added to the variance, so that a constant channel is
+            not divided by 0.
     """
     return (batch - mean) / np.sqrt(variance + epsilon)
 
@@ -52,17 +53,17 @@ def batch_norm_gradient(
     gamma: np.ndarray,
     epsilon: float = 1e-3,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Differentiates the training step (section 3, put together).
+    """Differentiates the training step (section 3 of the paper, combined).
 
-    Mean and variance depend on the batch too. Taken into account, the
-    gradient loses its mean and its part along the normalised values: to
-    shift or stretch a whole channel would change nothing.
+    Mean and variance depend on the batch too. For that reason the gradient
+    has no mean and no part along the normalised values: shifting or
+    stretching a whole channel would not change the output.
 
     Args:
-        batch: `(..., channels)`.
-        upstream: gradient with respect to the output, of the batch's shape.
-        gamma: scale, one number per channel.
-        epsilon: as in training.
+        batch: Values `(..., channels)`.
+        upstream: Gradient with respect to the output, of the batch's shape.
+        gamma: Scale of each channel.
+        epsilon: Number added to the variance, the same as in training.
 
     Returns:
         Gradients with respect to batch, gamma and beta.
@@ -72,6 +73,7 @@ def batch_norm_gradient(
     normalised = normalise(batch, mean, variance, epsilon)
     for_gamma = (upstream * normalised).sum(axis=axes)
     for_beta = upstream.sum(axis=axes)
+    # Examples per channel: all axes but the last one.
     count = batch.size / batch.shape[-1]
     centred = upstream - (for_beta + normalised * for_gamma) / count
     return gamma * centred / np.sqrt(variance + epsilon), for_gamma, for_beta
@@ -79,17 +81,18 @@ def batch_norm_gradient(
 
 @dataclass
 class BatchNormalisation:
-    """The layer: what it learns, what it remembers, its two ways.
+    """The layer, with what it learns, and its two modes.
 
     Attributes:
-        gamma: learnt scale, one number per channel.
-        beta: learnt shift, one number per channel.
-        moving_mean: average of the batches' means so far.
-        moving_variance: average of their variances so far. The paper
+        gamma: Learnt scale, one number per channel.
+        beta: Learnt shift, one number per channel.
+        moving_mean: Moving average of the batches' means.
+        moving_variance: Moving average of their variances. The paper
             multiplies it by m / (m - 1) for batches of m examples
-            (Algorithm 2, line 10); Keras does not, and neither is it here.
-        momentum: share of the past in both averages, 0 to below 1.
-        epsilon: added to every variance.
+            (Algorithm 2, line 10). Keras does not, and neither does this.
+        momentum: Share of the past in both averages, 0 to below 1. The higher
+            it is, the slower the averages follow.
+        epsilon: Number added to every variance.
     """
 
     gamma: np.ndarray
@@ -100,10 +103,10 @@ class BatchNormalisation:
     epsilon: float = 1e-3
 
     def train(self, batch: np.ndarray) -> np.ndarray:
-        """Normalises by the batch's own statistics, and remembers them.
+        """Normalises by the batch's own statistics, and averages them.
 
         Args:
-            batch: `(..., channels)`.
+            batch: Values `(..., channels)`.
 
         Returns:
             `gamma normalised + beta` (Algorithm 1, line 4).
@@ -115,13 +118,13 @@ class BatchNormalisation:
         return self.gamma * normalised + self.beta
 
     def infer(self, batch: np.ndarray) -> np.ndarray:
-        """Normalises by the averages of training (Algorithm 2, line 11).
+        """Normalises by the averages from training (Algorithm 2, line 11).
 
-        Nothing but a multiplication and an addition per channel, which can
-        be merged into the convolution before it.
+        This is one multiplication and one addition per channel, which can be
+        merged into the convolution before it.
 
         Args:
-            batch: `(..., channels)`.
+            batch: Values `(..., channels)`.
         """
         normalised = normalise(
             batch, self.moving_mean, self.moving_variance, self.epsilon

@@ -1,4 +1,4 @@
-"""Pictures of a network: its maps to scale, and what one unit sees."""
+"""Pictures of a network: its feature maps to scale, and what a unit sees."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _MOST_BOXES = 30
 def draw_network(network: NetworkArithmetic, path: Path) -> None:
     """Draws the outputs of a network's layers as boxes to scale.
 
-    Layers in a row with the same output are one box; of a deep network only
-    the last output of every height and width is drawn.
+    Successive layers with the same output share a box. In a deep network only
+    the last output of each height and width is drawn.
 
     Args:
-        network: what `describe_network` gave.
-        path: of the PNG file.
+        network: The result of `describe_network`.
+        path: Path of the PNG file to write.
 
     Raises:
-        UsageError: another file is in the way.
+        UsageError: A file that tlkit did not write has this path.
     """
     plots.save(plots.draw_boxes(boxes_of(network), network.name), path)
 
@@ -35,11 +35,12 @@ def draw_network(network: NetworkArithmetic, path: Path) -> None:
 def boxes_of(
     network: NetworkArithmetic,
 ) -> list[tuple[str, tuple[int, ...]]]:
-    """Lists the boxes of `draw_network`: label and shape.
+    """Lists the boxes of `draw_network`, each with its label and its shape.
 
     Args:
-        network: what `describe_network` gave.
+        network: The result of `describe_network`.
     """
+    # Padding only enlarges the map before it for the next layer.
     drawn = [
         layer
         for layer in network.layers
@@ -49,6 +50,7 @@ def boxes_of(
     if len(runs) > _MOST_BOXES:
         sizes = groupby(drawn, lambda x: x.output[:-1] or x.output)
         runs = [list(run) for _, run in sizes]
+    # The last of a run is what the next layer with another output gets.
     last = [run[-1] for run in runs]
     return [
         (f"{layer.name}\n{shape_text(layer.output)}", layer.output)
@@ -61,10 +63,10 @@ class Unit:
     """One unit of a layer, and what it sees.
 
     Attributes:
-        layer: the layer's name.
-        row: its row, from 0.
-        column: its column, from 0.
-        seen: `(top, left, bottom, right)` in pixels, all included.
+        layer: Name of the layer.
+        row: Row of the unit, from 0.
+        column: Column of the unit, from 0.
+        seen: Pixels it sees, `(top, left, bottom, right)`, all included.
     """
 
     layer: str
@@ -85,18 +87,19 @@ def read_unit(network: NetworkArithmetic, text: str) -> Unit:
     """Finds a unit such as `block3_conv3:10,12`: layer, row, column.
 
     Args:
-        network: what `describe_network` gave.
-        text: which unit.
+        network: The result of `describe_network`.
+        text: Name of the layer, a colon, and row and column from 0.
 
     Raises:
-        UsageError: it is written in another way, there is no such unit, or
-            what it sees is not known.
+        UsageError: The text is not of this form, there is no such unit, or
+            its receptive field is not known.
     """
+    # From the right, in case the name of a layer holds a colon.
     layer, _, place = text.rpartition(":")
     row, _, column = (part.strip() for part in place.partition(","))
     if not (layer and row.isdecimal() and column.isdecimal()):
         raise UsageError(
-            "This is not a unit.",
+            "This is not the name of a unit.",
             where="--unit",
             expected="LAYER:row,column, such as block3_conv3:10,12",
             received=text,
@@ -111,14 +114,15 @@ def draw_unit(
     """Draws the receptive field of a unit on an image.
 
     Args:
-        network: what `describe_network` gave.
-        unit: what `read_unit` gave.
-        image: file of an image; it is resized to the network's input.
-        path: of the PNG file.
+        network: The result of `describe_network`.
+        unit: The result of `read_unit`.
+        image: Image file. The image is resized to the network's input.
+        path: Path of the PNG file to write.
 
     Raises:
-        UsageError: there is no such image, or another file is in the way.
-        TlkitError: the image cannot be read.
+        UsageError: There is no such image, or a file that tlkit did not write
+            has this path.
+        TlkitError: The image cannot be read.
     """
     if not image.is_file():
         raise UsageError("No such image.", where=image)
@@ -136,26 +140,29 @@ def draw_pictures(
     """Draws the network and, on an image, what one of its units sees.
 
     Args:
-        network: what `describe_network` gave.
-        folder: for `network.png` and `receptive_field.png`; None for none.
-        unit: of which unit.
-        image: file of the image.
+        network: The result of `describe_network`.
+        folder: Folder to write `network.png` and `receptive_field.png` to.
+            None draws nothing.
+        unit: Unit whose receptive field is drawn. Without it, only the network
+            is drawn.
+        image: Image file to draw the receptive field on.
 
     Returns:
-        The paths of what was drawn.
+        The paths of the pictures that were written.
 
     Raises:
-        UsageError: there is an image but no unit or folder, or no such image,
-            or another file is in the way.
-        TlkitError: the image cannot be read.
+        UsageError: An image is given without a unit or a folder, there is no
+            such image, or a file that tlkit did not write has such a path.
+        TlkitError: The image cannot be read.
     """
     if image and not (unit and folder):
         raise UsageError(
-            "It is not said what to draw on the image, or where to.",
+            "An image needs a unit to draw on it, and a folder to write to.",
             where="--image",
             remedy="Add --unit LAYER:row,column and --out FOLDER.",
         )
     drawn = []
+    # First what may fail, so that a wrong image leaves no picture behind.
     if folder and unit and image:
         drawn.append(folder / "receptive_field.png")
         draw_unit(network, unit, image, drawn[-1])

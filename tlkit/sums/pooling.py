@@ -1,7 +1,7 @@
 """Max and average pooling, and how the gradient goes back through them.
 
-Pooling learns nothing. Its gradient says who was responsible: after a maximum
-the one that was largest, after an average all of the window alike.
+Pooling has no weights. Its gradient goes to the inputs that made the output:
+with a maximum to the largest one, with an average to all of the window alike.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ def max_pool2d(
     """Keeps the largest value of every window.
 
     Args:
-        images: `(batch, height, width, channels)`.
-        size: side of the window.
-        stride: places from one window to the next; below `size` they overlap.
-        padding: `"valid"`, `"same"` or a number; padding is never the maximum.
+        images: Batch of shape `(batch, height, width, channels)`.
+        size: Side of the window.
+        stride: Places from one window to the next. Below `size` the windows
+            overlap.
+        padding: Either `"valid"`, `"same"` or a number of places on either
+            side. An added place is never the maximum.
 
     Returns:
         `(batch, output height, output width, channels)`.
@@ -46,23 +48,27 @@ def max_pool2d_gradient(
     """Sends each output's gradient to the input that was the largest.
 
     Args:
-        images: what was pooled, `(batch, height, width, channels)`.
-        upstream: gradient with respect to the output, of the output's shape.
-        size: side of the window.
-        stride: places from one window to the next.
-        padding: as it was pooled.
+        images: Input of the pooling, `(batch, height, width, channels)`.
+        upstream: Gradient with respect to the output, of the output's shape.
+        size: Side of the window, as in the pooling.
+        stride: Places from one window to the next, as in the pooling.
+        padding: Padding, as in the pooling.
 
     Returns:
-        The gradient with respect to `images`, of their shape. Of equal
-        maxima the first, row by row, has it all.
+        The gradient with respect to `images`, of their shape. If several
+        values of a window are equally large, the first one, row by row, gets
+        all of it.
     """
     gradient = np.zeros(images.shape)
+    # Shapes (batch, 1) and (1, channels): together with the rows and columns
+    # below, (batch, channels), they name one place in each image and channel.
     batch, channels = np.ogrid[: images.shape[0], : images.shape[3]]
     for i, j, rows, columns in _places(images, size, stride, padding):
         window = images[:, rows, columns]
         flat = window.reshape(len(window), -1, window.shape[-1])
         row, column = np.divmod(flat.argmax(axis=1), window.shape[2])
         place = (batch, rows.start + row, columns.start + column, channels)
+        # Within a window no place is named twice, so that += adds everything.
         gradient[place] += upstream[:, i, j]
     return gradient
 
@@ -73,10 +79,12 @@ def average_pool2d(
     """Averages every window.
 
     Args:
-        images: `(batch, height, width, channels)`.
-        size: side of the window.
-        stride: places from one window to the next; below `size` they overlap.
-        padding: `"valid"`, `"same"` or a number; padding is not averaged.
+        images: Batch of shape `(batch, height, width, channels)`.
+        size: Side of the window.
+        stride: Places from one window to the next. Below `size` the windows
+            overlap.
+        padding: Either `"valid"`, `"same"` or a number of places on either
+            side. Added places are left out of the average.
 
     Returns:
         `(batch, output height, output width, channels)`.
@@ -97,17 +105,18 @@ def average_pool2d_gradient(
     """Shares each output's gradient among the inputs of its window.
 
     Args:
-        images: what was pooled, `(batch, height, width, channels)`.
-        upstream: gradient with respect to the output, of the output's shape.
-        size: side of the window.
-        stride: places from one window to the next.
-        padding: as it was pooled.
+        images: Input of the pooling, `(batch, height, width, channels)`.
+        upstream: Gradient with respect to the output, of the output's shape.
+        size: Side of the window, as in the pooling.
+        stride: Places from one window to the next, as in the pooling.
+        padding: Padding, as in the pooling.
 
     Returns:
         The gradient with respect to `images`, of their shape.
     """
     gradient = np.zeros(images.shape)
     for i, j, rows, columns in _places(images, size, stride, padding):
+        # At the border a window has fewer places, padding aside.
         pooled = (rows.stop - rows.start) * (columns.stop - columns.start)
         share = upstream[:, i, j] / pooled
         gradient[:, rows, columns] += share[:, None, None, :]
@@ -117,7 +126,7 @@ def average_pool2d_gradient(
 def _windows(
     places: int, size: int, stride: int, padding: Padding
 ) -> list[slice]:
-    """The windows along one axis, without what lies in the padding."""
+    """Returns the windows along one axis, cut off where padding begins."""
     sides = padding_places(padding, places, size, stride)
     starts = [
         index * stride - sides[0]

@@ -1,15 +1,16 @@
-"""Receptive fields: which places of the input a unit can see.
+"""Receptive fields: the places of the input that a unit can see.
 
-Along one axis, and on an input without end, the units of a layer see `size`
-places each, `jump` places apart. A window of F elements, D apart, moved S
-units at a time after P units of padding, makes of them
+Along one axis, and on an endless input, each unit of a layer sees `size`
+places, and the fields of neighbouring units lie `jump` places apart. A window
+of F elements, D units apart, moved S units at a time after P units of padding,
+makes of this
 
     size  + (F - 1) D jump,   jump S,   start - P jump
 
 (Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional Neural
 Networks", 2019, equations 1 to 3; dilation added). At the border of a real
-input a unit sees less; the first and last place that every unit does see is
-kept beside.
+input a unit sees less. For that reason the first and the last place that each
+unit really sees are kept as well.
 """
 
 from __future__ import annotations
@@ -20,24 +21,25 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-#: First place of a unit that sees nothing but padding; its last is -1.
+#: First place of a unit that sees nothing but padding; its last place is -1.
+#: The minimum and maximum over a window thus leave such units out.
 _NOWHERE = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """What the units along one axis of a layer see along that of the input.
+    """What the units of a layer see of the input, along one axis.
 
     Attributes:
-        size: places that a unit sees on an endless input; infinite where all
-            of the input is seen, however large.
-        jump: places from one unit's field to the next; 0 of a unit that has
-            no place, such as those of a dense layer.
-        start: first place that the first unit sees; negative in padding.
-        first: int64 `(units,)`, the first place of the real input that each
-            unit sees.
-        last: int64 `(units,)`, the last such place; below `first` where a
-            unit sees nothing but padding.
+        size: Places that a unit sees on an endless input. Infinite if a unit
+            sees all of the input, however large.
+        jump: Places from the field of one unit to that of the next. 0 for
+            units without a place, such as those of a dense layer.
+        start: First place that the first unit sees. Negative in padding.
+        first: First place of the real input that each unit sees, as int64
+            `(units,)`.
+        last: Last place of the real input that each unit sees, as int64
+            `(units,)`. Below `first` if the unit sees nothing but padding.
     """
 
     size: float
@@ -48,17 +50,21 @@ class Field:
 
     @property
     def centre(self) -> float:
-        """Middle of the first unit's field; that of unit i is i jumps on."""
+        """Middle of the first unit's field; unit i has its own i jumps on."""
         return self.start + (self.size - 1) / 2
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is the field of units without a place."""
+        """Whether the units have no place and see all of the input."""
         return math.isinf(self.size) and self.jump == 0
 
 
 def input_field(places: int) -> Field:
-    """Returns the field of the input itself: every place sees itself."""
+    """Returns the field of the input itself: every place sees itself.
+
+    Args:
+        places: Number of places along the axis.
+    """
     return Field(1, 1, 0, np.arange(places), np.arange(places))
 
 
@@ -69,20 +75,22 @@ def slide(
     padding: tuple[int, int] = (0, 0),
     dilation: int = 1,
 ) -> Field:
-    """Moves a window over the units: the field of a convolution or pooling.
+    """Returns the field of a convolution or pooling.
 
     Args:
-        field: of the units below.
-        window: elements of the window.
-        stride: units from one position of the window to the next.
-        padding: units of padding before and after.
-        dilation: units from one element of the window to the next.
+        field: Field of the units that the window slides over.
+        window: Elements of the window.
+        stride: Units from one position of the window to the next.
+        padding: Units of padding before and after.
+        dilation: Units from one element of the window to the next.
     """
     padded = pad(field, *padding)
     extent = dilation * (window - 1) + 1
     starts = np.arange(0, len(padded.first) - extent + 1, stride)
+    # (positions, 1) + (elements,): the units under each position.
     seen = starts[:, None] + dilation * np.arange(window)
     size, jump = field.size, field.jump
+    # Units without a place (jump 0) all see the same; a window adds nothing.
     return Field(
         size + (window - 1) * dilation * jump if jump else size,
         jump * stride,
@@ -96,9 +104,9 @@ def pad(field: Field, before: int, after: int) -> Field:
     """Adds units of padding, which see nothing.
 
     Args:
-        field: of the units.
-        before: units to add in front.
-        after: units to add behind.
+        field: Field of the units.
+        before: Number of units to add in front.
+        after: Number of units to add behind.
     """
     return replace(
         field,
@@ -109,13 +117,14 @@ def pad(field: Field, before: int, after: int) -> Field:
 
 
 def crop(field: Field, before: int, after: int) -> Field:
-    """Takes units away at both ends.
+    """Removes units at both ends.
 
     Args:
-        field: of the units.
-        before: units to take away in front.
-        after: units to take away behind.
+        field: Field of the units.
+        before: Number of units to remove in front.
+        after: Number of units to remove behind.
     """
+    # Counted from the front: a slice to -0 would remove everything.
     kept = slice(before, len(field.first) - after)
     return replace(
         field,
@@ -126,41 +135,52 @@ def crop(field: Field, before: int, after: int) -> Field:
 
 
 def union(fields: Sequence[Field]) -> Field | None:
-    """Joins the fields of branches that meet: from the first to the last.
+    """Joins the fields of branches that meet.
 
     Args:
-        fields: one per branch, of as many units each, or of one unit that is
-            given to all.
+        fields: One field per branch, all with the same number of units. A
+            branch may also have a single unit that is given to all places.
 
     Returns:
-        The joint field; None where the branches have another jump, so that
-        no single one describes their sum.
+        The joint field, from the first place that a branch sees to the last.
+        None if the branches differ in their jump, because no single field then
+        describes their sum.
     """
+    # A branch without places, such as squeeze-and-excitation's, fits any jump.
     jumps = {field.jump for field in fields if not field.is_whole}
     if len(jumps) > 1:
         return None
     start = min(field.start for field in fields)
-    size = math.inf
+    size = math.inf  # -inf + inf below would be NaN
     if not any(math.isinf(field.size) for field in fields):
         size = max(field.start + field.size for field in fields) - start
     return Field(
         size,
         max(jumps, default=0),
         start,
+        # Broadcast, because a single unit stands for all.
         np.min(np.broadcast_arrays(*(f.first for f in fields)), axis=0),
         np.max(np.broadcast_arrays(*(f.last for f in fields)), axis=0),
     )
 
 
 def whole(field: Field) -> Field:
-    """Joins all units to one without a place, as dense layers do."""
+    """Joins all units into one without a place, as dense layers do.
+
+    Args:
+        field: Field of the units.
+    """
     return Field(
         math.inf, 0, -math.inf, field.first.min()[None], field.last.max()[None]
     )
 
 
 def spread(field: Field) -> Field:
-    """Lets every unit see what any sees, as normalisation over places does."""
+    """Lets every unit see what any unit sees, as normalising over places does.
+
+    Args:
+        field: Field of the units.
+    """
     return Field(
         math.inf,
         field.jump,

@@ -1,4 +1,4 @@
-"""How large the output of a sliding window is.
+"""The size of what a sliding window puts out.
 
 A window of F places, moved S places at a time over W places with P places of
 padding on either side, fits `(W - F + 2P) / S + 1` times, rounded down.
@@ -11,11 +11,15 @@ from collections.abc import Sequence
 from tlkit.base.errors import UsageError
 
 Padding = str | int
-"""`"valid"` (none), `"same"`, or a number of places on either side."""
+"""`"valid"` (no padding), `"same"`, or a number of places on either side."""
 
 
 def window_extent(window: int, dilation: int = 1) -> int:
     """Returns the places from a window's first element to its last.
+
+    Args:
+        window: Elements of the window.
+        dilation: Places from one element of the window to the next.
 
     Example:
         >>> window_extent(3), window_extent(3, dilation=2)
@@ -34,17 +38,17 @@ def output_size(
     """Counts the places at which a window fits: `(W - F + 2P) / S + 1`.
 
     Args:
-        size: W, places in the input, along one axis.
-        window: elements of the window; F is its extent, `window_extent`.
-        stride: S, places from one position of the window to the next.
-        padding: places added before and after, together 2P.
-        dilation: places from one element of the window to the next.
+        size: Places in the input along one axis, W.
+        window: Elements of the window. F is their extent, `window_extent`.
+        stride: Places from one position of the window to the next, S.
+        padding: Places added before and after, together 2P.
+        dilation: Places from one element of the window to the next.
 
     Raises:
-        UsageError: the window is larger than the padded input.
+        UsageError: The window is larger than the padded input.
 
     Example:
-        AlexNet's first convolution, and VGG's:
+        AlexNet's first convolution and VGG's:
 
         >>> output_size(227, window=11, stride=4)
         55
@@ -55,7 +59,7 @@ def output_size(
     extent = window_extent(window, dilation)
     if extent > padded:
         raise UsageError(
-            "The window is larger than what it slides over.",
+            "The window is larger than the padded input.",
             expected=f"{extent} places or more",
             received=f"{size}, and {sum(padding)} of padding",
         )
@@ -67,18 +71,19 @@ def padding_places(
 ) -> tuple[int, int]:
     """Returns how many places padding adds before and after, on one axis.
 
-    `"same"` adds as few as make the output `ceil(size / stride)` long; the
-    odd one comes after, as TensorFlow has it.
+    `"same"` adds as few places as make the output `ceil(size / stride)` long.
+    Of an odd number, the place left over comes after, as in TensorFlow.
 
     Args:
-        padding: `"valid"`, `"same"` or a number for either side.
-        size: places in the input.
-        window: elements of the window.
-        stride: places from one position of the window to the next.
-        dilation: places from one element of the window to the next.
+        padding: Either `"valid"`, `"same"` or a number of places on either
+            side.
+        size: Places in the input.
+        window: Elements of the window.
+        stride: Places from one position of the window to the next.
+        dilation: Places from one element of the window to the next.
 
     Raises:
-        UsageError: there is no such padding.
+        UsageError: There is no such padding.
 
     Example:
         >>> padding_places("same", 224, window=3, stride=2)
@@ -87,6 +92,7 @@ def padding_places(
     if padding == "valid":
         return 0, 0
     if padding == "same":
+        # Where the last window begins; -(-a // b) is a / b rounded up.
         reached = (-(-size // stride) - 1) * stride
         missing = max(reached + window_extent(window, dilation) - size, 0)
         return missing // 2, missing - missing // 2
@@ -101,7 +107,10 @@ def padding_places(
 
 
 def shape_text(shape: Sequence[int | None]) -> str:
-    """Writes a shape; a size that is free as `any`.
+    """Writes a shape as text, with `any` for a size that varies.
+
+    Args:
+        shape: Sizes of the shape. None stands for one that varies.
 
     Example:
         >>> shape_text((224, 224, 3)), shape_text((None, None, 1))

@@ -1,4 +1,4 @@
-"""Goes through any Keras model layer by layer, with shapes alone."""
+"""Goes through any Keras model layer by layer, computing only shapes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tlkit.sums.layer_sums import (
 from tlkit.sums.sizes import shape_text
 from tlkit.tensor.graphs import run_through
 
-#: Layers that give the same numbers under another shape: no memory.
+#: Layers that give their input another shape, which takes no memory.
 _VIEWS = (keras.layers.Flatten, keras.layers.Reshape)
 
 
@@ -31,31 +31,33 @@ class Walk:
     """Follows one image through a model and writes a row for each layer.
 
     Args:
-        model_name: for what errors say.
+        model_name: Name of the model, for the messages of errors.
 
     Attributes:
-        rows: what has been passed, in its order.
+        rows: One row for each layer passed so far, in order.
     """
 
     def __init__(self, model_name: str) -> None:
         self.model_name = model_name
         self.rows: list[LayerArithmetic] = []
         self._uses: Counter[str] = Counter()
+        # By identity: layers that share weights share the variables themselves.
         self._counted: set[int] = set()
 
     def through(self, model: Any, prefix: str, *signals: Signal) -> Any:
         """Sends signals through a model, layer by layer.
 
         Args:
-            model: a model, or a layer that is taken for one.
-            prefix: what the names of its layers begin with.
-            signals: one per input.
+            model: A model, or a single layer.
+            prefix: Text to put before the names of its layers, such as
+                `"base/"`.
+            signals: One signal per input.
 
         Returns:
             A signal for each output, in the structure of the outputs.
 
         Raises:
-            UsageError: a layer cannot take what arrives.
+            UsageError: A layer cannot take its input.
         """
         if isinstance(model, keras.Sequential):
             signal = signals[0]
@@ -123,11 +125,13 @@ class Walk:
         args, kwargs = keras.tree.map_structure(_symbol_of, (args, kwargs))
         try:
             return operation.compute_output_spec(*args, **kwargs)
-        except Exception as error:  # a layer may raise whatever it likes
+        except Exception as error:  # a layer may raise anything
+            # Keras appends all arguments after "Received"; the shapes below
+            # say the same in short.
             arriving = keras.tree.flatten((args, kwargs))
             reason = str(error).strip().split("\n")[0].split(" Received")[0]
             raise UsageError(
-                f"A layer cannot take what arrives. Keras says: {reason}",
+                f"A layer cannot take its input. Keras says: {reason}",
                 where=f"layer {operation.name} ({type(operation).__name__}) "
                 f"of model {self.model_name}",
                 received=", ".join(
@@ -146,7 +150,7 @@ class Walk:
         prefix: str,
         signals: Sequence[Signal],
     ) -> Any:
-        """Goes through a layer that is made of others, or of operations."""
+        """Goes through a layer made of other layers, or of operations."""
         name, before = prefix + operation.name, len(self.rows)
         outputs = self.through(inside, f"{name}/", *signals)
         own = self._uncounted(operation)
@@ -155,7 +159,8 @@ class Walk:
             if own:
                 self.add_row(name, type(operation).__name__, [], weights=own)
             return outputs
-        # Of operations alone: one row says it all.
+        # Made of operations alone, the layer is one row: the rows of its
+        # operations, which nobody named, are added up in it.
         del self.rows[before:]
         counts = [
             row.multiply_adds for row in rows if row.multiply_adds is not None
@@ -182,7 +187,17 @@ class Walk:
         window: tuple[str, str] = ("", ""),
         is_view: bool = False,
     ) -> None:
-        """Writes down what a layer gave: `after`, none if it gave nothing."""
+        """Adds a row for a layer.
+
+        Args:
+            name: Name of the layer, with the names of its models before it.
+            kind: Name of the layer's class.
+            after: Outputs of the layer. Empty if it has none of its own.
+            weights: Its weights, without those counted before.
+            multiply_adds: Number of multiply-adds, or None if not known.
+            window: Its window, and the sum that gives the output size.
+            is_view: Whether it only gives its input another shape.
+        """
         self._uses[name] += 1
         uses = self._uses[name]
         tensors = [signal.tensor for signal in after]
@@ -202,7 +217,7 @@ class Walk:
         )
 
     def _uncounted(self, operation: Any) -> list[keras.Variable]:
-        """The weights of a layer that no row has counted yet."""
+        """Returns the weights of a layer that no row has counted yet."""
         if not isinstance(operation, keras.Layer):
             return []
         new = [w for w in operation.weights if id(w) not in self._counted]
@@ -213,7 +228,7 @@ class Walk:
 def _open(
     operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> keras.Function | None:
-    """Writes a layer of somebody's own as a graph, if it can be one."""
+    """Returns a layer of the user's own as a graph, or None if it has none."""
     is_own = not type(operation).__module__.startswith("keras.src.layers.")
     if not isinstance(operation, keras.Layer) or not is_own:
         return None
@@ -223,9 +238,10 @@ def _open(
         for x in keras.tree.flatten((args, kwargs))
         if isinstance(x, keras.KerasTensor)
     ]
+    # On symbolic tensors, `call` records the operations that it is made of.
     try:
         return keras.Function(inputs, operation.call(*args, **kwargs))
-    except Exception:  # it may do anything, and then remains closed
+    except Exception:  # `call` may do anything, also what no graph can hold
         return None
 
 
@@ -236,7 +252,7 @@ def _signals_in(structure: Any) -> Iterator[Signal]:
 
 
 def _symbol_of(thing: Any) -> Any:
-    """A fresh tensor in place of a signal; anything else as it is."""
+    """Returns a new symbolic tensor for a signal, anything else as it is."""
     if not isinstance(thing, Signal):
         return thing
     return keras.KerasTensor(thing.tensor.shape, thing.tensor.dtype)

@@ -1,4 +1,4 @@
-"""CAM: the map that a pooled network itself adds up to a class's score."""
+"""CAM: the map whose sum over all places is a class's score."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tlkit.explain.opened.heat import as_heat_maps
 from tlkit.explain.opened.network import OpenNetwork, Step
 from tlkit.explain.opened.scores import ClassIndex, Opened, open_images, slices
 
+#: Layers that are linear, as long as they have no activation.
 _LINEAR = (
     keras.layers.Dense,
     keras.layers.Conv2D,
@@ -30,25 +31,34 @@ def class_activation_map(
     class_index: ClassIndex = None,
     layer: str | None = None,
 ) -> np.ndarray:
-    """Draws what a global average pooling adds up for a class.
+    """Draws what each place contributes to a class's score.
+
+    A network that ends in a global average pooling and one linear layer
+    computes the score as a sum over the places of its last feature map. CAM
+    shows the terms of that sum.
 
     Zhou et al., "Learning Deep Features for Discriminative Localization"
     (arXiv:1512.04150).
 
     Args:
-        model: a classifier that ends in a global average pooling and one
-            linear layer, or in the pooling alone; it is not changed.
-        images: `(batch, height, width, channels)`, as the model takes them.
-        class_index: for which class; see `ClassIndex`.
-        layer: that which is pooled, or None: CAM has no other.
+        model: A classifier that ends in a global average pooling and one
+            linear layer, or in the pooling alone. It is not changed.
+        images: Batch of shape `(batch, height, width, channels)`, with values
+            in the range that the model takes.
+        class_index: The class to explain: one number for all images, one per
+            image, or None for the class each image is taken for; see
+            `ClassIndex`.
+        layer: Name of the layer whose output is pooled, or None. CAM cannot
+            explain any other layer.
 
     Returns:
-        float32 `(batch, height, width)`, 0 to 1, of the images' size.
+        float32 heat maps `(batch, height, width)`, 0 to 1, as large as the
+        images.
 
     Raises:
-        UsageError: there is no such layer or class, the images do not fit,
-            or the network has another head: Grad-CAM explains any.
-        TlkitError: the model is no image classifier.
+        UsageError: There is no such layer or class, the model does not take
+            such images, or it ends in other layers. Grad-CAM works there too.
+        TlkitError: The model is not an image classifier.
     """
     opened = open_images(model, images, class_index)
     pooling = _find_pooling(opened.network, layer)
@@ -61,11 +71,13 @@ def class_activation_map(
 def _add_up(opened: Opened, part: slice, pooling: Step) -> np.ndarray:
     features: list[np.ndarray] = []
 
+    # `map_gradients` watches what comes out of the pooling. The feature map
+    # goes into it, so a stand-in for the pooling keeps it on its way.
     def pool(feature_map: tf.Tensor) -> tf.Tensor:
         features.append(np.asarray(tf.cast(feature_map, tf.float32)))
         return pooling.operation(feature_map)
 
-    # Of a linear head the gradient is the class's weights w_k themselves.
+    # The gradient of a linear head is the class's weights w_k themselves.
     _, weights = map_gradients(
         opened.network,
         opened.images[part],
@@ -73,6 +85,7 @@ def _add_up(opened: Opened, part: slice, pooling: Step) -> np.ndarray:
         pooling.path,
         lambda operation: pool if operation is pooling.operation else None,
     )
+    # A pooling with keepdims=True gives (batch, 1, 1, channels).
     weights = weights.reshape(len(weights), -1)
     return np.einsum("bhwk,bk->bhw", features[-1], weights)  # equation 2
 
@@ -81,6 +94,7 @@ def _find_pooling(network: OpenNetwork, layer: str | None) -> Step:
     steps = network.steps
     for place, step in enumerate(steps):
         if isinstance(step.operation, keras.layers.GlobalAveragePooling2D):
+            # The step before the pooling made the feature map.
             named = layer is None or network.find(layer) == steps[place - 1]
             if named and _is_linear(network, steps[place + 1 :]):
                 return step
@@ -93,6 +107,8 @@ def _find_pooling(network: OpenNetwork, layer: str | None) -> Step:
 
 
 def _is_linear(network: OpenNetwork, steps: Sequence[Step]) -> bool:
+    # The end may have a softmax: its activation is never run, so it does not
+    # have to be linear here.
     learnt = [step for step in steps if getattr(step.operation, "weights", ())]
     return len(learnt) <= 1 and all(
         step.operation is network.end or _adds_up(step.operation)

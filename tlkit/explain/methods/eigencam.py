@@ -1,4 +1,4 @@
-"""Eigen-CAM: what a feature map varies most in, whatever the class."""
+"""Eigen-CAM: the main component of a feature map, whatever the class."""
 
 from __future__ import annotations
 
@@ -18,21 +18,26 @@ def eigen_cam(
 ) -> np.ndarray:
     """Draws heat maps of the main component of a feature map.
 
-    Muhammad and Yeasin, "Eigen-CAM" (arXiv:2008.00299). The class does not
-    enter: it is an argument so that all methods are called alike.
+    Muhammad and Yeasin, "Eigen-CAM" (arXiv:2008.00299). The class has no
+    influence: it is an argument only so that all methods are called alike.
 
     Args:
-        model: any convolutional classifier; it is not changed.
-        images: `(batch, height, width, channels)`, as the model takes them.
-        class_index: for which class; see `ClassIndex`.
-        layer: of which layer; None for the last feature map.
+        model: Any convolutional classifier. It is not changed.
+        images: Batch of shape `(batch, height, width, channels)`, with values
+            in the range that the model takes.
+        class_index: Checked, but without influence on the heat map; see
+            `ClassIndex`. It may name one of several outputs.
+        layer: Name of the layer to look at. None takes the last layer, pooling
+            aside, whose output has height and width.
 
     Returns:
-        float32 `(batch, height, width)`, 0 to 1, of the images' size.
+        float32 heat maps `(batch, height, width)`, 0 to 1, as large as the
+        images.
 
     Raises:
-        UsageError: there is no such layer or class, or the images do not fit.
-        TlkitError: the model is no image classifier.
+        UsageError: There is no such layer or class, or the model does not take
+            such images.
+        TlkitError: The model is not an image classifier.
     """
     opened = open_images(model, images, class_index)
     path = opened.network.find_map(layer).path
@@ -45,13 +50,17 @@ def eigen_cam(
 
 def _project(features: np.ndarray) -> np.ndarray:
     height, width, channels = features.shape
+    # float64, because the products below square the range of the values.
     flat = features.reshape(-1, channels).astype(np.float64)
-    # O = U S V^T, and the map is O times the first column of V: the first of
-    # U, but for a factor. Deep layers have fewer places than channels.
+    # In O = U S V^T the map is O times the first column of V, which is the
+    # first column of U but for a factor. Deep layers have fewer places than
+    # channels, so the smaller of the two products is decomposed. eigh sorts
+    # upward: the main component is the last one.
     if len(flat) < channels:
         projected = np.linalg.eigh(flat @ flat.T)[1][:, -1]
     else:
         projected = flat @ np.linalg.eigh(flat.T @ flat)[1][:, -1]
-    # A component has no sign; features of a network with ReLUs are positive.
+    # A decomposition leaves the sign open. Features behind a ReLU are never
+    # negative, so the sign with which the map adds up to more than 0 is taken.
     sign = -1 if projected.sum() < 0 else 1
     return (sign * projected).reshape(height, width)

@@ -1,4 +1,4 @@
-"""Guided backpropagation, and Guided Grad-CAM, which masks it."""
+"""Guided backpropagation, and Guided Grad-CAM, its product with Grad-CAM."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tlkit.explain.opened.heat import as_heat_maps
 from tlkit.explain.opened.network import OpenNetwork
 from tlkit.explain.opened.scores import ClassIndex, open_images
 
+#: Names of the activations whose gradients are guided.
 _RELUS = ("relu", "relu6")
 
 
@@ -25,27 +26,33 @@ def guided_grad_cam(
     class_index: ClassIndex = None,
     layer: str | None = None,
 ) -> np.ndarray:
-    """Draws the pixels behind what Grad-CAM points at.
+    """Draws, within the region Grad-CAM points at, the pixels that count.
 
     Selvaraju et al., "Grad-CAM" (arXiv:1610.02391), section 3.2: Grad-CAM
     times guided backpropagation (Springenberg et al., arXiv:1412.6806), whose
     gradients pass a ReLU where both they and its output are positive.
 
     Args:
-        model: any convolutional classifier with ReLUs; it is not changed.
-        images: `(batch, height, width, channels)`, as the model takes them.
-        class_index: for which class; see `ClassIndex`.
-        layer: Grad-CAM's; None for the last feature map.
+        model: Any convolutional classifier with ReLUs. It is not changed.
+        images: Batch of shape `(batch, height, width, channels)`, with values
+            in the range that the model takes.
+        class_index: The class to explain: one number for all images, one per
+            image, or None for the class each image is taken for; see
+            `ClassIndex`.
+        layer: Name of the layer that Grad-CAM looks at. None takes the last
+            layer, pooling aside, whose output has height and width.
 
     Returns:
-        float32 `(batch, height, width)`, 0 to 1: over the channels, the
-        largest magnitude.
+        float32 heat maps `(batch, height, width)`, 0 to 1: the largest
+        magnitude over the channels of a pixel.
 
     Raises:
-        UsageError: there is no such layer or class, the images do not fit, or
-            the model has no ReLU.
-        TlkitError: the model is no image classifier.
+        UsageError: There is no such layer or class, the model does not take
+            such images, or it has no ReLU.
+        TlkitError: The model is not an image classifier.
     """
+    # `grad_cam` has enlarged its maps to the images' size: both factors have
+    # one value per pixel.
     maps = grad_cam(model, images, class_index, layer)
     guided = guided_gradients(model, images, class_index)
     fine = np.abs(guided).max(axis=3)
@@ -61,17 +68,20 @@ def guided_gradients(
     3.4.
 
     Args:
-        model: any image classifier with ReLUs; it is not changed.
-        images: `(batch, height, width, channels)`, as the model takes them.
-        class_index: for which class; see `ClassIndex`.
+        model: Any image classifier with ReLUs. It is not changed.
+        images: Batch of shape `(batch, height, width, channels)`, with values
+            in the range that the model takes.
+        class_index: The class to explain: one number for all images, one per
+            image, or None for the class each image is taken for; see
+            `ClassIndex`.
 
     Returns:
-        float32, of the images' shape.
+        float32 gradients of the images' shape.
 
     Raises:
-        UsageError: there is no such class, the images do not fit, or the
-            model has no ReLU.
-        TlkitError: the model is no image classifier.
+        UsageError: There is no such class, the model does not take such
+            images, or it has no ReLU.
+        TlkitError: The model is not an image classifier.
     """
     opened = open_images(model, images, class_index)
     _check_relus(opened.network)
@@ -90,8 +100,13 @@ def _check_relus(network: OpenNetwork) -> None:
 
 
 def _guide(operation: keras.Operation) -> Callable | None:
-    """Says what runs in the place of an operation that ends in a ReLU."""
+    """Returns what runs in place of an operation that ends in a ReLU.
+
+    A ReLU stands in a graph in three forms: as a layer of its own, as a bare
+    operation of `keras.ops`, or as the activation of a layer with weights.
+    """
     if isinstance(operation, keras.layers.ReLU | keras.layers.Activation):
+        # The layer ReLU has no attribute `activation`.
         activation = getattr(operation, "activation", None)
         plain = activation is None or _name(activation) in _RELUS
         return _guided(operation) if plain else None
@@ -101,6 +116,7 @@ def _guide(operation: keras.Operation) -> Callable | None:
     activation = getattr(operation, "activation", None)
     if activation is None or _name(activation) not in _RELUS:
         return None
+    # A layer with weights keeps its own gradient; only its ReLU is guided.
     twin, relu = linear_twin(operation), _guided(activation)
     return lambda *args, **kwargs: relu(twin(*args, **kwargs))
 
@@ -116,6 +132,8 @@ def _guided(relu: Callable) -> Callable:
             tape.watch(x)
             y = relu(x)
         slope = tape.gradient(y, x)  # 0 outside the ReLU's rising part
+        # The plain gradient is slope * upstream; guiding drops what is
+        # negative on the way back.
         return y, lambda upstream: slope * tf.nn.relu(upstream)
 
     return call

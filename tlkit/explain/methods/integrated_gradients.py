@@ -1,4 +1,4 @@
-"""Integrated gradients: a score shared out among the pixels, nothing lost."""
+"""Integrated gradients: a score divided among the pixels without a rest."""
 
 from __future__ import annotations
 
@@ -20,19 +20,23 @@ def integrated_gradients(
     """Draws how much of a class's score each pixel accounts for.
 
     Args:
-        model: any image classifier; it is not changed.
-        images: `(batch, height, width, channels)`, as the model takes them.
-        class_index: for which class; see `ClassIndex`.
-        steps: see `attributions`.
+        model: Any image classifier. It is not changed.
+        images: Batch of shape `(batch, height, width, channels)`, with values
+            in the range that the model takes.
+        class_index: The class to explain: one number for all images, one per
+            image, or None for the class each image is taken for; see
+            `ClassIndex`.
+        steps: Number of steps from black to the image, 1 or more; see
+            `attributions`.
 
     Returns:
-        float32 `(batch, height, width)`, 0 to 1: over the channels, the
-        largest magnitude.
+        float32 heat maps `(batch, height, width)`, 0 to 1: the largest
+        magnitude over the channels of a pixel.
 
     Raises:
-        UsageError: there is no such class, the images do not fit, or there is
-            no step.
-        TlkitError: the model is no image classifier.
+        UsageError: There is no such class, the model does not take such
+            images, or there is no step.
+        TlkitError: The model is not an image classifier.
     """
     return magnitude(attributions(model, images, class_index, steps))
 
@@ -43,37 +47,44 @@ def attributions(
     class_index: ClassIndex = None,
     steps: int = 32,
 ) -> np.ndarray:
-    """Shares out the difference between an image's score and a black one's.
+    """Divides the score that an image has above a black one among its pixels.
 
     Sundararajan et al., "Axiomatic Attribution for Deep Networks"
     (arXiv:1703.01365), equation 3, with each step's middle in place of its
-    end. The values of an image add up to the difference (completeness),
-    the more exactly the more steps.
+    end. The values of an image add up to the difference of the two scores
+    (completeness), the more exactly the more steps.
 
     Args:
-        model: any image classifier; it is not changed.
-        images: `(batch, height, width, channels)`, as the model takes them.
-        class_index: for which class; see `ClassIndex`.
-        steps: places on the way from black to the image, 1 or more.
+        model: Any image classifier. It is not changed.
+        images: Batch of shape `(batch, height, width, channels)`, with values
+            in the range that the model takes.
+        class_index: The class to explain: one number for all images, one per
+            image, or None for the class each image is taken for; see
+            `ClassIndex`.
+        steps: Number of steps from black to the image, 1 or more. Each takes
+            one pass through the network.
 
     Returns:
-        float32, of the images' shape: positive where a value speaks for the
-        class.
+        float32 attributions of the images' shape: positive where a value
+        raises the score of the class.
 
     Raises:
-        UsageError: there is no such class, the images do not fit, or there is
-            no step.
-        TlkitError: the model is no image classifier.
+        UsageError: There is no such class, the model does not take such
+            images, or there is no step.
+        TlkitError: The model is not an image classifier.
     """
     if steps < 1:
         raise UsageError(
-            "The way from black to the image needs a step.",
+            "Integrated gradients need at least one step.",
             where="steps",
             expected="1 or more",
             received=steps,
         )
     opened = open_images(model, images, class_index)
+    # Fixed for the whole image: a dark copy may be taken for another class.
     classes = opened.named()
+    # The middle of each step: the midpoint rule of integration.
     shares = (np.arange(steps, dtype=np.float32) + 0.5) / steps
+    # A generator: the copies are never in memory all at once.
     way = (np.float32(share) * opened.images for share in shares)
     return opened.images * mean_pixel_gradients(opened.network, way, classes)

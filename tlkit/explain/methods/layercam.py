@@ -1,4 +1,4 @@
-"""LayerCAM: every place counts as far as raising it raises the score."""
+"""LayerCAM: every place and channel is weighted by its own gradient."""
 
 from __future__ import annotations
 
@@ -20,19 +20,27 @@ def layer_cam(
     Jiang et al., "LayerCAM: Exploring Hierarchical Class Activation Maps for
     Localization", IEEE Transactions on Image Processing 30 (2021).
 
+    A place counts as far as the score would rise if it rose. No mean is
+    taken over the places, which is why early layers keep their detail.
 
     Args:
-        model: any convolutional classifier; it is not changed.
-        images: `(batch, height, width, channels)`, as the model takes them.
-        class_index: for which class; see `ClassIndex`.
-        layer: of which layer; None for the last feature map.
+        model: Any convolutional classifier. It is not changed.
+        images: Batch of shape `(batch, height, width, channels)`, with values
+            in the range that the model takes.
+        class_index: The class to explain: one number for all images, one per
+            image, or None for the class each image is taken for; see
+            `ClassIndex`.
+        layer: Name of the layer to look at. None takes the last layer, pooling
+            aside, whose output has height and width.
 
     Returns:
-        float32 `(batch, height, width)`, 0 to 1, of the images' size.
+        float32 heat maps `(batch, height, width)`, 0 to 1, as large as the
+        images.
 
     Raises:
-        UsageError: there is no such layer or class, or the images do not fit.
-        TlkitError: the model is no image classifier.
+        UsageError: There is no such layer or class, or the model does not take
+            such images.
+        TlkitError: The model is not an image classifier.
     """
     return gradient_maps(_weigh, model, images, class_index, layer)
 

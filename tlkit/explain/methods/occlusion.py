@@ -1,4 +1,4 @@
-"""Occlusion: what a class's score loses when a patch is covered."""
+"""Occlusion: how far a class's score falls when a patch is covered."""
 
 from __future__ import annotations
 
@@ -27,24 +27,28 @@ def occlusion(
     patches overlap by half.
 
     Args:
-        model: any image classifier; it is not changed.
-        images: `(batch, height, width, channels)`, as the model takes them.
-        class_index: for which class; see `ClassIndex`.
-        patches: how many fit side by side into an image, 1 or more. The
-            network runs once for each of about `(2 patches - 1)` squared.
+        model: Any image classifier. It is not changed.
+        images: Batch of shape `(batch, height, width, channels)`, with values
+            in the range that the model takes.
+        class_index: The class to explain: one number for all images, one per
+            image, or None for the class each image is taken for; see
+            `ClassIndex`.
+        patches: Number of patches that fit side by side into an image, 1 or
+            more. More patches show finer detail and take more time: about
+            `(2 patches - 1)` squared passes through the network.
 
     Returns:
-        float32 `(batch, height, width)`, 0 to 1: the mean fall over the
-        patches that cover a pixel; a rise counts as 0.
+        float32 heat maps `(batch, height, width)`, 0 to 1: the mean fall of
+        the score over the patches that cover a pixel. A rise counts as 0.
 
     Raises:
-        UsageError: there is no such class, the images do not fit, or there is
-            no patch.
-        TlkitError: the model is no image classifier.
+        UsageError: There is no such class, the model does not take such
+            images, or there is no patch.
+        TlkitError: The model is not an image classifier.
     """
     if patches < 1:
         raise UsageError(
-            "An image has room for one patch or more.",
+            "An image needs at least one patch.",
             where="patches",
             expected="1 or more",
             received=patches,
@@ -60,7 +64,10 @@ def occlusion(
 
 def _covers(size: tuple[int, ...], patches: int) -> np.ndarray:
     """Returns bool `(covers, height, width)`: True under a patch."""
+    # Rounded up, so that `patches` of them are enough for the whole side.
     sides = [math.ceil(side / patches) for side in size]
+    # Half a patch from one to the next. The range ends one such step late: a
+    # last patch reaches the border, and may be cut off by it.
     rows, columns = (
         range(0, side - patch + max(1, patch // 2), max(1, patch // 2))
         for side, patch in zip(size, sides, strict=True)
@@ -77,6 +84,7 @@ def _falls(
 ) -> np.ndarray:
     whole = np.asarray(network.scores(tf.constant(image[None]))[0, label])
     colour = image.mean(axis=(0, 1))
+    # (height, width, 1) covers choose between a colour and the image.
     scores = np.concatenate(
         [
             network.compiled_scores(
@@ -85,5 +93,6 @@ def _falls(
             for part in slices(len(covers))
         ]
     )
+    # Sums over the covers k; each pixel's sum is divided by its own count.
     fall = np.einsum("k,khw->hw", whole - scores, covers.astype(np.float32))
     return fall / np.maximum(covers.sum(axis=0), 1)

@@ -1,4 +1,4 @@
-"""All methods under their names, called alike."""
+"""All methods of explanation, by name, and one function that calls them."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ from tlkit.explain.opened.scores import ClassIndex
 
 
 class Method(NamedTuple):
-    """A way to explain.
+    """A method of explanation.
 
     Attributes:
-        title: as people write it.
-        draw: the function.
-        has_layer: whether it looks at one layer's feature map.
+        title: Name of the method as its paper writes it.
+        draw: Function that draws the heat maps.
+        has_layer: Whether the method looks at the feature map of one layer.
+            If so, `draw` takes the layer's name as its fourth argument.
     """
 
     title: str
@@ -58,17 +59,17 @@ METHODS = {
     ),
     "occlusion": Method("occlusion", occlusion, False),
 }
-"""Every method by the name that `draw_heat_maps` and the command take."""
+"""Every method, by the name that `draw_heat_maps` and the command line take."""
 
 
 def find_method(name: str) -> Method:
     """Finds a method by its name.
 
     Args:
-        name: a key of `METHODS`.
+        name: A key of `METHODS`, such as `"gradcam"`.
 
     Raises:
-        UsageError: there is no such method.
+        UsageError: There is no such method.
     """
     if name not in METHODS:
         raise UsageError(
@@ -88,23 +89,29 @@ def draw_heat_maps(
     class_index: ClassIndex = None,
     layer: str | None = None,
 ) -> np.ndarray:
-    """Draws heat maps by a method's name.
+    """Draws heat maps with the method of a given name.
 
     Args:
-        model: any image classifier; it is not changed.
-        images: `(batch, height, width, channels)`, as the model takes them.
-        method: a key of `METHODS`.
-        class_index: for which class; see `ClassIndex`.
-        layer: of which layer; None for the last feature map. Methods that
-            look at pixels alone take none.
+        model: Any image classifier. It is not changed.
+        images: Batch of shape `(batch, height, width, channels)`, with values
+            in the range that the model takes.
+        method: A key of `METHODS`, such as `"gradcam"`.
+        class_index: The class to explain: one number for all images, one per
+            image, or None for the class each image is taken for; see
+            `ClassIndex`.
+        layer: Name of the layer to look at. None takes the last layer, pooling
+            aside, whose output has height and width. It must be None for the
+            methods that look at pixels alone.
 
     Returns:
-        float32 `(batch, height, width)`, 0 to 1, of the images' size.
+        float32 heat maps `(batch, height, width)`, 0 to 1, as large as the
+        images.
 
     Raises:
-        UsageError: there is no such method, layer or class, the method looks
-            at no layer, or the images do not fit.
-        TlkitError: the model is no image classifier.
+        UsageError: There is no such method, layer or class, a layer is named
+            for a method that looks at none, or the model does not take such
+            images.
+        TlkitError: The model is not an image classifier.
 
     Example:
         >>> list(METHODS)[:3]

@@ -23,7 +23,7 @@ def ss_cam(
     noise: float = 0.15,
     seed: int = 0,
 ) -> np.ndarray:
-    """Draws heat maps from scores under noisy masks.
+    """Draws Score-CAM's heat maps from noisy masks.
 
     Wang et al., "SS-CAM: Smoothed Score-CAM" (arXiv:2006.14255), its first
     form: noise is added to the feature map, and a channel's weight comes from
@@ -31,22 +31,28 @@ def ss_cam(
     Score-CAM.
 
     Args:
-        model: any convolutional classifier; it is not changed.
-        images: `(batch, height, width, channels)`, as the model takes them;
-            what a mask hides becomes 0.
-        class_index: for which class; see `ClassIndex`.
-        layer: of which layer; None for the last feature map.
-        samples: noisy copies of each mask.
-        noise: standard deviation, as a share of a channel's range of values.
-        seed: of the noise.
+        model: Any convolutional classifier. It is not changed.
+        images: Batch of shape `(batch, height, width, channels)`, with values
+            in the range that the model takes. What a mask hides becomes 0.
+        class_index: The class to explain: one number for all images, one per
+            image, or None for the class each image is taken for; see
+            `ClassIndex`.
+        layer: Name of the layer to look at. None takes the last layer, pooling
+            aside, whose output has height and width.
+        samples: Number of noisy copies of each mask, 1 or more. The time
+            grows with it.
+        noise: Standard deviation of the noise, as a share of a channel's own
+            range of values, 0 or more.
+        seed: Seed of the noise. The same seed gives the same heat maps.
 
     Returns:
-        float32 `(batch, height, width)`, 0 to 1, of the images' size.
+        float32 heat maps `(batch, height, width)`, 0 to 1, as large as the
+        images.
 
     Raises:
-        UsageError: there is no such layer or class, the images do not fit,
-            or a number is out of its range.
-        TlkitError: the model is no image classifier.
+        UsageError: There is no such layer or class, the model does not take
+            such images, or `samples` or `noise` is out of its range.
+        TlkitError: The model is not an image classifier.
     """
     opened = open_images(model, images, class_index)
     path = opened.network.find_map(layer).path
@@ -64,6 +70,8 @@ def ss_cam(
 def _noisy_masks(
     features: np.ndarray, samples: int, noise: float, seed: int
 ) -> Iterator[np.ndarray]:
+    # `noisy_copies` takes images. Each channel becomes one of a single
+    # channel, so that its noise is measured by its own range of values.
     channels = np.moveaxis(features, 2, 0)[..., None]
     for copies in noisy_copies(channels, samples, noise, seed):
         yield copies[..., 0]

@@ -1,4 +1,4 @@
-"""A class's score, differentiated by a feature map or by the pixels."""
+"""Gradients of a class's score, by a feature map or by the pixels."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tlkit.explain.opened.network import OpenNetwork, Replace
 from tlkit.explain.opened.scores import ClassIndex, Opened, open_images, slices
 
 Rule = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""From a feature map and a class's gradients, both float32
-`(batch, height, width, channels)`, to maps `(batch, height, width)`."""
+"""Takes a feature map and the gradients of a class's score by it, both float32
+`(batch, height, width, channels)`. Returns maps `(batch, height, width)`."""
 
 
 def gradient_maps(
@@ -24,21 +24,25 @@ def gradient_maps(
     class_index: ClassIndex,
     layer: str | None,
 ) -> np.ndarray:
-    """Draws heat maps by a rule on feature maps and their gradients.
+    """Draws heat maps with a rule for feature maps and their gradients.
 
     Args:
-        rule: what a method makes of them.
-        model: see `OpenNetwork`.
-        images: `(batch, height, width, channels)`, as the model takes them.
-        class_index: see `ClassIndex`.
-        layer: which step's output to look at; None for the last feature map.
+        rule: Combines both into maps: what tells one method from another.
+        model: An image classifier; see `OpenNetwork`. It is not changed.
+        images: Batch of shape `(batch, height, width, channels)`, with values
+            in the range that the model takes.
+        class_index: The class to explain; see `ClassIndex`.
+        layer: Name of the layer to look at. None takes the last layer, pooling
+            aside, whose output has height and width.
 
     Returns:
-        float32 `(batch, height, width)`, 0 to 1, of the images' size.
+        float32 heat maps `(batch, height, width)`, 0 to 1, as large as the
+        images.
 
     Raises:
-        UsageError: there is no such layer or class, or the images do not fit.
-        TlkitError: the model is no image classifier.
+        UsageError: There is no such layer or class, or the model does not take
+            such images.
+        TlkitError: The model is not an image classifier.
     """
     opened = open_images(model, images, class_index)
     path = opened.network.find_map(layer).path
@@ -65,15 +69,20 @@ def map_gradients(
     Only what lies above the step is differentiated.
 
     Args:
-        network: the classifier.
-        images: float32 `(batch, height, width, channels)`.
-        classes: int64 `(batch,)`; None for each image's own.
-        path: of the step.
-        replaced: see `OpenNetwork.scores`.
+        network: The classifier.
+        images: Batch as float32 `(batch, height, width, channels)`.
+        classes: One class per image as int64 `(batch,)`, or None for the class
+            each image is taken for.
+        path: Path of the step, as `find_step` takes it.
+        replaced: What runs in the place of some operations; see
+            `OpenNetwork.scores`.
 
     Returns:
-        The output and the gradient, float32, of the same shape.
+        The step's output and the gradient, both float32 and of the same
+        shape.
     """
+    # The step runs inside the tape, but nothing is watched before its output:
+    # what lies below costs no memory for a way back.
     seen: list[tf.Tensor] = []
     with tf.GradientTape(watch_accessed_variables=False) as tape:
 
@@ -83,7 +92,11 @@ def map_gradients(
             return output
 
         scores = network.scores(tf.constant(images), {path: watch}, replaced)
+        # In prediction no image depends on another, so the gradient of the
+        # sum holds each image's own.
         score = tf.reduce_sum(score_of(scores, classes))
+    # Zero, not None, for a step that only another output depends on. Of a
+    # layer that runs several times, the last run counts.
     gradient = tape.gradient(
         score, seen[-1], unconnected_gradients=tf.UnconnectedGradients.ZERO
     )
@@ -102,13 +115,17 @@ def pixel_gradients(
     """Differentiates each image's class score by its pixels.
 
     Args:
-        network: the classifier.
-        images: float32 `(count, height, width, channels)`.
-        classes: int64 `(count,)`; None for each image's own.
-        replaced: see `OpenNetwork.scores`.
+        network: The classifier.
+        images: Any number of images as float32
+            `(count, height, width, channels)`. They run in batches.
+        classes: One class per image as int64 `(count,)`, or None for the class
+            each image is taken for.
+        replaced: What runs in the place of some operations; see
+            `OpenNetwork.scores`.
 
     Returns:
-        float32, of the images' shape: score per unit of the pixels' values.
+        float32 gradients of the images' shape: change of the score per unit of
+        a pixel's value.
     """
     parts = [
         _pixel_gradient(
@@ -141,16 +158,18 @@ def mean_pixel_gradients(
     """Averages the gradients of altered copies of the same images.
 
     Args:
-        network: the classifier.
-        copies: one or more times the images, float32
-            `(count, height, width, channels)`.
-        classes: int64 `(count,)`.
+        network: The classifier.
+        copies: The altered copies, one or more, each with all images as
+            float32 `(count, height, width, channels)`.
+        classes: One class per image as int64 `(count,)`.
 
     Returns:
-        float32, of the images' shape.
+        float32 mean gradients of the images' shape.
     """
     labels = tf.TensorSpec((None,), tf.int64)
-    # So many passes repay compiling, which a single one does not.
+    # With this many passes compiling pays off; with a single one it does not.
+    # The signature leaves the batch open, so that a short last one needs no
+    # second graph.
     differentiate = tf.function(
         lambda pixels, wanted: _pixel_gradient(network, pixels, wanted),
         input_signature=[network.batch, labels],
@@ -170,9 +189,9 @@ def feature_map(opened: Opened, part: slice, path: str) -> np.ndarray:
     """Returns a step's output for some of the images.
 
     Args:
-        opened: from `open_images`.
-        part: which of the images.
-        path: of the step.
+        opened: Model and images, from `open_images`.
+        part: The images to run, as a slice of the batch.
+        path: Path of the step, as `find_step` takes it.
 
     Returns:
         float32 `(part, height, width, channels)`.
@@ -193,11 +212,12 @@ def score_of(
     """Takes one class's score for each image.
 
     Args:
-        scores: logits `(batch, classes)`.
-        classes: int64 `(batch,)`; None for the highest.
+        scores: Scores of all classes, `(batch, classes)`.
+        classes: One class per image as int64 `(batch,)`, or None for the
+            highest score of each image.
 
     Returns:
-        `(batch,)`.
+        One score per image, `(batch,)`.
     """
     if classes is None:
         return tf.reduce_max(scores, axis=1)

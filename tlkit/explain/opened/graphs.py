@@ -2,8 +2,8 @@
 
 Keras connects layers into graphs, and a graph cannot be cut inside a nested
 model: its tensors belong to another graph. Here the model's own steps are
-run instead, one after the other. Nothing is built, so nothing of the model
-changes.
+run one after the other instead. No new model is built, so the given one stays
+as it is.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ class Step(NamedTuple):
     """One operation of a network.
 
     Attributes:
-        path: names from the outside in, as in `"vgg16/block5_conv3"`.
-        operation: the layer, or a bare operation such as an addition.
-        shape: of its output, without the batch; None where it varies.
+        path: Names from the outer model to the inner one, as in
+            `"vgg16/block5_conv3"`.
+        operation: The layer, or a bare operation such as an addition.
+        shape: Shape of its output without the batch. A size that varies is
+            None.
     """
 
     path: str
@@ -36,6 +38,8 @@ class Step(NamedTuple):
     @property
     def is_map(self) -> bool:
         """Whether the output has height, width (over 1) and channels."""
+        # A pooled output with keepdims has a height and width of 1: nothing
+        # in it says where.
         return len(self.shape) == 3 and 1 not in self.shape[:2]
 
 
@@ -43,11 +47,12 @@ def graph_of(model: keras.Model) -> Any:
     """Returns the functional graph of a model.
 
     Args:
-        model: functional, or sequential and built.
+        model: A functional model, or a sequential one that is built.
 
     Raises:
-        TlkitError: it is neither; its steps are not known.
+        TlkitError: The model is neither, so that its steps are not known.
     """
+    # A sequential model has no graph before it knows the shape of its input.
     built = not isinstance(model, keras.Sequential) or model.built
     graph = graphs.graph_of(model) if built else None
     if graph is None:
@@ -56,7 +61,7 @@ def graph_of(model: keras.Model) -> Any:
             where=f"model {getattr(model, 'name', model)}",
             expected="a functional model, or a sequential one that is built",
             received=type(model).__name__,
-            remedy="Make it of keras.Input and layers.",
+            remedy="Build it from keras.Input and layers.",
         )
     return graph
 
@@ -65,8 +70,8 @@ def list_steps(graph: Any, prefix: str) -> list[Step]:
     """Lists a graph's operations in the order in which they run.
 
     Args:
-        graph: from `graph_of`.
-        prefix: what stands before their names.
+        graph: A model's graph, from `graph_of`.
+        prefix: Text to put before the names, such as `"base/"`.
     """
     steps = []
     for node in graphs.nodes_in_order(graph):
@@ -83,14 +88,14 @@ def list_steps(graph: Any, prefix: str) -> list[Step]:
 def run_graph(
     graph: Any, inputs: Any, prefix: str, call: Callable
 ) -> list[Any]:
-    """Runs a graph.
+    """Runs a graph, and hands every operation to a function.
 
     Args:
-        graph: from `graph_of`.
-        inputs: its input.
-        prefix: what stands before the names of its operations.
-        call: gets an operation's path, the operation, its arguments and its
-            keywords, and returns its output.
+        graph: A model's graph, from `graph_of`.
+        inputs: The input of the graph.
+        prefix: Text to put before the names of its operations.
+        call: Runs one operation. It gets the operation's path, the operation,
+            its arguments and its keywords, and returns the output.
 
     Returns:
         The outputs, in the order of `graph.outputs`.
@@ -101,6 +106,8 @@ def run_graph(
         inner = graphs.graph_of(operation)
         if inner is None:
             return lambda *args, **kwargs: call(path, operation, args, kwargs)
+        # An inner model is not called but run in the same way. Its `training`
+        # is dropped: `call` decides about that for every layer.
         return lambda inputs, **_: run_graph(inner, inputs, f"{path}/", call)
 
     ready = graphs.standard_inputs(graph, inputs)
@@ -109,13 +116,15 @@ def run_graph(
 
 
 def predicting(operation: Any) -> Callable:
-    """Returns a layer as it is called in prediction.
+    """Returns a function that calls a layer as in prediction.
 
-    Without dropout or batch statistics, whatever its own default is.
+    Dropout is off and batch normalisation uses its averages, whatever the
+    layer's own default is.
 
     Args:
-        operation: a layer, or a bare operation, which is returned as it is.
+        operation: A layer, or a bare operation, which is returned as it is.
     """
+    # Bare operations do not take `training`.
     call = getattr(operation, "call", operation)
     if "training" not in inspect.signature(call).parameters:
         return operation
@@ -130,18 +139,20 @@ def find_step(steps: Sequence[Step], name: str, model_name: str) -> Step:
     """Finds a step by its path, or by its bare name if only one has it.
 
     Args:
-        steps: from `list_steps`.
-        name: such as `"vgg16/block5_conv3"`, `"block5_conv3"`, or `"vgg16"`
-            for the last step of that inner model.
-        model_name: for the error.
+        steps: All steps of the model, from `list_steps`.
+        name: A path such as `"vgg16/block5_conv3"`, a bare name such as
+            `"block5_conv3"`, or the name of an inner model such as `"vgg16"`,
+            which stands for its last step.
+        model_name: Name of the model, for the message of the error.
 
     Raises:
-        UsageError: no step has this name, or several have it.
+        UsageError: No step has this name, or several have it.
     """
     found = [step for step in steps if step.path == name] or [
         step for step in steps if step.operation.name == name
     ]
     inside = [step for step in steps if step.path.startswith(f"{name}/")]
+    # The last of `inside` is what the inner model puts out.
     if len(found) == 1 or (inside and not found):
         return (found or inside)[-1]
     if found:
@@ -161,11 +172,11 @@ def find_step(steps: Sequence[Step], name: str, model_name: str) -> Step:
 
 
 def near_maps(steps: Sequence[Step], name: str) -> str:
-    """Names the layers with height and width that a name may have meant.
+    """Returns a hint: the layers with height and width that may be meant.
 
     Args:
-        steps: from `list_steps`.
-        name: what was asked for.
+        steps: All steps of the model, from `list_steps`.
+        name: Name that was asked for.
     """
     paths = [step.path for step in steps if step.is_map]
     bare = [path.rpartition("/")[2] for path in paths]
@@ -179,23 +190,23 @@ def layer_outputs(
     paths: Sequence[str],
     resizes: bool = True,
 ) -> dict[str, Any]:
-    """Computes what chosen layers put out, in one forward pass.
+    """Computes the outputs of chosen layers in one forward pass.
 
-    The pass is in inference mode and ends at the last of them. Of a layer
-    that is called several times, it is the first time that counts.
+    The pass is in inference mode and ends at the last of these layers. Of a
+    layer that is called several times, the first output is returned.
 
     Args:
-        model: a functional or sequential model with one input.
-        images: a tensor or array as the model takes it.
-        paths: of steps.
-        resizes: False to leave out the `Resizing` layers: the network then
+        model: A functional or sequential model with one input.
+        images: Batch of images, as a tensor or array that the model takes.
+        paths: Paths of the steps whose outputs are wanted.
+        resizes: Whether the model's `Resizing` layers run. If not, the network
             works at the size of `images`.
 
     Returns:
         A tensor per path, with the channels last.
 
     Raises:
-        UsageError: a layer's output is not of the shape
+        UsageError: The output of a layer does not have the shape
             `(batch, height, width, channels)`.
     """
     found: dict[str, Any] = {}
@@ -224,4 +235,4 @@ def layer_outputs(
 
 
 class _AllFoundError(Exception):
-    """Ends a walk early; what is above may not fit the images' size."""
+    """Ends a pass early: the layers above may not fit the images' size."""

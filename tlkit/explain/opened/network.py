@@ -1,4 +1,4 @@
-"""A classifier opened: any tensor in it can be watched or replaced."""
+"""A classifier whose inner tensors can be watched or replaced."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from tlkit.explain.opened.graphs import (
 )
 
 Tap = Callable[[tf.Tensor], tf.Tensor]
-"""Gets a step's output; what it returns goes on through the network."""
+"""Takes a step's output. What it returns goes on through the network."""
 
 Replace = Callable[[keras.Operation], Callable[..., Any] | None]
-"""Says what runs in the place of an operation; None to leave it."""
+"""Takes an operation and returns what runs in its place, or None to keep it."""
 
 _POOLS = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D)
 
@@ -35,22 +35,22 @@ class OpenNetwork:
     """A classifier whose inner tensors can be watched and replaced.
 
     Args:
-        model: functional or sequential, with any nesting, one input of shape
-            `(batch, height, width, channels)`, and scores of shape
-            `(batch, classes)`; it is not changed.
-        output: name of the output to explain, if there are several; None for
+        model: A functional or sequential model, with or without models inside
+            it. It has one input of shape `(batch, height, width, channels)`
+            and scores of shape `(batch, classes)`. It is not changed.
+        output: Name of the output to explain, if there are several. None takes
             the first.
 
     Attributes:
-        steps: the operations in the order in which they run.
-        name: the model's.
-        end: the operation that turns logits into probabilities.
-        classes: how many there are; two for one sigmoid unit.
-        batch: what a batch of images looks like to the compiler.
+        steps: The operations, in the order in which they run.
+        name: Name of the model.
+        end: The operation that turns scores into probabilities.
+        classes: Number of classes. A single sigmoid unit tells two apart.
+        batch: Shape and dtype of a batch of images, for the compiler.
 
     Raises:
-        UsageError: there is no such output.
-        TlkitError: the model is no image classifier.
+        UsageError: There is no such output.
+        TlkitError: The model is not an image classifier.
     """
 
     def __init__(self, model: keras.Model, output: str | None = None) -> None:
@@ -77,10 +77,11 @@ class OpenNetwork:
         """Finds a step by its path, or by its bare name if only one has it.
 
         Args:
-            name: such as `"vgg16/block5_conv3"` or `"block5_conv3"`.
+            name: A path such as `"vgg16/block5_conv3"`, or a bare name such as
+                `"block5_conv3"`.
 
         Raises:
-            UsageError: no step has this name, or several have it.
+            UsageError: No step has this name, or several have it.
         """
         return find_step(self.steps, name, self.name)
 
@@ -88,11 +89,13 @@ class OpenNetwork:
         """Finds a step whose output has height and width.
 
         Args:
-            name: see `find`; None for the last one that is no pooling.
+            name: Name of the step; see `find`. None takes the last step,
+                pooling aside, whose output has height and width.
 
         Raises:
-            UsageError: there is none, or the one named has no such output,
-                or the network looks at tokens instead of a map.
+            UsageError: There is no such step, its output has no height and
+                width, or the network reads its classes from tokens instead of
+                a feature map.
         """
         if name is None:
             return self._last_map()
@@ -108,6 +111,7 @@ class OpenNetwork:
         return step
 
     def _last_map(self) -> Step:
+        # A pooled map has the places of its convolution, only coarser.
         maps = [step for step in self.steps if step.is_map]
         steady = [s for s in maps if not isinstance(s.operation, _POOLS)]
         if not steady:
@@ -120,27 +124,29 @@ class OpenNetwork:
         return steady[-1]
 
     def _refuse_tokens(self, step: Step) -> None:
+        # In a transformer the last map is the one cut into patches, below all
+        # attention. What the classes are read from has no height and width.
         after = self.steps[self.steps.index(step) :]
         for other in after:
             if "Attention" in type(other.operation).__name__:
                 raise UsageError(
-                    "A transformer's classes are not read from a feature map.",
+                    "A transformer's scores do not come from a feature map.",
                     where=f"model {self.name}, layer {other.path}",
                     expected="a convolutional network",
                     received=type(other.operation).__name__,
                     remedy="Use a method that looks at pixels alone: "
-                    "saliency, smoothgrad, integrated_gradients, occlusion.",
+                    "saliency, smoothgrad, integratedgradients or occlusion.",
                 )
 
     def check(self, images: np.ndarray) -> np.ndarray:
         """Returns images as float32, if the network can take them.
 
         Args:
-            images: `(batch, height, width, channels)`, values as the model
-                takes them.
+            images: Batch of shape `(batch, height, width, channels)`, with
+                values in the range that the model takes.
 
         Raises:
-            UsageError: they have another shape.
+            UsageError: The model does not take images of this shape.
         """
         images = np.asarray(images)
         wanted = self._input_shape
@@ -166,7 +172,10 @@ class OpenNetwork:
         return images.astype(np.float32, copy=False)
 
     def _try_size(self, shape: tuple[int, ...]) -> None:
-        """A network of any size still has a smallest one: one black image."""
+        """Runs one black image, so that a size too small fails here.
+
+        A network that takes images of any size still has a smallest size.
+        """
         try:
             self.scores(tf.zeros((1, *shape)))
         except (ValueError, tf.errors.InvalidArgumentError) as error:
@@ -184,22 +193,26 @@ class OpenNetwork:
         taps: Mapping[str, Tap] | None = None,
         replaced: Replace | None = None,
     ) -> tf.Tensor:
-        """Runs the network up to its logits.
+        """Runs the network up to its scores.
 
         Args:
-            pixels: float32 `(batch, height, width, channels)`.
-            taps: by the path of a step, what happens to its output.
-            replaced: what runs in the place of some operations.
+            pixels: Batch as float32 `(batch, height, width, channels)`.
+            taps: Functions by the path of a step. Each gets the step's output
+                and returns what goes on instead.
+            replaced: Returns what runs in the place of an operation, or None
+                to keep the operation.
 
         Returns:
-            float32 logits `(batch, classes)`. One unit's score z becomes -z
-            for the first class and z for the second.
+            float32 scores before softmax or sigmoid, `(batch, classes)`. The
+            score z of a single unit becomes -z for the first class and z for
+            the second.
         """
         taps = taps or {}
 
         def call(path: str, operation: Any, args: Any, kwargs: Any) -> Any:
             instead = replaced(operation) if replaced else None
-            # The end loses its activation, whatever else would replace it.
+            # The end always runs without its activation, even where `replaced`
+            # has something else for it.
             if operation is self.end:
                 output = self._scores(*args)
             else:
@@ -208,13 +221,14 @@ class OpenNetwork:
 
         outputs = run_graph(self._graph, pixels, "", call)
         scores = keras.ops.cast(outputs[self._place], "float32")
+        # sigmoid(-z) = 1 - sigmoid(z): -z is the score of the other class.
         if self._units == 1:
             return keras.ops.concatenate([-scores, scores], axis=1)
         return scores
 
     @cached_property
     def compiled_scores(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        """`scores`, compiled at the first call: for many batches.
+        """The method `scores`, compiled at the first call, for many batches.
 
         Compiling takes as long as a few passes and saves about half of each.
         """
@@ -225,14 +239,15 @@ class OpenNetwork:
         )
 
     def probabilities(self, scores: tf.Tensor) -> tf.Tensor:
-        """Turns logits into what the model itself gives.
+        """Turns scores into the probabilities that the model itself gives.
 
         Args:
-            scores: from `scores`.
+            scores: Scores of all classes, from the method `scores`.
 
         Returns:
-            float32 `(batch, classes)`: a softmax, or a sigmoid of each where
-            the model ends in sigmoids. A linear end counts as a softmax.
+            float32 `(batch, classes)`: the softmax of the scores, or the
+            sigmoid of each score where the model ends in sigmoids. For a model
+            that ends in no activation, the softmax is taken.
         """
         if self._kind == "sigmoid" or self._units == 1:
             return keras.ops.sigmoid(scores)

@@ -1,4 +1,4 @@
-"""What every explanation starts from: images, and classes to explain."""
+"""The start of every explanation: checked images, and classes to explain."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tlkit.explain.opened.network import OpenNetwork
 
 Classes = int | Sequence[int] | np.ndarray | None
 ClassIndex = Classes | tuple[str, Classes]
-"""Whose score is explained: None for each image's own most probable class, one
-class for all images, or one for each. Of a model with several outputs the
-first is explained, or the one named: `("species", 3)`, `("species", None)`.
+"""The class whose score is explained: one number for all images, one per image,
+or None for the class each image is taken for. Of a model with several outputs
+the first is explained, or the one named: `("species", 3)`, `("species", None)`.
 """
 
 #: Images that run through the network at once.
@@ -24,6 +24,8 @@ BATCH = 32
 
 
 def _split(class_index: ClassIndex) -> tuple[str | None, Any]:
+    # A tuple may also hold the classes of two images: only a text names an
+    # output.
     if (
         isinstance(class_index, tuple)
         and len(class_index) == 2
@@ -39,9 +41,10 @@ def _read_classes(
     if wanted is None:
         return None
     classes = np.asarray(wanted)
+    # Whole numbers only: True and 1.0 would pass as classes unnoticed.
     if classes.dtype.kind not in "iu" or classes.shape not in ((), (count,)):
         raise UsageError(
-            "These are not classes of images.",
+            "These are not class numbers.",
             where="class_index",
             expected=f"a whole number, or {count} of them, or None",
             received=wanted,
@@ -57,12 +60,13 @@ def _read_classes(
 
 
 class Opened(NamedTuple):
-    """What every method starts from.
+    """A classifier, images and classes that fit each other.
 
     Attributes:
-        network: the classifier, opened.
-        images: float32 `(batch, height, width, channels)`.
-        classes: int64 `(batch,)`; None for each image's own.
+        network: The classifier, opened.
+        images: Batch as float32 `(batch, height, width, channels)`.
+        classes: One class per image as int64 `(batch,)`, or None for the class
+            each image is taken for.
     """
 
     network: OpenNetwork
@@ -74,7 +78,7 @@ class Opened(NamedTuple):
         return None if self.classes is None else self.classes[part]
 
     def named(self) -> np.ndarray:
-        """Returns a class for each image: the most probable, if none is set."""
+        """Returns a class for each image: the most probable by default."""
         if self.classes is not None:
             return self.classes
         return best_classes(self.network, self.images)
@@ -86,13 +90,15 @@ def open_images(
     """Checks a model, images and classes against each other.
 
     Args:
-        model: see `OpenNetwork`.
-        images: `(batch, height, width, channels)`, as the model takes them.
-        class_index: see `ClassIndex`.
+        model: An image classifier; see `OpenNetwork`. It is not changed.
+        images: Batch of shape `(batch, height, width, channels)`, with values
+            in the range that the model takes.
+        class_index: The class to explain; see `ClassIndex`.
 
     Raises:
-        UsageError: there is no such class, or the images do not fit.
-        TlkitError: the model is no image classifier.
+        UsageError: There is no such class, or the model does not take such
+            images.
+        TlkitError: The model is not an image classifier.
     """
     output, wanted = _split(class_index)
     network = OpenNetwork(model, output)
@@ -104,11 +110,12 @@ def best_classes(network: OpenNetwork, images: np.ndarray) -> np.ndarray:
     """Returns each image's most probable class.
 
     Args:
-        network: the classifier.
-        images: `(count, height, width, channels)`.
+        network: The classifier.
+        images: Any number of images, `(count, height, width, channels)`. They
+            run in batches.
 
     Returns:
-        int64 `(count,)`.
+        One class per image as int64 `(count,)`.
     """
     parts = [
         np.argmax(network.scores(tf.constant(images[part])), axis=1)

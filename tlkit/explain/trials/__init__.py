@@ -1,1 +1,1 @@
-"""Are the maps true? Three trials."""
+"""Three tests of whether heat maps are true."""

@@ -1,4 +1,4 @@
-"""Do maps lie on what tells classes apart, where that is known?"""
+"""Do heat maps lie on what tells classes apart, where that is known?"""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from tlkit.explain.opened.heat import enlarge
 
 
 def pointing_game(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """Says of which images the hottest pixel lies in the mask.
+    """Says for each image whether the hottest pixel lies in its mask.
 
     Zhang et al., "Top-down Neural Attention by Excitation Backprop"
     (arXiv:1608.00507), section 4.1, without their margin of 15 pixels. Of
-    several pixels that are equally hot, more than half must lie in the mask:
-    a map that is the same everywhere points at nothing.
+    several pixels that are equally hot, more than half must lie in the mask.
+    Thus a map that is the same everywhere does not hit a small mask.
 
     Args:
-        maps: `(batch, height, width)`.
-        masks: bool, of the same shape; True on what is to be found.
+        maps: Heat maps `(batch, height, width)`.
+        masks: Masks as bool, of the same shape: True where the heat maps
+            should be hot.
 
     Returns:
-        bool `(batch,)`.
+        bool `(batch,)`: True where the heat map hits its mask.
 
     Raises:
-        UsageError: the shapes differ, or a mask is empty.
+        UsageError: The shapes differ, or a mask is empty.
     """
     maps, masks = _check(maps, masks)
     hottest = maps == maps.max(axis=1, keepdims=True)
@@ -34,28 +35,31 @@ def pointing_game(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
 def overlap(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
     """Measures each map's intersection over union with its mask, equal areas.
 
-    As many of the hottest pixels as the mask has are laid against the mask:
-    no threshold has to be chosen, and a map gains nothing by being wide or
-    narrow. Of equally hot pixels at the limit each counts in part, which is
-    what drawing lots among them would give on average.
+    Of the heat map as many pixels are taken as the mask has, the hottest
+    first. No threshold has to be chosen, and a map gains nothing by being wide
+    or narrow. Where several equally hot pixels compete for the last places,
+    each counts in part: the mean over all choices among them.
 
     Args:
-        maps: `(batch, height, width)`.
-        masks: bool, of the same shape; True on what is to be found.
+        maps: Heat maps `(batch, height, width)`.
+        masks: Masks as bool, of the same shape: True where the heat maps
+            should be hot.
 
     Returns:
-        float64 `(batch,)`, 0 to 1.
+        float64 overlaps `(batch,)`, 0 to 1.
 
     Raises:
-        UsageError: the shapes differ, or a mask is empty.
+        UsageError: The shapes differ, or a mask is empty.
     """
     maps, masks = _check(maps, masks)
     area = masks.sum(axis=1)
     ranked = -np.sort(-maps, axis=1)
     limit = np.take_along_axis(ranked, area[:, None] - 1, axis=1)
     above, level = maps > limit, maps == limit
+    # The places left after the hotter pixels are shared by the equally hot.
     share = (area - above.sum(axis=1)) / level.sum(axis=1)
     common = (above & masks).sum(axis=1) + share * (level & masks).sum(axis=1)
+    # Both sides have `area` pixels, so their union has 2 area - common.
     return common / (2 * area - common)
 
 
@@ -65,7 +69,7 @@ def _check(
     maps, masks = np.asarray(maps), np.asarray(masks, bool)
     if maps.ndim != 3 or maps.shape != masks.shape:
         raise UsageError(
-            "Each map needs a mask of its size.",
+            "Each heat map needs a mask of its size.",
             where="masks",
             expected=f"shape {maps.shape}, (batch, height, width)",
             received=masks.shape,
@@ -73,7 +77,7 @@ def _check(
     flat = masks.reshape(len(masks), -1)
     if not flat.any(axis=1).all():
         raise UsageError(
-            "There is nothing to be found in an empty mask.",
+            "The mask is empty: there is nothing to find.",
             where=f"masks[{int(np.argmin(flat.any(axis=1)))}]",
             expected="one True or more",
         )
@@ -81,20 +85,21 @@ def _check(
 
 
 def centre_maps(shape: tuple[int, int, int]) -> np.ndarray:
-    """Draws maps that are hottest in the middle, whatever the image.
+    """Draws heat maps that are hottest in the middle, whatever the image.
 
-    Photographers put their subject there: what knows more than that must
-    beat these maps.
+    They are a baseline: photographers put their subject in the middle, so a
+    method that explains anything must do better.
 
     Args:
-        shape: `(batch, height, width)`.
+        shape: Shape of the result, `(batch, height, width)`.
 
     Returns:
-        float32 of that shape, 1 in the middle to 0 in the corners.
+        float32 maps of that shape, from 1 in the middle to 0 in the corners.
     """
     count, *sides = shape
     rows, columns = (np.arange(side) - (side - 1) / 2 for side in sides)
     distance = np.hypot(rows[:, None], columns)
+    # At least 1, for a map of a single pixel, whose distance is 0.
     one = 1 - distance / max(distance.max(), 1)
     return np.tile(one.astype(np.float32), (count, 1, 1))
 
@@ -102,16 +107,17 @@ def centre_maps(shape: tuple[int, int, int]) -> np.ndarray:
 def random_maps(
     shape: tuple[int, int, int], cells: tuple[int, int], seed: int = 0
 ) -> np.ndarray:
-    """Draws maps by lot.
+    """Draws random heat maps, as a baseline.
 
     Args:
-        shape: `(batch, height, width)`.
-        cells: `(height, width)` of the feature map that they stand for, each
-            of whose cells is drawn; the image's own for one draw a pixel.
-        seed: other maps for another one.
+        shape: Shape of the result, `(batch, height, width)`.
+        cells: Number of cells, `(height, width)`. One value is drawn for each
+            and enlarged to the image, as if the map came from a feature map of
+            this size. With the image's own size, each pixel has its own value.
+        seed: Seed of the random values. The same seed gives the same maps.
 
     Returns:
-        float32 of that shape, 0 to 1.
+        float32 maps of that shape, 0 to 1.
     """
     count, *size = shape
     draws = np.random.default_rng(seed).random((count, *cells), np.float32)

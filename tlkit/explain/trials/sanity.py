@@ -1,4 +1,4 @@
-"""Do maps change when what the network has learnt is destroyed?"""
+"""Do heat maps change when what the network has learnt is destroyed?"""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from tlkit.explain.opened.scores import ClassIndex, open_images
 
 
 class Cascade(NamedTuple):
-    """How far maps stay the same while a network is destroyed from the top.
+    """How far heat maps stay the same while a network is destroyed.
 
     Attributes:
-        steps: what was destroyed last: "" at first, for nothing, then each
-            layer's path, from the top downward.
-        correlations: by method, float64 `(steps, images)`: rank correlation
-            of each image's map with that of the network as it was.
+        steps: Path of the layer destroyed last, from the top downward. The
+            first step is "", for nothing.
+        correlations: For each method, float64 `(steps, images)`: the rank
+            correlation of each image's heat map with that of the intact
+            network.
     """
 
     steps: tuple[str, ...]
@@ -38,31 +39,38 @@ def randomise_cascade(
     layer: str | None = None,
     seed: int = 0,
 ) -> Cascade:
-    """Compares maps while the weights are randomised from the top downward.
+    """Compares heat maps while weights are randomised from the top downward.
 
     Adebayo et al., "Sanity Checks for Saliency Maps" (arXiv:1810.03292),
-    section 3.1, cascading randomisation. A method whose maps stay the same
-    does not show what the network has learnt. At every step the class is
-    explained that the network as it was would have been asked for.
+    section 3.1, cascading randomisation. A method whose heat maps stay the
+    same does not show what the network has learnt. Every step explains the
+    same classes as the intact network.
 
     Args:
-        model: any classifier; it is not changed.
-        images: `(batch, height, width, channels)`, as the model takes them.
-        methods: keys of `tlkit.explain.methods.registry.METHODS`.
-        class_index: for which class; see `ClassIndex`.
-        layer: for methods that look at one; None for the last feature map.
-        seed: of the randomisation.
+        model: Any image classifier. It is not changed.
+        images: Batch of shape `(batch, height, width, channels)`, with values
+            in the range that the model takes.
+        methods: Methods to compare, keys of
+            `tlkit.explain.methods.registry.METHODS`.
+        class_index: The class to explain: one number for all images, one per
+            image, or None for the class each image is taken for; see
+            `ClassIndex`.
+        layer: Name of the layer, for the methods that look at one. None takes
+            the last layer, pooling aside, whose output has height and width.
+        seed: Seed of the randomisation. The same seed gives the same result.
 
     Raises:
-        UsageError: there is no such method, layer or class, no method is
-            given, or the images do not fit.
-        TlkitError: the model is no image classifier.
+        UsageError: There is no such method, layer or class, no method is
+            given, or the model does not take such images.
+        TlkitError: The model is not an image classifier.
     """
     if not methods:
         raise UsageError(
-            "There is nothing to compare.", where="methods", expected="a method"
+            "There is no method to compare.",
+            where="methods",
+            expected="at least one",
         )
-    # Randomised, the network would find another class the most probable.
+    # A randomised network would take the image for another class.
     labels = open_images(model, images, class_index).named().tolist()
     classes: ClassIndex = labels
     if isinstance(class_index, tuple) and isinstance(class_index[0], str):
@@ -92,7 +100,7 @@ def _draw_quietly(
     layer: str | None,
 ) -> np.ndarray:
     with warnings.catch_warnings():
-        # Of a destroyed network it is no news that nothing speaks for a class.
+        # Empty maps are to be expected of a destroyed network.
         warnings.filterwarnings("ignore", "Nothing speaks for the class")
         return draw_heat_maps(network, images, method, classes, layer)
 
@@ -103,22 +111,25 @@ def randomised(
     """Yields a copy of a model that is destroyed layer by layer, top first.
 
     A layer's weights are shuffled: each array keeps its values, and with
-    them its scale, and loses what it has learnt.
+    them its scale, but loses what it has learnt.
 
     Args:
-        model: any classifier; it is not changed.
-        seed: of the shuffling.
+        model: Any image classifier. It is not changed.
+        seed: Seed of the shuffling. The same seed gives the same networks.
 
     Yields:
-        What was shuffled last, "" at first, and the copy: always the same
-        one, so that a reader must be done with it before going on.
+        Path of the layer shuffled last ("" at first), and the copy. It is one
+        and the same copy, which the next step changes: use it before taking
+        the next.
 
     Raises:
-        TlkitError: the model is no image classifier.
+        TlkitError: The model is not an image classifier.
     """
-    OpenNetwork(model)  # says what is wrong; copying would not
+    # Copying a model that is no classifier would fail with another message.
+    OpenNetwork(model)
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
+    # By identity, so that a layer that runs several times is shuffled once.
     learnt = {
         id(step.operation): step
         for step in OpenNetwork(copy).steps
@@ -141,13 +152,14 @@ def rank_correlation(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Returns Spearman's rank correlation of each map with its counterpart.
 
     Args:
-        maps: `(batch, height, width)`.
-        others: of the same shape.
+        maps: Heat maps `(batch, height, width)`.
+        others: Heat maps of the same shape.
 
     Returns:
-        float64 `(batch,)`, -1 to 1. A map that is the same everywhere ranks
-        nothing: it has the correlation 1 with another such map, else 0.
+        float64 `(batch,)`, -1 to 1. A map that is the same everywhere has no
+        ranks. Its correlation is 1 with another such map, and 0 with any other.
     """
+    # Spearman's correlation is Pearson's, of the ranks.
     first, second = (
         rankdata(values.reshape(len(values), -1), axis=1)
         for values in (maps, others)
