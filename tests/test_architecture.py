@@ -20,7 +20,6 @@ ROOMS = re.findall(
 TENSORFLOW = (
     "tensor/",
     "training/",
-    "ways/on_views.py",
     "features/frozen.py",
     "explain/",
     "experiments/",
@@ -32,10 +31,6 @@ FILES = sorted(
     for path in PACKAGE.rglob("*.py")
     if path not in (PACKAGE / "__init__.py", PACKAGE / "__main__.py")
 )
-
-
-#: What the ways still share, until one training takes a plan.
-SHARED_BY_WAYS = ("end_to_end.py", "on_views.py")
 
 
 def imports_of(path):
@@ -86,12 +81,8 @@ def test_no_two_files_import_each_other():
 
 def test_ways_do_not_import_each_other():
     for path in (PACKAGE / "ways").glob("*.py"):
-        ways = {
-            f"{name.split('.')[2]}.py"
-            for name in imports_of(path)
-            if name.startswith("tlkit.ways.")
-        }
-        assert ways <= set(SHARED_BY_WAYS), path
+        ways = [n for n in imports_of(path) if n.startswith("tlkit.ways.")]
+        assert not ways or path.name == "train.py", path
 
 
 def test_tensorflow_is_named_in_its_places_alone():

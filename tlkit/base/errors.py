@@ -21,7 +21,7 @@ class TlkitError(Exception):
         >>> print(TlkitError("No images.", where="pets/", remedy="Add some."))
         No images.
           where:     pets/
-          to mend:   Add some.
+          fix:       Add some.
     """
 
     exit_code = 1
@@ -40,7 +40,7 @@ class TlkitError(Exception):
             "where": where,
             "expected": expected,
             "received": received,
-            "to mend": remedy,
+            "fix": remedy,
         }
         lines = [
             f"  {name + ':':<10} {value}"

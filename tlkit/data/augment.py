@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tlkit.base.choices import check_known
 from tlkit.base.errors import UsageError
 from tlkit.base.fields import About, Checked, field
+from tlkit.data.ranges import Range, factors, read_pair, read_range
 
 # `tlkit --help` reads the fields below and needs neither NumPy nor OpenCV.
 if TYPE_CHECKING:
@@ -17,48 +18,14 @@ if TYPE_CHECKING:
 FILL_MODES = ("nearest", "constant", "reflect", "wrap")
 """What stands beyond the border of an image that was moved."""
 
-Range = tuple[float, float]
-
-
-def read_range(text: str) -> float | Range:
-    """Reads `0.2`, or two numbers with a comma between, as `0.8,1.2`.
-
-    Raises:
-        ValueError: The text is neither.
-    """
-    low, comma, high = text.partition(",")
-    return (float(low), float(high)) if comma else float(low)
-
-
-def _read_pair(text: str) -> Range:
-    value = read_range(text)
-    if not isinstance(value, tuple):
-        raise ValueError("two numbers are needed")
-    return value
-
 
 def _factor_of(what: str) -> About:
     return About(
         f"Multiply {what} by a factor from LOW,HIGH.",
         at_least=0,
-        parse=_read_pair,
+        parse=read_pair,
         metavar="LOW,HIGH",
     )
-
-
-def factors(value: float | Range | None) -> Range:
-    """Returns the lowest and the highest factor that a field allows.
-
-    Example:
-        >>> factors(0.25), factors((0.5, 2)), factors(None)
-        ((0.75, 1.25), (0.5, 2.0), (1.0, 1.0))
-    """
-    if value is None:
-        return 1.0, 1.0
-    if isinstance(value, int | float):
-        return 1.0 - value, 1.0 + value
-    low, high = value
-    return float(low), float(high)
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,12 @@ matrix, and so are its colour changes.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 
-from tlkit.data.augment import Augmentation, Range, factors
+from tlkit.data.ranges import Range, factors
 
 _BORDERS = {
     "nearest": cv2.BORDER_REPLICATE,
@@ -23,8 +25,9 @@ _LUMA = np.array([0.299, 0.587, 0.114])
 _IDENTITY = np.eye(3)
 
 
+# Any is an `Augmentation`, which imports this file when it first draws.
 def draw_view(
-    augmentation: Augmentation,
+    augmentation: Any,
     image: np.ndarray,
     seed: int,
     image_id: int,
@@ -59,7 +62,7 @@ def draw_view(
 
 
 def draw_warp(
-    augmentation: Augmentation,
+    augmentation: Any,
     random: np.random.Generator,
     height: int,
     width: int,
@@ -99,7 +102,7 @@ def draw_warp(
 
 
 def _draw_colour(
-    augmentation: Augmentation, random: np.random.Generator, image: np.ndarray
+    augmentation: Any, random: np.random.Generator, image: np.ndarray
 ) -> np.ndarray | None:
     """Draws one affine map of colours, shape (3, 4), or None."""
     draw = random.random(6)

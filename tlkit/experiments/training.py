@@ -24,9 +24,9 @@ from tlkit.base.machine import cores
 from tlkit.data.augment import Augmentation
 from tlkit.experiments.gradients import call_quickly
 from tlkit.experiments.images import ImageArrays
-from tlkit.plans.optimizers import make_loss, make_optimizer
 from tlkit.plans.recipe import ResolvedRecipe
 from tlkit.tensor.graphs import every_layer
+from tlkit.training.objective import make_loss, make_optimizer
 
 #: Images that are measured at once.
 _MEASURED_AT_ONCE = 1000

@@ -72,9 +72,11 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
             told[own.name] = _told(value.settings())
         elif value not in (None, ""):
             told[own.name] = value
-    for name in without & told.keys():
-        del told[name]
-    return {name: value for name, value in told.items() if value != {}}
+    return {
+        name: value
+        for name, value in told.items()
+        if value != {} and (name in _PARTS or name not in without)
+    }
 
 
 def _part_to_dict(

@@ -16,8 +16,6 @@ from tlkit.base.errors import UsageError
 if TYPE_CHECKING:
     import keras
 
-    from tlkit.plans.recipe import ResolvedRecipe
-
 
 def _sgd(rate: Any, decay: float | None) -> keras.Optimizer:
     import keras
@@ -95,21 +93,6 @@ it from 0 for a fifth of the steps, 200 at most, and ends at a hundredth.
 """
 
 
-def make_optimizer(recipe: ResolvedRecipe, steps: int) -> keras.Optimizer:
-    """Makes the optimizer of a recipe.
-
-    Args:
-        recipe: The recipe.
-        steps: Steps of the whole training, by which a schedule is laid out.
-    """
-    if isinstance(recipe.optimizer, str):
-        rate = SCHEDULES[recipe.schedule](recipe.learning_rate, steps)
-        return OPTIMIZERS[recipe.optimizer](rate, recipe.weight_decay or None)
-    import keras
-
-    return keras.optimizers.deserialize(dict(recipe.optimizer))
-
-
 @dataclass(frozen=True)
 class Loss:
     """How a loss is computed from each form of labels.
@@ -177,14 +160,6 @@ def label_form(loss: str, labels: str | None, smoothing: float) -> str:
             f"{smoothing:g}",
         )
     return labels or ("integer" if possible else "one_hot")
-
-
-def make_loss(recipe: ResolvedRecipe) -> Any:
-    """Makes what Keras's `compile` takes as the loss of a recipe."""
-    loss = LOSSES[recipe.loss]
-    if recipe.labels == "integer" and loss.integer is not None:
-        return loss.integer()
-    return loss.one_hot(recipe.label_smoothing)
 
 
 def rate_of(optimizer: Mapping[str, Any]) -> float:

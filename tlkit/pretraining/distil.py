@@ -17,7 +17,6 @@ from tlkit.models.heads import pool_features
 from tlkit.models.minivgg import MiniVGG, preprocess_input
 from tlkit.models.precision import choose_precision, computing_in
 from tlkit.plans.network import ResolvedNetwork
-from tlkit.plans.optimizers import make_optimizer
 from tlkit.pretraining.learn import (
     VIEWS,
     Stage,
@@ -26,6 +25,7 @@ from tlkit.pretraining.learn import (
     in_tenths,
     unfold,
 )
+from tlkit.training.objective import make_optimizer
 
 #: How a picture is read: its number and `(height, width)` to uint8 RGB.
 Read = Callable[[int, tuple[int, int]], np.ndarray]

@@ -18,10 +18,10 @@ from tlkit.data.augment import Augmentation
 from tlkit.models.inputs import raw_pixels
 from tlkit.models.minivgg import BLOCKS, MiniVGG, preprocess_input
 from tlkit.models.precision import choose_precision, computing_in
-from tlkit.plans.optimizers import make_optimizer
 from tlkit.plans.recipe import ResolvedRecipe
 from tlkit.pretraining.corpus import Corpus
 from tlkit.tensor.pipeline import without_tuning
+from tlkit.training.objective import make_optimizer
 
 #: Views of the pictures. Colours must change too: a network of this size
 #: learns thousands of pictures by heart from their colours.

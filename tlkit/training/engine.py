@@ -15,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from tlkit.base.errors import TlkitError
-from tlkit.plans.optimizers import make_loss, make_optimizer
 from tlkit.plans.recipe import ResolvedRecipe
 from tlkit.tensor.strategy import fill_last_batch
+from tlkit.training.objective import make_loss, make_optimizer
 
 Arrays = tuple[np.ndarray, np.ndarray]
 Data = TypeVar("Data", tf.data.Dataset, Arrays)
