@@ -9,7 +9,20 @@ import pytest
 import tlkit
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.index import DatasetIndex, Split
+from tlkit.plans.plan import Plan, ResolvedPlan
 from tlkit.runs.run import recorded_run
+
+PLAN = ResolvedPlan("scratch")
+#: The same with a plan's own types.
+PARTS = {
+    "network": tlkit.Network(None, None, (150, 150), dropout=0.5, l2=0),
+    "augmentation": "none",
+    "views": tlkit.Views(),
+    "recipe": tlkit.Recipe(
+        1e-3, 32, 1, 1, labels="integer", precision="float32"
+    ),
+    "machine": tlkit.Machine(1),
+}
 
 
 @pytest.fixture
@@ -25,7 +38,7 @@ def data():
 def test_a_run_is_named_by_time_way_and_data(data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for _ in range(3):
-        with recorded_run("scratch", data, {"x": 1}) as run:
+        with recorded_run(PLAN, data) as run:
             assert run.status["state"] == "running"
     found = tlkit.find_runs()
     assert len({run.path for run in found}) == 3
@@ -34,12 +47,12 @@ def test_a_run_is_named_by_time_way_and_data(data, tmp_path, monkeypatch):
         assert run.path.name[8] == "-"
         assert "-scratch-tiny-set" in run.path.name
         assert run.status["state"] == "finished"
-        assert run.config["settings"] == {"x": 1}
+        assert run.plan == Plan("scratch", **PARTS)
 
 
 def test_runs_are_listed_by_age_and_not_by_name(data, tmp_path):
     for name, started in (("b", "2026-01-01"), ("a", "2026-01-02")):
-        with recorded_run("scratch", data, {}, tmp_path / name) as run:
+        with recorded_run(PLAN, data, tmp_path / name) as run:
             pass
         status = run.status | {"started": started}
         (run.path / "status.json").write_text(json.dumps(status))
@@ -48,7 +61,7 @@ def test_runs_are_listed_by_age_and_not_by_name(data, tmp_path):
 
 
 def test_the_images_of_training_are_remembered(data, tmp_path):
-    with recorded_run("scratch", data, {}, tmp_path / "run") as run:
+    with recorded_run(PLAN, data, tmp_path / "run") as run:
         pass
     assert run.training_digests() == set("wxyz")
     rows = (run.path / "images.csv").read_text().splitlines()
@@ -60,14 +73,14 @@ def test_the_images_of_training_are_remembered(data, tmp_path):
 def test_a_failure_without_a_model_leaves_no_folder(data, tmp_path):
     with (
         pytest.raises(ZeroDivisionError),
-        recorded_run("scratch", data, {}, tmp_path / "run"),
+        recorded_run(PLAN, data, tmp_path / "run"),
     ):
         _ = 1 / 0
     assert not (tmp_path / "run").exists()
 
 
 def fail_after_saving(data, folder):
-    with recorded_run("scratch", data, {}, folder) as run:
+    with recorded_run(PLAN, data, folder) as run:
         run.model_path.write_bytes(b"a model")
         _ = 1 / 0
 
@@ -84,7 +97,7 @@ def test_a_failure_with_a_model_keeps_it(data, tmp_path):
 def test_an_interruption_keeps_the_folder(data, tmp_path, capsys):
     with (
         pytest.raises(KeyboardInterrupt),
-        recorded_run("scratch", data, {}, tmp_path / "run") as run,
+        recorded_run(PLAN, data, tmp_path / "run") as run,
     ):
         raise KeyboardInterrupt
     assert run.status["state"] == "interrupted"
@@ -101,13 +114,13 @@ def test_foreign_folders_are_no_runs(data, tmp_path):
         (tmp_path / name / "config.json").write_text(content)
         with pytest.raises(UsageError, match="No such run"):
             tlkit.open_run(tmp_path / name)
-    with recorded_run("scratch", data, {}, tmp_path / "run"):
+    with recorded_run(PLAN, data, tmp_path / "run"):
         pass
     assert [r.path.name for r in tlkit.find_runs(tmp_path)] == ["run"]
 
 
 def test_a_broken_file_of_a_run_is_named(data, tmp_path):
-    with recorded_run("scratch", data, {}, tmp_path / "run") as run:
+    with recorded_run(PLAN, data, tmp_path / "run") as run:
         pass
     (run.path / "metrics.json").write_text("{")
     with pytest.raises(TlkitError, match=r"metrics\.json"):
@@ -115,5 +128,5 @@ def test_a_broken_file_of_a_run_is_named(data, tmp_path):
 
 
 def test_weights_may_be_a_path():
-    network = tlkit.TransferNetwork(weights=Path("some") / "file.h5")
+    network = tlkit.Network(weights=Path("some") / "file.h5")
     assert json.dumps(network.weights) == '"some/file.h5"'

@@ -8,9 +8,7 @@ from tlkit.drawn.make import write_sample
 
 @pytest.fixture(scope="session")
 def small():
-    return tlkit.TransferNetwork(
-        "minivgg", image_size=64, pooling="average", units=16
-    )
+    return tlkit.Network("minivgg", image_size=64, pooling="average", units=16)
 
 
 @pytest.fixture(scope="session")
@@ -33,22 +31,23 @@ def own_store(tmp_path_factory):
 def runs(pets, small, tmp_path_factory, own_store):
     """Finished runs by name of the way, two epochs each."""
     folder = tmp_path_factory.mktemp("runs")
-    two = tlkit.Training(epochs=2, batch_size=16)
-    features = tlkit.extract_features(pets, small, two)
-    found = {
-        "scratch": tlkit.train_from_scratch(
-            pets, 64, training=two, run_folder=folder / "scratch"
-        ),
-        "features": tlkit.train_on_features(features, two, folder / "features"),
-        "augmented": tlkit.train_augmented(
-            pets, small, training=two, run_folder=folder / "augmented"
-        ),
+    two = tlkit.Recipe(epochs=2, batch_size=16)
+    networks = {
+        "scratch": tlkit.Network(image_size=64),
+        "features": small,
+        "augmented": small,
     }
-    found["finetune"] = tlkit.fine_tune(
-        pets,
-        found["augmented"],
+    found = {
+        way: tlkit.train(
+            tlkit.Plan(way, network, recipe=two), pets, folder / way
+        )
+        for way, network in networks.items()
+    }
+    gently = tlkit.Plan(
+        "finetune",
+        recipe=tlkit.Recipe(epochs=1, batch_size=16, learning_rate=1e-4),
+        start=found["augmented"],
         from_layer="block5",
-        training=tlkit.Training(epochs=1, batch_size=16, learning_rate=1e-4),
-        run_folder=folder / "finetune",
     )
+    found["finetune"] = tlkit.train(gently, pets, folder / "finetune")
     return found

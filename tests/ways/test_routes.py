@@ -2,10 +2,10 @@
 
 import json
 import math
-import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -15,8 +15,10 @@ from PIL import Image
 import tlkit
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.models.saving import read_about
+from tlkit.plans.files import open_parts, plan_to_dict
+from tlkit.plans.resolve import resolve
 from tlkit.tensor.pipeline import make_batches
-from tlkit.training.fitting import frozen_stays_frozen
+from tlkit.training.frozen import frozen_stays_frozen
 
 WAYS = ["scratch", "features", "augmented", "finetune"]
 
@@ -46,13 +48,30 @@ def test_a_run_folder_holds_everything(run):
     assert run.status["state"] == "finished"
 
 
-def test_the_config_says_what_was_done(run, pets):
+def test_the_config_is_the_plan_with_nothing_open(run, pets):
     config = run.config
-    assert config["route"] == run.path.name
-    assert config["dataset"]["fingerprint"] == pets.fingerprint()
-    assert config["dataset"]["class_names"] == ["cats", "dogs"]
-    assert config["settings"]["training"]["seed"] == 0
-    assert config["settings"]["training"]["precision"] != "auto"
+    assert config["way"] == run.way == run.path.name
+    assert config["data"]["fingerprint"] == pets.fingerprint()
+    assert config["data"]["class_names"] == ["cats", "dogs"]
+    assert config["seed"] == 0
+    assert config["recipe"]["precision"] != "auto"
+    plan = run.plan
+    start = tlkit.open_run(plan.start).plan if plan.start else None
+    resolved = resolve(plan, pets, start)
+    assert open_parts(resolved) == []
+    # Resolving it once more changes nothing.
+    assert plan_to_dict(resolved) == plan_to_dict(plan)
+
+
+def test_a_run_is_made_again_from_its_config(run, pets, tmp_path):
+    again = tlkit.train(run.path / "config.json", pets, tmp_path / "again")
+    assert again.config["recipe"] == run.config["recipe"]
+    one, other = (
+        keras.models.load_model(path.model_path).get_weights()
+        for path in (run, again)
+    )
+    for first, second in zip(one, other, strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 def test_the_history_has_a_row_per_epoch(run):
@@ -144,7 +163,8 @@ def test_fine_tuning_moves_the_top_and_nothing_else(runs):
         "head_dense",
         "predictions",
     }
-    assert moved == set(runs["finetune"].config["settings"]["unfrozen"])
+    trained = runs["finetune"].metrics["training"]["trained_layers"]
+    assert moved == set(trained)
 
 
 def test_the_freeze_audit_notices_a_moved_weight():
@@ -157,71 +177,63 @@ def test_the_freeze_audit_notices_a_moved_weight():
         model.layers[0].kernel.assign_add(np.full((3, 2), 1e-7, "float32"))
 
 
-def test_the_same_command_gives_the_same_weights(pets, runs, tmp_path):
-    again = tlkit.train_from_scratch(
-        pets,
-        64,
-        training=tlkit.Training(epochs=2, batch_size=16),
-        run_folder=tmp_path / "again",
+def scratch(recipe, **network):
+    return tlkit.Plan(
+        "scratch", tlkit.Network(image_size=64, **network), recipe=recipe
     )
-    one = keras.models.load_model(runs["scratch"].model_path).get_weights()
-    other = keras.models.load_model(again.model_path).get_weights()
-    for first, second in zip(one, other, strict=True):
-        np.testing.assert_array_equal(first, second)
 
 
 def test_an_existing_run_folder_is_not_touched(pets, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("42")
     with pytest.raises(UsageError, match="exists"):
-        tlkit.train_from_scratch(pets, 64, run_folder=tmp_path / "mine")
+        tlkit.train(scratch(tlkit.Recipe()), pets, tmp_path / "mine")
     assert [p.name for p in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
 
 
 def test_a_failed_run_leaves_nothing(pets, tmp_path):
+    plan = scratch(tlkit.Recipe(epochs=2), l2=1e38)
     with pytest.raises(TlkitError, match="no longer a number"):
-        tlkit.train_from_scratch(
-            pets,
-            64,
-            l2=1e38,
-            training=tlkit.Training(epochs=2),
-            run_folder=tmp_path / "run",
-        )
+        tlkit.train(plan, pets, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_fine_tuning_needs_a_run_with_a_base(pets, runs, tmp_path):
-    with pytest.raises(UsageError, match="no conv base"):
-        tlkit.fine_tune(pets, runs["scratch"])
-    with pytest.raises(UsageError, match="No such run"):
-        tlkit.fine_tune(pets, tmp_path)
-    with pytest.raises(UsageError, match="no block"):
-        tlkit.fine_tune(pets, runs["augmented"], from_layer="block6")
+    for start, from_layer, words in (
+        (runs["scratch"], None, "no conv base"),
+        (tmp_path, None, "No such run"),
+        (runs["augmented"], "block6", "no block"),
+        (None, None, "goes on from a run"),
+    ):
+        plan = tlkit.Plan("finetune", start=start, from_layer=from_layer)
+        with pytest.raises(UsageError, match=words):
+            tlkit.train(plan, pets)
 
 
-def test_fine_tuning_goes_on_from_runs_that_knew_no_l2(pets, runs, tmp_path):
-    old = tmp_path / "old"
-    shutil.copytree(runs["features"].path, old)
-    config = json.loads((old / "config.json").read_text())
-    assert config["settings"]["network"].pop("l2") == 0
-    (old / "config.json").write_text(json.dumps(config))
-    training = tlkit.Training(epochs=1)
-    run = tlkit.fine_tune(
-        pets, old, training=training, run_folder=tmp_path / "new"
-    )
-    assert run.status["state"] == "finished"
+def test_fine_tuning_keeps_the_network_of_its_start(pets, runs):
+    start, other = runs["augmented"], tlkit.Network("vgg16")
+    plan = tlkit.Plan("finetune", other, start=start)
+    with pytest.raises(UsageError, match="has another network"):
+        tlkit.train(plan, pets)
 
 
 def test_a_head_on_stored_features_learns_in_the_asked_precision(
     pets, small, tmp_path
 ):
     """Other digits, the same learning, and always a float32 model."""
-    exact = tlkit.Training(epochs=3, batch_size=16, precision="float32")
-    rough = tlkit.Training(epochs=3, batch_size=16, precision="mixed_bfloat16")
-    features = tlkit.extract_features(pets, small, exact)
     runs = [
-        tlkit.train_on_features(features, training, tmp_path / name)
-        for name, training in (("exact", exact), ("rough", rough))
+        tlkit.train(
+            tlkit.Plan(
+                "features",
+                small,
+                recipe=tlkit.Recipe(
+                    epochs=3, batch_size=16, precision=precision
+                ),
+            ),
+            pets,
+            tmp_path / precision,
+        )
+        for precision in ("float32", "mixed_bfloat16")
     ]
     first, second = (run.history["val_loss"] for run in runs)
     assert first != second
@@ -232,14 +244,10 @@ def test_a_head_on_stored_features_learns_in_the_asked_precision(
 
 
 def test_early_stopping_stops(pets, tmp_path):
-    run = tlkit.train_from_scratch(
-        pets,
-        64,
-        training=tlkit.Training(
-            epochs=30, batch_size=16, patience=1, learning_rate=0.01
-        ),
-        run_folder=tmp_path / "run",
+    recipe = tlkit.Recipe(
+        epochs=30, batch_size=16, patience=1, learning_rate=0.01
     )
+    run = tlkit.train(scratch(recipe), pets, tmp_path / "run")
     losses = run.history["val_loss"]
     assert len(losses) < 30
     best = losses.index(min(losses))
@@ -248,12 +256,10 @@ def test_early_stopping_stops(pets, tmp_path):
 
 
 def test_tensorboard_logs_when_asked(pets, tmp_path):
-    run = tlkit.train_from_scratch(
-        pets,
-        64,
-        training=tlkit.Training(epochs=1, tensorboard=True),
-        run_folder=tmp_path / "run",
+    plan = replace(
+        scratch(tlkit.Recipe(epochs=1)), machine=tlkit.Machine(1, True)
     )
+    run = tlkit.train(plan, pets, tmp_path / "run")
     assert list((run.path / "tensorboard").rglob("events.out.tfevents*"))
 
 

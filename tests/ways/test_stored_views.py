@@ -13,12 +13,13 @@ from tlkit.features.extract import describe_part
 from tlkit.features.frozen import FrozenPart
 from tlkit.features.views import extract_views
 from tlkit.store.housekeeping import list_store
+from tlkit.tensor.strategy import make_strategy
 
-NETWORK = tlkit.TransferNetwork("minivgg", image_size=64, units=16)
-EXACT = tlkit.Training(
-    epochs=3, batch_size=16, patience=3, precision="float32", seed=5
-)
+NETWORK = tlkit.Network("minivgg", image_size=64, units=16)
+RECIPE = tlkit.Recipe(epochs=3, batch_size=16, patience=3, precision="float32")
+EXACT = tlkit.Plan("augmented", NETWORK, recipe=RECIPE, seed=5)
 ALL_VIEWS = tlkit.Views(count=3, dtype="float32")
+END_TO_END = tlkit.Views(count=0)
 TURNED = tlkit.Augmentation(rotation=20, channel_shift=20)
 
 
@@ -43,21 +44,18 @@ def assert_same(one, other):
 
 
 def test_as_many_views_as_epochs_are_the_books_computation(pets, tmp_path):
-    def train(views):
-        folder = tmp_path / str(bool(views))
-        return tlkit.train_augmented(
-            pets, NETWORK, TURNED, EXACT, folder, views
-        )
+    plan = replace(EXACT, augmentation=TURNED)
 
-    from_store, end_to_end = train(ALL_VIEWS), train(None)
+    def train(name, **changes):
+        return tlkit.train(replace(plan, **changes), pets, tmp_path / name)
+
+    from_store = train("stored", views=ALL_VIEWS)
+    end_to_end = train("end to end", views=END_TO_END)
     assert_same(from_store, end_to_end)
-    assert from_store.config["settings"]["views"]["count"] == 3
-    assert end_to_end.config["settings"]["views"] is None
+    assert from_store.plan.views.count == 3
+    assert end_to_end.plan.views.count == 0
     # Dropout and order are in it: another seed is another training.
-    other = replace(EXACT, seed=6)
-    apart = tlkit.train_augmented(
-        pets, NETWORK, TURNED, other, tmp_path / "other", ALL_VIEWS
-    )
+    apart = train("other", views=ALL_VIEWS, seed=6)
     assert apart.history["loss"] != pytest.approx(
         end_to_end.history["loss"], rel=1e-2
     )
@@ -65,20 +63,19 @@ def test_as_many_views_as_epochs_are_the_books_computation(pets, tmp_path):
 
 @pytest.mark.slow
 def test_fine_tuning_from_views_is_fine_tuning(pets, runs, tmp_path):
-    gently = replace(EXACT, learning_rate=1e-3)
+    plan = tlkit.Plan(
+        "finetune",
+        augmentation=TURNED,
+        recipe=replace(RECIPE, learning_rate=1e-3),
+        seed=5,
+        start=runs["augmented"],
+        from_layer="block5",
+    )
 
-    def train(views):
-        return tlkit.fine_tune(
-            pets,
-            runs["augmented"],
-            "block5",
-            TURNED,
-            gently,
-            tmp_path / str(bool(views)),
-            views,
-        )
+    def train(name, views):
+        return tlkit.train(replace(plan, views=views), pets, tmp_path / name)
 
-    from_store, end_to_end = train(ALL_VIEWS), train(None)
+    from_store, end_to_end = train("a", ALL_VIEWS), train("b", END_TO_END)
     assert_same(from_store, end_to_end)
     before = weights_of(runs["augmented"])
     moved = [
@@ -94,13 +91,8 @@ def test_views_are_computed_once_and_more_cost_only_themselves(
     pets, tmp_path, new_store
 ):
     def computed(number, count):
-        run = tlkit.train_augmented(
-            pets,
-            NETWORK,
-            training=EXACT,
-            run_folder=tmp_path / str(number),
-            views=tlkit.Views(count),
-        )
+        plan = replace(EXACT, views=tlkit.Views(count))
+        run = tlkit.train(plan, pets, tmp_path / str(number))
         assert run.metrics["training"]["join_difference"] < 1e-5
         return run.metrics["training"]["images_through_base"]
 
@@ -110,12 +102,20 @@ def test_views_are_computed_once_and_more_cost_only_themselves(
     assert computed(3, 9) == 40  # three epochs need three views
 
 
+def test_without_augmentation_there_is_one_view(pets, tmp_path, new_store):
+    plan = replace(EXACT, augmentation="none")
+    run = tlkit.train(plan, pets, tmp_path / "run")
+    assert run.metrics["training"]["images_through_base"] == 40 + 20
+    (entry,) = (e for e in list_store() if e.recipe.get("base"))
+    assert entry.recipe["augmentation"] is None
+
+
 def test_a_stored_view_is_what_the_frozen_part_gives(pets, new_store):
-    base = NETWORK.build_base()
-    strategy = EXACT.strategy()
+    base = NETWORK.resolved().build_base()
+    strategy = make_strategy()
     part = FrozenPart(
         base,
-        describe_part(NETWORK, "base", "float32"),
+        describe_part(NETWORK.resolved(), "base", "float32"),
         (64, 64),
         strategy,
         "float32",
@@ -146,11 +146,11 @@ def test_a_stored_view_is_what_the_frozen_part_gives(pets, new_store):
 
 
 def test_whatever_determines_a_view_has_a_key_of_its_own(pets):
-    base = NETWORK.build_base()
-    strategy = EXACT.strategy()
+    base = NETWORK.resolved().build_base()
+    strategy = make_strategy()
 
     def key(cut="base", policy="float32", size=64, dtype="float16", view=None):
-        about = describe_part(NETWORK, cut, policy)
+        about = describe_part(NETWORK.resolved(), cut, policy)
         part = FrozenPart(base, about, (size, size), strategy, dtype)
         return part.store(view).key
 
@@ -174,29 +174,24 @@ def test_whatever_determines_a_view_has_a_key_of_its_own(pets):
 
 @pytest.mark.slow
 def test_a_cut_through_a_residual_block_trains_end_to_end(pets, tmp_path):
-    network = tlkit.TransferNetwork(
+    network = tlkit.Network(
         "mobilenet_v2", "none", image_size=32, alpha=0.35, units=0
     )
-    one = tlkit.Training(epochs=1, batch_size=16)
-    start = tlkit.train_augmented(
-        pets, network, training=one, run_folder=tmp_path / "start"
+    one = tlkit.Recipe(epochs=1, batch_size=16)
+    start = tlkit.train(
+        tlkit.Plan("augmented", network, recipe=one), pets, tmp_path / "start"
     )
-    assert start.config["settings"]["views"] is not None
-    run = tlkit.fine_tune(
-        pets,
-        start,
-        "block_14_project",
-        training=one,
-        run_folder=tmp_path / "run",
+    assert start.plan.views.count == 1  # an epoch needs no more
+    plan = tlkit.Plan(
+        "finetune", recipe=one, start=start, from_layer="block_14_project"
     )
+    run = tlkit.train(plan, pets, tmp_path / "run")
     assert run.status["state"] == "finished"
-    assert run.config["settings"]["views"] is None
+    assert run.plan.views.count == 0
 
 
 def test_the_store_says_what_are_views(pets, tmp_path, new_store):
-    tlkit.train_augmented(
-        pets, NETWORK, training=EXACT, run_folder=tmp_path / "run"
-    )
+    tlkit.train(EXACT, pets, tmp_path / "run")
     found = {
         (entry.recipe.get("cut"), bool(entry.recipe.get("augmentation")))
         for entry in list_store()
@@ -209,12 +204,5 @@ def test_a_run_folder_that_exists_is_found_before_the_work(
     pets, tmp_path, new_store
 ):
     with pytest.raises(UsageError, match="exists"):
-        tlkit.train_augmented(
-            pets, NETWORK, training=EXACT, run_folder=tmp_path
-        )
+        tlkit.train(EXACT, pets, tmp_path)
     assert list_store() == []
-
-
-def test_no_view_is_too_few():
-    with pytest.raises(UsageError, match="--end-to-end"):
-        tlkit.Views(0)
