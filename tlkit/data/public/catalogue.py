@@ -73,7 +73,7 @@ class PublicDataset:
         """
         if not base_url.lower().startswith(("http://", "https://")):
             raise UsageError(
-                "The address of a mirror must begin with http:// or https://.",
+                "A mirror must be an http or https address.",
                 received=repr(base_url),
             )
         base = base_url.rstrip("/")
