@@ -233,7 +233,7 @@ def test_a_store_that_cannot_be_made_is_an_error(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("TLKIT_STORE", str(tmp_path / "file" / "store"))
     with (
-        pytest.raises(TlkitError, match="Cannot make the store"),
+        pytest.raises(TlkitError, match="Cannot make the folder of the store"),
         Store(RECIPE).computing(),
     ):
         pass
