@@ -307,7 +307,7 @@ def test_sizes_are_read():
     assert read_size(" 2gb ") == 2_000_000_000
     assert read_size("0") == 0
     for wrong in ("", "much", "-1G", "1X"):
-        with pytest.raises(UsageError, match="no size"):
+        with pytest.raises(UsageError, match="not a size"):
             read_size(wrong)
 
 
