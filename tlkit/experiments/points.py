@@ -139,7 +139,7 @@ class Outcome:
     def test_loss(self) -> Summary:
         """Loss on the test images after the last epoch.
 
-        It is nan if the loss of a training became nan.
+        It is not a finite number if a training diverged.
         """
         return summarise([r.last.test_loss for r in self.results])
 
@@ -183,6 +183,8 @@ def run_points(
     rounds = itertools.zip_longest(*(p.cells(repeats, seed) for p in points))
     every = [cell for cells in rounds for cell in cells if cell is not None]
     _write_start(folder, data, repeats, seed)
+    # Cells with equal settings and seeds have equal keys, so each is trained
+    # once, although several axes may contain it.
     results = _finish({c.key(data): c for c in every}, data, folder, processes)
     return [
         Outcome(
@@ -286,6 +288,7 @@ class _Progress:
 def _write_start(
     folder: Path, data: ImageArrays, repeats: int, seed: int
 ) -> None:
+    # Written before the training, so that an interrupted study has it too.
     write_json(
         folder / "config.json",
         {

@@ -97,6 +97,7 @@ def write_report(
     parts = [f"# {title}", *notes]
     for axis, own in axes.items():
         parts += [f"## {axis}", _markdown(own)]
+        # Relative paths, so that the folder can be moved.
         parts += [
             f"![{path.stem}]({path.relative_to(folder).as_posix()})"
             for path in pictures
@@ -190,7 +191,7 @@ def _draw_epochs(outcomes: Sequence[Outcome]) -> Any:
 def _mean_history(outcome: Outcome) -> dict[str, list[float]]:
     """Returns means over the repeats, up to the last epoch of the shortest.
 
-    A training ends early if its loss becomes nan.
+    A training ends early if its loss is not a finite number any more.
     """
     shortest = min(len(result.epochs) for result in outcome.results)
     return {

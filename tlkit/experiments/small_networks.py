@@ -89,6 +89,8 @@ def _convolve(
     x = keras.layers.Conv2D(
         filters, 3, padding="same", use_bias=False, name=name
     )(x)
+    # With Keras's momentum of .99 the running statistics would need some 500
+    # steps, more than an epoch, to follow the data.
     x = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
     return keras.layers.ReLU(name=f"{name}_relu")(x)
 

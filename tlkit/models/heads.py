@@ -302,6 +302,7 @@ def copy_head_weights(source: keras.Model, target: keras.Model) -> None:
 
 
 def _head_layers(model: keras.Model) -> dict[str, keras.Layer]:
+    # The dropout has no weights, so two heads may differ in it.
     return {
         layer.name: layer
         for layer in model.layers

@@ -94,5 +94,6 @@ def read_about(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive:
             return json.loads(archive.read(_MEMBER))
+    # KeyError: Keras alone saved the file, so it has no such member.
     except (KeyError, OSError, zipfile.BadZipFile, json.JSONDecodeError):
         return {}

@@ -138,6 +138,7 @@ def draw_corpus(
     draw = functools.partial(
         _draw_job, size=size, per_class=per_class, seed=seed
     )
+    # Processes and not threads, because much of the drawing is Python code.
     first = 0
     images, labels = [], []
     with ProcessPoolExecutor(processes or os.cpu_count()) as pool:

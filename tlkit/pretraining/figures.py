@@ -140,6 +140,7 @@ def _draw_part(
 
 @cache
 def _figure(number: int) -> _Figure:
+    # `common` gives what all siblings have, `own` what only this one has.
     family, member = divmod(number, SIBLINGS)
     common = np.random.default_rng((1, family))
     body = _BODIES[common.integers(len(_BODIES))](common)

@@ -52,6 +52,7 @@ def list_store() -> list[Entry]:
     """
     root = store_folder()
     folders = root.iterdir() if root.is_dir() else ()
+    # Locks and marks lie beside the folders; their names are longer.
     entries = [
         _entry(folder) for folder in folders if _KEY.fullmatch(folder.name)
     ]
@@ -64,6 +65,8 @@ def _entry(folder: Path) -> Entry:
         content = json.loads(recipe.read_text(encoding="utf-8"))
         used = recipe.stat().st_mtime
     except (OSError, ValueError):
+        # Without its recipe, a folder counts as unused since 1970: it is the
+        # first to be pruned.
         content, used = {}, 0.0
     files = [path for path in folder.iterdir() if path.is_file()]
     rows = sum(len(read_manifest(path)[0]) for path in shard_manifests(folder))
@@ -125,6 +128,7 @@ def _remove(folder: Path) -> bool:
     # The lock is beside the folder, so that removing the folder leaves it to
     # those who wait for it.
     lock = filelock.FileLock(f"{folder}.lock")
+    # Not waited for: whoever holds it is computing rows that will be used.
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:

@@ -161,6 +161,7 @@ def fetch_dataset(
     """
     wanted = _subset_for(dataset, subset)
     target = Path(home).expanduser().absolute() / dataset.target
+    # `lexists`, because a broken link is in the way as well.
     if not os.path.lexists(target):
         folder = target.parent / "archives"
         with (
@@ -243,7 +244,10 @@ def _identity(dataset: PublicDataset, wanted: Sizes | None) -> dict[str, Any]:
 def _existing(
     dataset: PublicDataset, target: Path, wanted: Sizes | None
 ) -> Fetched:
-    """Accepts what is at the destination if it is what was asked for."""
+    """Accepts what is at the destination if it is what was asked for.
+
+    Anything else may be the user's own and is never replaced.
+    """
     if dataset.form != "photographs":
         return _existing_arrays(target)
     asked = _identity(dataset, wanted)
@@ -260,6 +264,7 @@ def _existing(
 
 
 def _existing_arrays(target: Path) -> Fetched:
+    # A single file has no marker, so its content has to show what it is.
     try:
         splits = read_npz(target).splits
     except TlkitError as error:

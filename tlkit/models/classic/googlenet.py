@@ -121,6 +121,7 @@ def googlenet(
     inputs = image_input(input_shape)
     x = _stem(inputs)
     for name, channels in MODULES.items():
+        # A pooling separates the modules of sizes 28x28, 14x14 and 7x7.
         if name in ("4a", "5a"):
             x = _pool(x, f"pool{int(name[0]) - 1}")
         x = inception(x, *channels, name=f"inception_{name}")
@@ -132,6 +133,8 @@ def googlenet(
 
 
 def _stem(x: keras.KerasTensor) -> keras.KerasTensor:
+    # As in Figure 3, the first normalisation follows its pooling and the
+    # second precedes it.
     x = _conv(x, 64, 7, "conv1", strides=2)
     x = local_response_normalisation(_pool(x, "pool1"), name="norm1")
     x = _conv(x, 64, 1, "conv2_reduce")

@@ -107,6 +107,7 @@ def lenet5(
     x = keras.layers.Flatten(name="flatten")(x)
     x = dense(x, CODE_LENGTH, "F6")
     if output == "rbf":
+        # The codes are of -1 and +1, which a sigmoid or ReLU cannot reach.
         x = squash(x, "scaled_tanh", "F6")
         return keras.Model(inputs, rbf_distances(x, classes), name="lenet5")
     x = squash(x, activation, "F6")

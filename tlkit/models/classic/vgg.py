@@ -23,6 +23,7 @@ from tlkit.models.heads import (
 CHANNELS = (64, 128, 256, 512, 512)
 """Channels of the five blocks."""
 
+# Column C is not offered: it has 1x1 convolutions too.
 CONVOLUTIONS = {
     "vgg11": (1, 1, 2, 2, 2),
     "vgg13": (2, 2, 2, 2, 2),
