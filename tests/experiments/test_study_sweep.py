@@ -245,7 +245,7 @@ def test_an_interrupt_says_what_is_kept_and_ends_all(arrays_file, tmp_path):
     os.killpg(study.pid, signal.SIGINT)
     _, told = study.communicate(timeout=60)
     assert study.returncode == 130
-    assert "the same command goes on" in told
+    assert "run the same command again" in told
     assert "Interrupted." in told
     assert "Traceback" not in told
     while _lives(study.pid):
