@@ -283,7 +283,6 @@ def _upright(image: np.ndarray, orientation: object) -> np.ndarray:
         image = image[:, ::-1]
     if orientation in (3, 4, 7, 8):
         image = image[::-1]
-
     return np.ascontiguousarray(image)
 
 

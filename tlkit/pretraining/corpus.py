@@ -58,7 +58,6 @@ DRAWN = "drawn"
 
 
 def _paint_any_backdrop(canvas: Brush, rng: np.random.Generator) -> None:
-
     kind = rng.random()
     if kind < 0.2:
         draw_leaves(canvas, rng, int(rng.integers(1000)))

@@ -112,7 +112,6 @@ class StoredRows:
         """
         places = self.places[rows].reshape(-1, 2)
         read = np.empty((len(places), *self.shape[1:]), self.dtype)
-
         for number in np.unique(places[:, 0]):
             here = places[:, 0] == number
             read[here] = self.shards[number][places[here, 1]]
