@@ -245,7 +245,7 @@ def test_an_interrupt_says_what_is_kept_and_ends_all(arrays_file, tmp_path):
     os.killpg(study.pid, signal.SIGINT)
     _, told = study.communicate(timeout=60)
     assert study.returncode == 130
-    assert "the same command goes on" in told
+    assert "run the same command again" in told
     assert "Interrupted." in told
     assert "Traceback" not in told
     while _lives(study.pid):
@@ -304,7 +304,7 @@ def test_a_builder_of_a_function_needs_one_process(data, tmp_path):
     sweep = Sweep(build, {"epochs": 1}, {"learning_rate": [0.1, 0.2]})
     with pytest.raises(UsageError, match="cannot import this builder"):
         sweep.run(data, tmp_path, processes=2)
-    with pytest.raises(UsageError, match="a process to run in"):
+    with pytest.raises(UsageError, match="one process or more"):
         sweep.run(data, tmp_path, processes=0)
 
 

@@ -129,7 +129,7 @@ def test_pretraining_learns_to_name_unseen_pictures(little, capsys):
     stage = Stage(32, 150, make_recipe(3e-3, 32))
     learner, accuracy = pretrain(little, (stage,), seed=1)
     assert accuracy > 0.8  # of 30 pictures; chance is 1/3
-    assert "of 30 pictures kept back" in capsys.readouterr().err
+    assert "of 30 images kept out of training" in capsys.readouterr().err
     assert learner.output_shape[-1] == 128
 
 
@@ -207,7 +207,7 @@ def test_mistakes_are_named(photos, tmp_path, capsys):
     assert "ends in .weights.h5" in capsys.readouterr().err
     assert run_script(out, "--scale", 0) == 2
     assert run_script(out, "--teacher", "minivgg") == 2
-    assert "A teacher needs images" in capsys.readouterr().err
+    assert "Distillation needs images" in capsys.readouterr().err
     assert run_script(out, "--teacher", "vgg61", "--images", photos) == 2
     assert "Did you mean vgg1" in capsys.readouterr().err
     for path in sorted(photos.rglob("*.png"))[3:]:

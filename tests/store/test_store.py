@@ -233,7 +233,7 @@ def test_a_store_that_cannot_be_made_is_an_error(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("TLKIT_STORE", str(tmp_path / "file" / "store"))
     with (
-        pytest.raises(TlkitError, match="Cannot make the store"),
+        pytest.raises(TlkitError, match="Cannot make the folder of the store"),
         Store(RECIPE).computing(),
     ):
         pass
@@ -307,7 +307,7 @@ def test_sizes_are_read():
     assert read_size(" 2gb ") == 2_000_000_000
     assert read_size("0") == 0
     for wrong in ("", "much", "-1G", "1X"):
-        with pytest.raises(UsageError, match="no size"):
+        with pytest.raises(UsageError, match="not a size"):
             read_size(wrong)
 
 

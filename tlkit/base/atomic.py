@@ -1,8 +1,8 @@
-"""Files that are either whole or not there.
+"""Writes files so that they are either complete or not there at all.
 
-No save of Keras or NumPy is atomic: a process killed while it writes leaves
-half a file under the final name. Everything tlkit writes goes to a temporary
-name in the same folder, is synced to the disk and renamed.
+Neither Keras nor NumPy saves atomically: a process killed while it writes
+leaves half a file under the final name. Everything tlkit writes goes to a
+temporary name in the same folder, is synced to the disk and then renamed.
 """
 
 from __future__ import annotations
@@ -22,25 +22,29 @@ from tlkit.base.errors import TlkitError
 def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
     """Gives a temporary path that becomes `target` when the block succeeds.
 
-    The temporary name ends like `target`, since Keras and NumPy choose the
-    format by it. If the block fails, the temporary file is removed
-    and `target` stays what it was.
+    The temporary name ends like `target`, because Keras and NumPy choose the
+    format by the suffix. If the block fails, the temporary file is removed
+    and `target` stays as it was.
 
     Args:
-        target: the file to be written; its folder is made if missing.
+        target: The file to write; its folder is made if it is missing.
 
     Yields:
         The path to write to.
 
     Raises:
-        TlkitError: the disk is full or the folder cannot be written.
+        TlkitError: The disk is full or the folder cannot be written.
     """
     target = Path(target)
+    # In the same folder, since a rename is atomic only within one file
+    # system. The random part keeps two writers of one file apart.
     name = f".partial-{secrets.token_hex(4)}-{target.name}"
     partial = target.with_name(name)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield partial
+        # Without the sync, a power cut after the rename could leave the final
+        # name on a file whose content never reached the disk.
         with open(partial, "rb") as written:
             os.fsync(written.fileno())
         os.replace(partial, target)
@@ -52,20 +56,36 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
             "same command again; nothing was left half-written.",
         ) from error
     finally:
+        # After a success there is nothing left to remove.
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
 
 
 def write_text(target: str | os.PathLike[str], text: str) -> None:
-    r"""Writes `text` as UTF-8 to `target`, whole or not at all.
+    r"""Writes `text` as UTF-8 to `target`, completely or not at all.
 
-    What UTF-8 cannot hold, as in the name of a file that is not UTF-8, is
-    written as `\udc80` to `\udcff`.
+    Characters that UTF-8 cannot hold are written as `\udc80` to `\udcff`.
+    Python uses them in paths for bytes that are not valid UTF-8.
+
+    Args:
+        target: The file to write; an existing one is replaced.
+        text: The whole content of the file.
+
+    Raises:
+        TlkitError: The disk is full or the folder cannot be written.
     """
     with atomic_path(target) as partial:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(target: str | os.PathLike[str], value: Any) -> None:
-    """Writes `value` as indented JSON to `target`, whole or not at all."""
+    """Writes `value` as indented JSON to `target`, completely or not at all.
+
+    Args:
+        target: The file to write; an existing one is replaced.
+        value: Anything that the module `json` can write.
+
+    Raises:
+        TlkitError: The disk is full or the folder cannot be written.
+    """
     write_text(target, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

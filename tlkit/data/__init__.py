@@ -1,1 +1,1 @@
-"""Data: a folder becomes batches."""
+"""Data sets: from a folder, an array file or a name to indexed images."""

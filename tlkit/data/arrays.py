@@ -1,4 +1,4 @@
-"""Data sets that are arrays: a `.npz` file in Keras's form."""
+"""Data sets held in arrays: a `.npz` file laid out as Keras does it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tlkit.base.errors import TlkitError
 from tlkit.data.index import TEST, TRAIN, DatasetIndex, Split, digest
 
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-# What NumPy, zipfile and zlib raise for a file that is broken.
+# All the exceptions that NumPy, zipfile and zlib raise for a broken file.
 _BROKEN = (
     OSError,
     ValueError,
@@ -28,15 +28,16 @@ def read_npz(path: Path) -> DatasetIndex:
     """Reads the arrays `x_train`, `y_train`, `x_test` and `y_test`.
 
     Args:
-        path: images are uint8 of shape `(count, height, width)` or
-            `(count, height, width, 1 or 3)`; labels are whole numbers from
-            0; an array `class_names` is optional.
+        path: The `.npz` file. Its images are uint8 of shape
+            `(count, height, width)` or `(count, height, width, 1 or 3)`, its
+            labels whole numbers from 0. An array `class_names` is optional.
 
     Returns:
         The index with the splits `"train"` and `"test"`.
 
     Raises:
-        TlkitError: the file is not whole, or an array has another form.
+        TlkitError: The file is incomplete, or an array has the wrong shape
+            or dtype.
     """
     arrays = _read_arrays(path)
     images = {
@@ -54,11 +55,14 @@ def read_npz(path: Path) -> DatasetIndex:
 
 
 def array_split(images: np.ndarray, labels: np.ndarray) -> Split:
-    """Makes a split of arrays.
+    """Makes a split from images and labels held in memory.
 
     Args:
-        images: uint8 of shape `(count, height, width, 3)`.
-        labels: int64 of shape `(count,)`.
+        images: Array of shape `(count, height, width, 3)`, uint8.
+        labels: Array of shape `(count,)`, int64.
+
+    Returns:
+        The split, with the digest of each image.
     """
     return Split(
         images, labels, tuple(digest(image.tobytes()) for image in images)
@@ -78,8 +82,9 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
         else:
             received = "one array, as in a .npy file"
     except _BROKEN:
-        # NumPy's own message would advise `allow_pickle`, which runs code.
-        received = "not a whole .npz file of plain arrays"
+        # NumPy's own message would advise `allow_pickle`, which lets the file
+        # run code of its own. So it is not passed on.
+        received = "a damaged file, or not a .npz file of plain arrays"
     raise TlkitError(
         "Cannot read this file as a data set.",
         where=path,
@@ -98,24 +103,27 @@ def _class_names(path: Path, arrays: dict[str, np.ndarray]) -> tuple[str, ...]:
             or labels.min() < 0
         ):
             raise TlkitError(
-                f"The labels y_{split} do not fit the images.",
+                f"The labels y_{split} do not match the images.",
                 where=path,
                 expected=f"{len(images)} whole numbers from 0",
                 received=f"{labels.dtype} {labels.shape}",
             )
     count = 1 + max(int(arrays[name].max()) for name in ("y_train", "y_test"))
-    # Else one stray label would fill the memory with names.
+    # Without this bound one wrong label, such as 2**40, would fill the memory
+    # with class names.
     if not 2 <= count <= arrays["y_train"].size:
         raise TlkitError(
-            "The labels do not number the classes.",
+            "The labels are not class numbers counted from 0.",
             where=path,
-            expected="at least two classes, each with an image to train on",
+            expected="at least two classes, and no more classes than "
+            "training images",
             received=f"labels up to {count - 1}",
         )
+    # Without names, the classes are called "0", "1" and so on.
     names = _as_text(arrays.get("class_names", np.arange(count)))
     if len(set(names)) < len(names) or len(names) < count:
         raise TlkitError(
-            "The class names do not fit the labels.",
+            "The class names do not match the labels.",
             where=path,
             expected=f"{count} different names",
             received=", ".join(names),
@@ -139,9 +147,10 @@ def _as_rgb(path: Path, name: str, images: np.ndarray) -> np.ndarray:
         or not images.size
     ):
         raise TlkitError(
-            f"The images {name} have the wrong form.",
+            f"The images {name} have the wrong shape or dtype.",
             where=path,
             expected="uint8 (count, height, width[, 1 or 3]), 0 to 255",
             received=f"{images.dtype} {images.shape}",
         )
+    # A view: gray images are shown three times without being copied.
     return np.broadcast_to(images, (*images.shape[:3], 3))

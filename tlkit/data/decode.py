@@ -1,12 +1,13 @@
-"""One decoder for training and for serving: a file becomes uint8 RGB.
+"""The one decoder, for training and for prediction: a file to uint8 RGB.
 
-OpenCV decodes ordinary JPEG files, since it is three times as fast as Pillow
-and gives the same pixels to the bit; Pillow decodes everything else. The
-rotation that EXIF tags ask for is done afterwards, to either. The resize is
-Pillow's antialiased bilinear one: the same filter as the `Resizing` layer
-inside every tlkit model, so a picture resized here and one resized by the
-model differ by rounding alone. JPEG files at least twice as large as wanted
-are decoded at a fraction and come near that; see `read_image`.
+OpenCV decodes ordinary JPEG files, because it is three times as fast as
+Pillow and gives exactly the same pixels. Pillow decodes everything else. The
+rotation that EXIF tags ask for is applied afterwards in both cases. The
+resize is Pillow's antialiased bilinear one. It is the same filter as in the
+`Resizing` layer inside every tlkit model, so an image resized here and one
+resized by the model differ only by rounding. JPEG files at least twice as
+large as needed are decoded at a reduced size, which gives nearly the same
+image; see `read_image`.
 """
 
 from __future__ import annotations
@@ -33,18 +34,19 @@ from tlkit.data.jpeg import (
     resize_reduced,
 )
 
-#: What Pillow calls the formats that tlkit reads.
+#: Pillow's names of the formats that tlkit reads.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
-#: Pillow's own bound against decompression bombs: about 89 million pixels.
+#: Pillow's own limit against decompression bombs: about 89 million pixels.
 MAX_PIXELS = 89_478_485
 
-# Pillow's plugins raise one of these for a file that is broken.
+# Pillow's plugins raise one of these for a broken file.
 _BROKEN = (OSError, ValueError, SyntaxError, EOFError)
 # EXIF orientations in which rows and columns change places.
 _LYING = (5, 6, 7, 8)
 _warnings_lock = threading.Lock()
 
-# tf.data and the thread pool of `scan` already use every core.
+# tf.data and the thread pool of `scan` already use every core; threads of
+# OpenCV's own would only compete with them.
 cv2.setNumThreads(1)
 
 
@@ -54,30 +56,31 @@ def read_image(
 ) -> np.ndarray:
     """Reads one image file.
 
-    Gray, palette, CMYK and 16-bit files become 8-bit RGB; transparency is
-    dropped as `PIL.Image.convert("RGB")` does; of an animation the first
+    Gray, palette, CMYK and 16-bit files become 8-bit RGB. Transparency is
+    dropped, as `PIL.Image.convert("RGB")` does. Of an animation the first
     frame is read.
 
-    With a size, a JPEG file of at least twice the size is decoded at a half,
-    or of six times at a quarter, which is faster and not the same as
-    resizing the whole picture: on 179 photographs of cats and dogs, at 150
-    pixels, colours differ by 1.7 levels of 255 on average, by 6.2 on average
-    in the worst photograph and by 88 in the worst pixel, at an edge. (Bilinear
-    interpolation of the whole picture without smoothing, as in Keras's
-    loader, is 3.5 levels off on average.) Whoever reads with the same size
-    gets the same pixels.
+    If `image_size` is given, a JPEG file of at least twice that size is
+    decoded at half its size, and one of at least six times at a quarter.
+    This is faster, but not quite the same as resizing the whole image: on
+    179 photographs of cats and dogs, at 150 pixels, colours differ by 1.7
+    levels of 255 on average, by 6.2 on average in the worst photograph and
+    by 88 in the worst pixel, at an edge. (Bilinear interpolation of the
+    whole image without smoothing, as in Keras's loader, is 3.5 levels off on
+    average.) The same file read at the same size always gives the same
+    pixels, so training and prediction agree.
 
     Args:
-        path: a JPEG, PNG, BMP, GIF or WebP file, whatever its suffix.
-        image_size: resize to this size in pixels, `int` or
-            `(height, width)`, without keeping the aspect ratio (as Keras
-            does); None keeps the picture's own size.
+        path: A JPEG, PNG, BMP, GIF or WebP file. Its suffix does not matter.
+        image_size: Size in pixels to resize to, `int` or `(height, width)`.
+            The aspect ratio is not kept, as in Keras. None keeps the image's
+            own size.
 
     Returns:
-        uint8 array of shape `(height, width, 3)`, values 0 to 255.
+        Array of shape `(height, width, 3)`, uint8, values 0 to 255.
 
     Raises:
-        TlkitError: the file cannot be read; the message gives the reason.
+        TlkitError: The file cannot be read; the message gives the reason.
     """
     target = None if image_size is None else as_height_width(image_size)
     try:
@@ -92,11 +95,15 @@ def resize_image(image: np.ndarray, image_size: ImageSize) -> np.ndarray:
     """Resizes with an antialiased bilinear filter (the triangle filter).
 
     Args:
-        image: uint8 array of shape `(height, width, 3)`.
-        image_size: target size in pixels, `int` or `(height, width)`.
+        image: Array of shape `(height, width, 3)`, uint8.
+        image_size: Target size in pixels, `int` or `(height, width)`.
 
     Returns:
-        uint8 array of the target shape; `image` itself if it already fits.
+        Array of the target size, uint8; `image` itself if it already has
+        that size.
+
+    Raises:
+        UsageError: `image_size` is not a size.
     """
     height, width = as_height_width(image_size)
     if image.shape[:2] == (height, width):
@@ -108,14 +115,17 @@ def resize_image(image: np.ndarray, image_size: ImageSize) -> np.ndarray:
 
 
 def why_unreadable(path: str | os.PathLike[str]) -> str | None:
-    """Says why a file cannot be used as an image, or None if it can.
+    """Says why a file cannot be used as an image.
 
     The whole file is decoded (JPEG at an eighth of its size, which still
-    reads every byte), so a truncated file is found here and not in the
+    reads every byte), so that a truncated file is found here and not in the
     middle of training.
 
     Args:
-        path: any path; pipes and devices are recognised, not opened.
+        path: Any path. Pipes and devices are recognised and not opened.
+
+    Returns:
+        The reason in a few words, or None if the file can be used.
     """
     try:
         why = why_not_an_image(_read_bytes(path))
@@ -125,9 +135,17 @@ def why_unreadable(path: str | os.PathLike[str]) -> str | None:
 
 
 def why_not_an_image(content: bytes) -> str | None:
-    """Says why `content` is not a whole image file, or None if it is."""
+    """Says why the bytes are not a complete image file.
+
+    Args:
+        content: The bytes of a file.
+
+    Returns:
+        The reason in a few words, or None if they are a complete image.
+    """
     try:
         with _open(content) as image:
+            # Only JPEG files can be drafted; for others this does nothing.
             small = max(1, image.width // 8), max(1, image.height // 8)
             image.draft("RGB", small)
             image.load()
@@ -148,7 +166,11 @@ def _read_bytes(path: str | os.PathLike[str]) -> bytes:
 
 
 def _open(content: bytes) -> Image.Image:
-    """Opens with Pillow, bounded in size and limited to `FORMATS`."""
+    """Opens an image with Pillow, if its format and size are allowed.
+
+    Pillow reads only the header here, so a decompression bomb is refused
+    before it is unpacked.
+    """
     with _quietly():
         try:
             image = Image.open(io.BytesIO(content), formats=FORMATS)
@@ -167,10 +189,11 @@ def _open(content: bytes) -> Image.Image:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Silences Pillow's remarks on odd files.
+    """Silences Pillow's warnings about odd files.
 
-    `catch_warnings` puts back what it found. Without the lock two threads
-    would put back each other's filter, and the process stay silent for good.
+    `catch_warnings` restores the filters that it found. Without the lock, two
+    threads could restore each other's filters, and the process would then
+    ignore every warning from then on.
     """
     with _warnings_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -178,13 +201,19 @@ def _quietly() -> Iterator[None]:
 
 
 def _decode(content: bytes, target: tuple[int, int] | None) -> np.ndarray:
-    """Decodes and resizes; what is not plain is looked at by Pillow first."""
+    """Decodes and resizes an image file.
+
+    The header of a plain JPEG is read here, which is ten times as fast as
+    opening the file with Pillow. Pillow opens all others.
+    """
     size = plain_size(content)
     if size is not None and size[0] * size[1] <= MAX_PIXELS:
         image = _decode_with_opencv(content, size, None, target)
         if image is not None:
             return image
     with _open(content) as header:
+        # An MPO file is a JPEG followed by others. CMYK files, the third
+        # mode of JPEG, stay with Pillow.
         if header.format in ("JPEG", "MPO") and header.mode in ("L", "RGB"):
             size, orientation = header.size[::-1], _orientation(header)
             image = _decode_with_opencv(content, size, orientation, target)
@@ -202,6 +231,7 @@ def _decode_with_opencv(
 ) -> np.ndarray | None:
     reduction = 1
     if target is not None:
+        # `target` is the size after the rotation, `size` the one before it.
         lying = orientation in _LYING
         reduction = find_reduction(size, target[::-1] if lying else target)
     decoded = decode_jpeg(content, reduction)
@@ -220,27 +250,32 @@ def _decode_with_pillow(image: Image.Image) -> np.ndarray:
         # Pillow would clip 16-bit gray at 255 instead of scaling it.
         gray = np.asarray(image).astype(np.uint32) // 257
         return np.repeat(gray.astype(np.uint8)[..., None], 3, axis=-1)
-    # It is dropped, and for some palettes Pillow would warn of that.
+    # Transparency is dropped anyway, and with some palettes `convert` would
+    # warn about it.
     image.info.pop("transparency", None)
     return np.asarray(image.convert("RGB"))
 
 
 def _orientation(image: Image.Image) -> object:
-    """The EXIF tag "Orientation": 2 to 8, or anything else for upright."""
+    """Returns the EXIF tag "Orientation".
+
+    2 to 8 are rotations and reflections; anything else means upright.
+    """
     with _quietly():
         try:
             return image.getexif().get(ExifTags.Base.Orientation)
         except Exception:
-            # Broken notes beside whole pixels; Pillow's reader of them
-            # raises whatever its parts raise.
+            # Tags may be broken although the pixels are fine, and Pillow's
+            # reader lets many kinds of exception through. Such an image
+            # counts as upright.
             return None
 
 
 def _upright(image: np.ndarray, orientation: object) -> np.ndarray:
-    """Undoes the rotation and mirroring that EXIF describes.
+    """Undoes the rotation and reflection that the EXIF tag describes.
 
-    Pillow's `exif_transpose` also rewrites the tags, which fails with odd
-    ones.
+    Pillow's `exif_transpose` is not used, because it also rewrites the tags
+    and raises `struct.error` for some unusual ones.
     """
     if orientation in _LYING:
         image = image.swapaxes(0, 1)

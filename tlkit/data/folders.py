@@ -1,4 +1,4 @@
-"""Data sets that are folders: split folders and flat folders of classes."""
+"""Data sets in folders: with folders of splits, or of classes only."""
 
 from __future__ import annotations
 
@@ -19,25 +19,26 @@ from tlkit.data.index import (
 )
 from tlkit.data.scan import scan_classes
 
-#: tlkit's own note in a folder that `tlkit data fetch` has made.
+#: File in which tlkit notes what a folder of `tlkit data fetch` was made from.
 MARKER = ".tlkit.json"
 #: `{class name: [(path, digest), ...]}`
 Found = Mapping[str, list[tuple[Path, str]]]
 
 
 def read_folder(root: Path) -> DatasetIndex:
-    """Reads a folder with the splits that it has itself.
+    """Reads a folder, with the splits that it already has.
 
     Args:
-        root: holds `train/` and perhaps `validation/` or `val/` and `test/`;
-            or class folders, which then are all `"train"`.
+        root: A folder that holds `train/` and optionally `validation/` or
+            `val/` and `test/`; or a folder of class folders, whose images
+            then all belong to `"train"`.
 
     Returns:
-        The index as found.
+        The index, in which nothing is divided further.
 
     Raises:
-        TlkitError: no usable images, fewer than two classes, or splits with
-            different classes.
+        TlkitError: There are no usable images, fewer than two classes, or
+            splits with different classes.
     """
     left_out: list[LeftOut] = []
     folders = _split_folders(root, left_out)
@@ -46,6 +47,8 @@ def read_folder(root: Path) -> DatasetIndex:
         for split, folder in folders.items()
     }
     _check_two_classes(root, found[TRAIN], left_out)
+    # Labels are positions in one list of class names, so all splits must
+    # have the same classes.
     for split in found:
         _check_same_classes(root, split, found)
     return DatasetIndex(
@@ -59,7 +62,8 @@ def read_folder(root: Path) -> DatasetIndex:
 
 def _split_folders(root: Path, left_out: list[LeftOut]) -> dict[str, Path]:
     train = root / TRAIN
-    # A class may be called "train" too: then it holds images, not folders.
+    # A class may also be called "train" (the vehicle). Then the folder holds
+    # images and no folders.
     if not train.is_dir() or not any(map(Path.is_dir, train.iterdir())):
         return {TRAIN: root}
     names = {TRAIN: TRAIN, VALIDATION: VALIDATION, "val": VALIDATION}
@@ -67,6 +71,7 @@ def _split_folders(root: Path, left_out: list[LeftOut]) -> dict[str, Path]:
     folders: dict[str, Path] = {}
     for child in sorted(root.iterdir()):
         split = names.get(child.name) if child.is_dir() else None
+        # The marker is tlkit's own, so it is not reported as left out.
         if child.name == MARKER:
             continue
         if split is None:
@@ -75,7 +80,7 @@ def _split_folders(root: Path, left_out: list[LeftOut]) -> dict[str, Path]:
             )
         elif split in folders:
             raise TlkitError(
-                "Two folders claim to be the validation split.",
+                "There are two folders for the validation split.",
                 where=root,
                 expected="validation/ or val/",
                 received="both",

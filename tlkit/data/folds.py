@@ -1,4 +1,4 @@
-"""Folds of a split, to judge settings by without touching another split."""
+"""Folds for cross-validation, so that choosing settings costs no split."""
 
 from __future__ import annotations
 
@@ -10,10 +10,18 @@ from tlkit.data.index import DatasetIndex
 
 
 def check_folds(folds: int) -> None:
-    """Raises UsageError unless `folds` is a whole number, 2 or more."""
+    """Checks a number of folds.
+
+    Args:
+        folds: The number to check.
+
+    Raises:
+        UsageError: It is not a whole number, or it is below 2.
+    """
     if not isinstance(folds, int) or folds < 2:
         raise UsageError(
-            "Cross-validation holds out one fold and trains on the others.",
+            "Cross-validation needs two folds or more: it holds one out and "
+            "trains on the others.",
             where="folds",
             expected="a whole number, 2 or more",
             received=repr(folds),
@@ -23,22 +31,23 @@ def check_folds(folds: int) -> None:
 def make_folds(
     data: DatasetIndex, split: str, folds: int = 5, seed: int = 0
 ) -> np.ndarray:
-    """Divides a split into folds with as equal shares of classes as possible.
+    """Divides a split into folds, with the classes spread as evenly as can be.
 
-    Equal images stay together: one that trains a model must not judge it.
+    Equal images stay in one fold: an image that a model was trained on must
+    not be used to judge it.
 
     Args:
-        data: the data set.
-        split: which split.
-        folds: how many, 2 or more.
-        seed: another seed divides otherwise.
+        data: The data set.
+        split: Name of the split to divide, such as `"train"`.
+        folds: Number of folds, 2 or more.
+        seed: Seed of the division; another seed divides differently.
 
     Returns:
-        int64 array of shape `(count,)`: the fold of each image, from 0.
+        Array of shape `(count,)`, int64: the fold of each image, from 0.
 
     Raises:
-        UsageError: fewer than two folds, or no such split.
-        TlkitError: a class has fewer different images than there are folds.
+        UsageError: There are fewer than two folds, or no such split.
+        TlkitError: A class has fewer different images than there are folds.
     """
     check_folds(folds)
     whole = data.split(split)
@@ -51,9 +60,11 @@ def make_folds(
                 where=f"{class_name} in the {split} split",
                 expected=f"{folds} different images or more",
                 received=different,
-                remedy="Add images of this class, or do without "
-                "cross-validation.",
+                remedy="Add images of this class, ask for fewer folds, or do "
+                "without cross-validation.",
             )
+    # Images of equal content have equal digests, so a digest is a group that
+    # must not be divided.
     divide = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     numbers = np.empty(len(whole), np.int64)
     parts = divide.split(digests, whole.labels, digests)

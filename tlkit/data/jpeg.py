@@ -1,8 +1,8 @@
-"""Large JPEG files, decoded at a half or a quarter.
+"""Large JPEG files, decoded at half or a quarter of their size.
 
-A JPEG file holds the frequencies of blocks of 8 x 8 pixels. Whoever leaves
-out the upper ones has a smaller picture for less work, and that is enough
-where the picture is reduced anyway. `tlkit.data.decode` decides whether a
+A JPEG file holds the frequencies of blocks of 8 x 8 pixels. Leaving out the
+high frequencies gives a smaller image for less work, which is enough if the
+image is going to be reduced anyway. `tlkit.data.decode` decides whether a
 file is an ordinary JPEG and undoes its rotation.
 """
 
@@ -14,22 +14,24 @@ import struct
 import cv2
 import numpy as np
 
-# OpenCV names a reduction for gray and one for BGR; the bits that mean the
-# reduction go with RGB as well.
+# OpenCV has names for reduced gray and reduced BGR images only. The bits that
+# stand for the reduction work with RGB as well.
 _FLAGS = {
     1: 0,
     2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
 }
-# How many times the wanted pixels a picture must still have at a half and at
-# a quarter; see `find_reduction`.
+# An image decoded at a quarter (4) must still have 1.5 times the wanted pixels
+# in both directions, one decoded at half (2) as many; see `find_reduction`.
 _FACTORS = {4: 1.5, 2: 1.0}
-# A reduced JPEG is sharper than an antialiased one. This much more smoothing
-# came closest on photographs, at all reductions; see `resize_reduced`.
+# A JPEG decoded at a reduced size is sharper than an antialiased image. This
+# much additional smoothing came closest to it on photographs, at all
+# reductions; see `resize_reduced`.
 _SHARPNESS = 0.3
 
-# What may stand before the pixels of a plain file: APP0 (JFIF), APP2 (colour
-# profile), APP13 and APP14 (Adobe), tables, restarts and comments.
+# Segments that a plain file may have before its pixels: APP0 (JFIF), APP2
+# (colour profile), APP13 and APP14 (Adobe), tables, restarts and comments.
+# APP1 is not one of them, because EXIF and XMP may ask for a rotation.
 _PLAIN = frozenset(b"\xe0\xe2\xed\xee\xdb\xc4\xdd\xfe")
 _FRAMES = frozenset(b"\xc0\xc2")  # baseline and progressive
 _SCAN = 0xDA
@@ -38,15 +40,16 @@ _SCAN = 0xDA
 def plain_size(content: bytes) -> tuple[int, int] | None:
     """Finds the size of a plain JPEG file: gray or colour, without EXIF.
 
-    Pillow says the same and more, in ten times the time.
+    Pillow finds the same and more, but takes ten times as long.
 
     Args:
-        content: any file.
+        content: The bytes of any file.
 
     Returns:
-        `(height, width)` in pixels; None for whatever else it is, CMYK,
-        rotated, broken or no JPEG.
+        `(height, width)` in pixels; None for any other file, such as a CMYK,
+        rotated or broken JPEG or another format.
     """
+    # A JPEG file begins with the two bytes FF D8; segments follow.
     size, place = None, 2
     if content[:2] != b"\xff\xd8":
         return None
@@ -61,6 +64,7 @@ def plain_size(content: bytes) -> tuple[int, int] | None:
                 size = _frame_size(content, place + 4)
             elif kind not in _PLAIN:
                 return None
+            # A segment's length counts itself but not the two bytes before.
             place += 2 + length
     except struct.error:
         return None
@@ -73,17 +77,19 @@ def _frame_size(content: bytes, place: int) -> tuple[int, int] | None:
 
 
 def find_reduction(size: tuple[int, int], target: tuple[int, int]) -> int:
-    """Says at which fraction a picture may be decoded.
+    """Says at which fraction of its size an image may be decoded.
 
     Args:
-        size: `(height, width)` of the whole picture, in pixels.
-        target: `(height, width)` that is wanted.
+        size: `(height, width)` of the whole image, in pixels.
+        target: `(height, width)` of the wanted image, in pixels.
 
     Returns:
-        2 for a half, if that still has the wanted number of pixels in both
-        directions; 4 for a quarter, if it has half as many again; else 1.
-        A quarter keeps less of each block. An eighth would keep nothing but
-        the block's average, which is 5 levels off, and save a fifth.
+        4 for a quarter, if that leaves 1.5 times the wanted pixels in both
+        directions; 2 for half, if that leaves at least the wanted pixels;
+        else 1. A quarter must leave more, because it keeps less of each
+        block. An eighth is never chosen: it keeps only the average of each
+        block, which is 5 levels of 255 off, and would save only a fifth of
+        the time.
 
     Example:
         >>> find_reduction((375, 500), (150, 150))
@@ -102,37 +108,40 @@ def find_reduction(size: tuple[int, int], target: tuple[int, int]) -> int:
 
 
 def decode_jpeg(content: bytes, reduction: int = 1) -> np.ndarray | None:
-    """Decodes a gray or colour JPEG file as it lies, without EXIF rotation.
+    """Decodes a gray or colour JPEG file without applying its EXIF rotation.
 
     Args:
-        content: the file.
-        reduction: 1, 2 or 4, see `find_reduction`.
+        content: The bytes of the file.
+        reduction: What to divide the size by: 1, 2 or 4; see
+            `find_reduction`.
 
     Returns:
-        uint8 RGB of shape `(height, width, 3)`, each side divided by the
-        reduction and rounded up; None if OpenCV cannot decode the file or
-        finds its end missing.
+        RGB array of shape `(height, width, 3)`, uint8, each side divided by
+        the reduction and rounded up; None if OpenCV cannot decode the file
+        or finds that its end is missing.
     """
-    # OpenCV does not know every form of the EXIF rotation.
+    # OpenCV overlooks some ways of noting a rotation (a LONG tag, XMP), so
+    # `tlkit.data.decode` applies it.
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     buffer = np.frombuffer(content, np.uint8)
     return cv2.imdecode(buffer, flags | _FLAGS[reduction])
 
 
 def resize_reduced(image: np.ndarray, target: tuple[int, int]) -> np.ndarray:
-    """Resizes what was decoded at a fraction: smooths, then interpolates.
+    """Resizes an image decoded at a reduced size: smooths, then interpolates.
 
-    It stands in for the antialiased filter of `tlkit.data.decode` and takes
-    less than half the time. On photographs its distance from that filter on
-    the whole picture (root mean square) is within 5 % of what the same
-    filter on the reduced picture would leave: the half itself costs most.
+    It takes the place of the antialiased filter of `tlkit.data.decode` and
+    needs less than half the time. The reference is that filter on the whole
+    image. On photographs, the root mean square distance from it is within
+    5 % of what the same filter would leave on the reduced image: most of the
+    difference comes from the reduced decoding itself.
 
     Args:
-        image: uint8 array of shape `(height, width, 3)`.
-        target: `(height, width)` in pixels, no more than the image has.
+        image: Array of shape `(height, width, 3)`, uint8.
+        target: `(height, width)` in pixels, no larger than the image.
 
     Returns:
-        uint8 array of the target shape.
+        Array of the target size, uint8.
     """
     height, width = target
     (reach_y, sigma_y), (reach_x, sigma_x) = (
@@ -149,15 +158,17 @@ def resize_reduced(image: np.ndarray, target: tuple[int, int]) -> np.ndarray:
 
 
 def _smoothing(scale: float) -> tuple[int, float]:
-    """Reach and sigma that make interpolation as wide as the triangle filter.
+    """Returns reach and sigma of the smoothing before an interpolation.
 
-    Interpolation is itself a triangle filter, of scale 1; a triangle filter
-    has the variance `scale`^2 / 6, and variances add up.
+    Together, smoothing and interpolation are as wide as the triangle filter.
+    Interpolation is itself a triangle filter, of scale 1. A triangle filter
+    has the variance `scale`^2 / 6, and the variances of filters applied one
+    after the other add up.
     """
     variance = (scale**2 - 1 + _SHARPNESS) / 6
     if variance > 0.6:
         return math.ceil(2.5 * variance**0.5), variance**0.5
-    # A bell sampled at -1, 0 and 1 is narrower than the bell: this sigma
-    # makes the variance of the three what it should be.
+    # Sampled only at -1, 0 and 1, a bell curve has a smaller variance than
+    # the curve itself. This sigma gives the three weights the right variance.
     side = variance / (2 - 2 * variance)
     return 1, (-2 * math.log(side)) ** -0.5

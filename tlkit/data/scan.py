@@ -1,4 +1,4 @@
-"""Walking through class folders: every file is read, hashed and judged."""
+"""Walks through class folders: every file is read, checked and hashed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from tlkit.data.decode import why_unreadable
 from tlkit.data.index import LeftOut, digest
 
+# Files and folders that Windows and macOS leave behind, in lower case.
 _RUBBISH = {"thumbs.db", "desktop.ini", "__macosx"}
 
 
@@ -19,14 +20,17 @@ def scan_classes(
     """Finds the usable images of each class folder of `root`.
 
     Args:
-        root: a folder of class folders; images may lie deeper inside.
-        left_out: what is not used is appended here, with its reason.
+        root: A folder of class folders. Images may lie in folders inside
+            these.
+        left_out: A list to which files and folders that are not used are
+            appended, each with its reason.
 
     Returns:
-        `{class name: [(path, digest), ...]}`, classes by name, images by
-        path; classes without a usable image are not in it.
+        `{class name: [(path, digest), ...]}`, with the classes sorted by name
+        and the images by path. Classes without a usable image are missing.
     """
     candidates: list[tuple[str, Path]] = []
+    # A link to one of the folders above would lead back here.
     real = Path(os.path.realpath(root))
     above = {str(folder) for folder in (real, *real.parents)}
     for child in sorted(root.iterdir()):
@@ -45,8 +49,9 @@ def scan_classes(
 def _judge(
     candidates: list[tuple[str, Path]], left_out: list[LeftOut]
 ) -> dict[str, list[tuple[Path, str]]]:
-    """Decodes all candidates on every core and sorts them."""
+    """Decodes the candidates on all cores; keeps those that can be read."""
     found: dict[str, list[tuple[Path, str]]] = {}
+    # Threads are enough: Pillow decodes without holding the interpreter lock.
     with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
         verdicts = pool.map(_inspect, (path for _, path in candidates))
         for (name, path), (digest, reason) in zip(
@@ -69,10 +74,11 @@ def _inspect(path: Path) -> tuple[str, str | None]:
 def _files(
     folder: Path, left_out: list[LeftOut], seen: set[str]
 ) -> Iterator[Path]:
-    """Yields the files below `folder` in order; a link loop is cut.
+    """Yields the files below `folder` in order, without following link loops.
 
-    `seen` are the folders that it lies in: a link to one of those would show
-    its files once more, and those of other classes under the wrong name.
+    `seen` are the folders that `folder` lies in. A link to one of them would
+    list its files a second time, and those of other classes under the wrong
+    class.
     """
     real = os.path.realpath(folder)
     if real in seen:
@@ -87,7 +93,7 @@ def _files(
     for child in children:
         if reason := _rubbish(child):
             left_out.append(LeftOut(str(child), reason))
-        # Unlike `Path.is_dir`, this does not fail in a closed folder.
+        # `Path.is_dir` would raise in a folder that may not be entered.
         elif os.path.isdir(child):
             yield from _files(child, left_out, seen)
         else:

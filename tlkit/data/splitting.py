@@ -1,4 +1,4 @@
-"""Which image belongs to which split, decided by its content."""
+"""Decides by its content which split an image belongs to."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ from tlkit.data.index import (
 def complete_splits(
     splits: Mapping[str, Split], fractions: Mapping[str, float], seed: int
 ) -> dict[str, Split]:
-    """Divides what the source itself has not divided.
+    """Makes the splits that a data set does not have itself.
 
     Args:
-        splits: `"train"`, perhaps `"validation"` and `"test"`.
-        fractions: share of `"validation"` and of `"test"`, 0 to 1.
-        seed: another seed divides otherwise.
+        splits: The splits that the data set has: `"train"`, and optionally
+            `"validation"` and `"test"`.
+        fractions: Shares of `"validation"` and of `"test"`, 0 to 1, for the
+            splits that are made here.
+        seed: Seed of the division; another seed divides differently.
 
     Returns:
-        `"train"` and `"validation"`; `"test"` unless the source has a
-        validation split of its own and no test split.
+        The splits `"train"` and `"validation"`, and `"test"` unless the data
+        set has a validation split of its own but no test split.
     """
     if VALIDATION in splits:
         return dict(splits)
@@ -44,15 +46,17 @@ def _only_test(splits: Mapping[str, Split]) -> dict[str, Split]:
 def _divide(
     whole: Split, fractions: Mapping[str, float], seed: int
 ) -> dict[str, Split]:
-    """Divides one split by content hash into train, validation, test.
+    """Divides one split into train, validation and test by content hash.
 
-    A rule that never moves an image when others are added can look at
-    nothing but the image itself, so class shares are right on average and
-    not exactly; the one exception is a class that a split would lack.
+    An image must not change its split when others are added, so the rule
+    looks at nothing but the image itself. Hence the shares of the classes
+    are right on average but not exactly. The one exception is made for a
+    class that would be missing from a split.
     """
     positions = np.array(
         [_position(content, seed) for content in whole.digests]
     )
+    # Room for "validation": NumPy would cut longer names without a word.
     names = np.full(len(whole), TRAIN, dtype="<U10")
     start = 0.0
     for name, fraction in fractions.items():
@@ -76,13 +80,14 @@ def _fill_empty(
     label: int,
     wanted: Sequence[str],
 ) -> None:
-    """Gives each split at least one image of the class, if it has enough."""
+    """Gives each split an image of the class, if there are enough of them."""
     rows = np.flatnonzero(whole.labels == label)
     rows = rows[np.argsort(positions[rows], kind="stable")]
     digests = np.array(whole.digests)
     for name in wanted:
         if name in names[rows]:
             continue
+        # Equal images move together, so they count as one.
         distinct = {
             split: len(set(digests[rows[names[rows] == split]]))
             for split in wanted
@@ -94,5 +99,6 @@ def _fill_empty(
 
 
 def _position(content: str, seed: int) -> float:
-    """A number in [0, 1), uniform over contents and seeds."""
+    """Returns a number in [0, 1), evenly spread over contents and seeds."""
+    # 13 hexadecimal digits are 52 bits, which a float holds exactly.
     return int(digest(f"{seed} {content}".encode())[:13], 16) / 16**13

@@ -1,1 +1,1 @@
-"""Pictures drawn by formulas: the sample that comes with tlkit."""
+"""Images drawn by formulas: the sample that comes with tlkit."""

@@ -1,4 +1,4 @@
-"""The drawn sample as a folder of files, for those who want to see it."""
+"""Writes the drawn sample as a folder of files."""
 
 from __future__ import annotations
 
@@ -20,30 +20,33 @@ def write_sample(
     image_size: int = 128,
     seed: int = 0,
 ) -> Path:
-    """Draws cats and dogs into a split folder of PNG files.
+    """Draws cats and dogs into a folder of PNG files, divided into splits.
 
     Args:
-        folder: to be made; it appears only when it is complete.
-        counts: images per split, over both classes.
-        image_size: side in pixels.
-        seed: another seed, other animals; every split has its own.
+        folder: The folder to make. It appears only when it is complete.
+        counts: Number of images in each split, over both classes.
+        image_size: Height and width in pixels.
+        seed: Seed of the drawing; another seed draws other animals. The
+            splits have different animals in any case.
 
     Returns:
         The folder.
 
     Raises:
-        UsageError: the folder exists, or a number is too small.
-        TlkitError: the disk is full or the folder cannot be written.
+        UsageError: The folder exists, or a number is too small.
+        TlkitError: The disk is full or the folder cannot be written.
     """
     folder = Path(folder)
     if folder.exists():
         raise UsageError(
             "The folder exists already.",
             where=folder,
-            remedy="Choose a new one; nothing was changed.",
+            remedy="Choose another name; nothing was changed.",
         )
     partial = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
     try:
+        # Three seeds for each `seed`, so that no split of another seed draws
+        # the same animals.
         for number, (split, count) in enumerate(counts.items()):
             _write_split(partial / split, count, image_size, 3 * seed + number)
         partial.rename(folder)

@@ -1,9 +1,9 @@
 """The embedded sample: cats and dogs, drawn from a seed.
 
-Nothing is downloaded and nothing is stored. Ears and muzzle tell the classes
-apart and nothing else does: whatever else is seen is drawn from the same
-distribution for both, from a random stream that does not know the class. So
-the masks are the truth about where a classifier ought to look.
+Nothing is downloaded and nothing is stored. Only ears and muzzle tell the
+classes apart. Everything else is drawn from the same distribution for both
+classes, from a random stream that does not depend on the class. The masks
+therefore say exactly where a classifier ought to look.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tlkit.drawn.subjects import (
     texture,
 )
 
-# Shapes inside a border around a centre: the marks of a coat.
+# Gives the shapes of the marks on a coat, around a centre.
 Pattern = Callable[[tuple[float, float], np.random.Generator], list[np.ndarray]]
 
 CLASS_NAMES = ("cats", "dogs")
@@ -69,25 +69,26 @@ _SIDES = (-1, 1)
 def draw_pets(
     count: int, size: int = 128, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw cats and dogs, and where in each picture the difference is.
+    """Draws cats and dogs, and marks where in each image the difference is.
 
-    Picture i depends on `seed`, i and `size` only, so a larger count begins
-    with the pictures of a smaller one. Even ones are cats, odd ones dogs.
+    Image i depends only on `seed`, i and `size`, so a larger count begins
+    with the images of a smaller one. Images with even numbers are cats, the
+    others dogs.
 
     Args:
-        count: how many pictures, at least 1.
-        size: height and width in pixels, at least 16.
-        seed: any whole number from 0 on; another seed, other pictures.
+        count: Number of images, at least 1.
+        size: Height and width in pixels, at least 16.
+        seed: Any whole number from 0 on; another seed draws other images.
 
     Returns:
-        images: uint8 `(count, size, size, 3)`, RGB.
-        labels: int64 `(count,)`, positions in `CLASS_NAMES`.
-        masks: bool `(count, size, size)`, True on what is to be seen of the
-            ears and the muzzle. No mask is empty.
+        images: Array of shape `(count, size, size, 3)`, uint8, RGB.
+        labels: Array of shape `(count,)`, int64, positions in `CLASS_NAMES`.
+        masks: Array of shape `(count, size, size)`, bool, True on the visible
+            parts of ears and muzzle. No mask is empty.
 
     Raises:
-        UsageError: for a count, size or seed that is not a whole number or
-            below its minimum.
+        UsageError: A count, size or seed is not a whole number, or is below
+            its minimum.
 
     Example:
         >>> images, labels, masks = draw_pets(4, size=64, seed=1)
@@ -106,24 +107,25 @@ def draw_pets(
 def draw_many(
     count: int, size: int = 128, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw many classes that are neither cats nor dogs, to pretrain on.
+    """Draws many classes that are neither cats nor dogs, for pretraining.
 
-    Textures fill the picture; shapes, things and creatures stand before a
-    background. Picture i depends on `seed`, i and `size` only, and is of
-    class i modulo the number of classes.
+    Textures fill the image. Shapes, things and creatures are drawn before a
+    background. Image i depends only on `seed`, i and `size`; its class is i
+    modulo the number of classes.
 
     Args:
-        count: how many pictures, at least 1.
-        size: height and width in pixels, at least 16.
-        seed: any whole number from 0 on; another seed, other pictures.
+        count: Number of images, at least 1.
+        size: Height and width in pixels, at least 16.
+        seed: Any whole number from 0 on; another seed draws other images.
 
     Returns:
-        images: uint8 `(count, size, size, 3)`, RGB.
-        labels: int64 `(count,)`, positions in `MANY_CLASS_NAMES`.
+        images: Array of shape `(count, size, size, 3)`, uint8, RGB.
+        labels: Array of shape `(count,)`, int64, positions in
+            `MANY_CLASS_NAMES`.
 
     Raises:
-        UsageError: for a count, size or seed that is not a whole number or
-            below its minimum.
+        UsageError: A count, size or seed is not a whole number, or is below
+            its minimum.
 
     Example:
         >>> images, labels = draw_many(3, size=32)
@@ -135,6 +137,7 @@ def draw_many(
     images = np.empty((count, size, size, 3), np.uint8)
     for i, label in enumerate(labels):
         name = MANY_CLASS_NAMES[label]
+        # The 1 keeps this stream apart from that of `draw_pets`.
         images[i] = _draw_one_of_many((seed, i, 1), name, size)
     return images, labels
 
@@ -155,13 +158,14 @@ def _draw_one_of_many(
 
 
 def _blank_canvas(rng: np.random.Generator, size: int) -> Brush:
-    """Return a canvas; about a third of the pictures have no outlines."""
+    """Returns a canvas; about a third of the images have no outlines."""
     return Brush.on_blank(size).outlined(max(0.0, rng.uniform(-0.01, 0.025)))
 
 
 def _draw_subject(canvas: Brush, rng: np.random.Generator, name: str) -> None:
     scale = rng.uniform(0.3, 0.72)
     x, y = rng.uniform(-1, 1, 2) * (0.8 - 0.8 * scale)
+    # Figures such as houses and birds have an upper end, shapes do not.
     upright = name in FIGURES
     angle = rng.normal(0, 14) if upright else rng.uniform(0, 360)
     stretch = scale * rng.uniform(0.85, 1.15, 2) * (rng.choice(_SIDES), 1)
@@ -247,10 +251,10 @@ def _coat(rng: np.random.Generator) -> Colour:
 
 @dataclass(frozen=True)
 class _Looks:
-    """What one animal looks like, apart from what its class decides.
+    """The looks of one animal, except for those that its class decides.
 
-    `turn` and `nod`, each -1 to 1, move the face within the head: to the
-    side and downwards.
+    `turn` and `nod`, each -1 to 1, move the face within the head sideways
+    and downwards.
     """
 
     fur: Colour
@@ -282,7 +286,9 @@ class _Looks:
 def _draw_pet(
     entropy: tuple[int, int], label: int, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    # Two streams: what the class decides must not shift what it does not.
+    # Two random streams. With one, the different number of draws for cat and
+    # dog ears would change everything that is drawn after them, and so give
+    # the class away.
     rng, telling = np.random.default_rng(entropy).spawn(2)
     canvas = _blank_canvas(rng, size)
     paint_backdrop(canvas, rng)
@@ -290,20 +296,23 @@ def _draw_pet(
     looks = _Looks.drawn_by_lot(rng)
     head = _draw_body(canvas, looks, rng)
     _draw_head(head, looks, rng, telling, label)
-    # The middle of the face stays free, so something telling is always seen.
+    # The middle of the face stays free, so that part of what tells the
+    # classes apart is always visible.
     x, y = 2 * head.origin / len(canvas.image) - 1
     clear = head.pixels_per_unit / canvas.pixels_per_unit * 0.6
     scatter(canvas, rng, up_to=2, keep_clear=(x, y, clear))
     return develop(canvas, rng)
 
 
-# --- body: the same for both; returns the brush for the head ---
+# --- body: the same for both classes ---
 
 
 def _draw_body(canvas: Brush, looks: _Looks, rng: np.random.Generator) -> Brush:
+    """Draws the body and returns the brush for the head."""
     angle = rng.normal(0, 8)
     mirror = np.array([rng.choice(_SIDES), 1])
     draw = _BODIES[rng.choice(3, p=(0.7, 0.17, 0.13))]
+    # A head alone may be larger than one whose body must fit too.
     if draw is _draw_bust:
         scale = rng.uniform(0.46, 0.78)
         x, y = rng.uniform(-1, 1, 2) * (0.6 - 0.5 * scale)
@@ -371,6 +380,7 @@ def _draw_tail(root: Brush, fur: Colour, rng: np.random.Generator) -> None:
     t = np.linspace(0, 1, 12)
     rise, curl = rng.uniform(-0.3, 1.7), rng.uniform(-1, 1)
     path = corners(1.3 * t + curl * t**3, 0.2 * np.sin(4 * t) - rise * t**2)
+    # A line has no outline, so a darker and wider one is drawn below it.
     root.line(path, shaded(fur, 0.4), 0.34)
     root.line(path, fur, 0.28)
 
@@ -385,12 +395,17 @@ def _draw_head(
     telling: np.random.Generator,
     label: int,
 ) -> None:
-    """Draw the head; only `telling` decides on what depends on `label`."""
+    """Draws the head.
+
+    Whatever depends on `label` is drawn with the random stream `telling`,
+    everything else with `rng`.
+    """
     skull = _skull(rng)
     ears = head.moved(-0.06 * looks.turn, 0)
     face = head.moved(0.3 * looks.turn, 0.12 * looks.nod)
     muzzle = face.moved(0.1 * looks.turn, 0.35)
     is_cat = CLASS_NAMES[label] == "cats"
+    # The ears of cats are behind the head, those of dogs hang before it.
     if is_cat:
         _draw_cat_ears(ears, looks, telling)
     head.fill(skull, looks.fur)
@@ -430,8 +445,9 @@ def _draw_eyes(face: Brush, looks: _Looks, rng: np.random.Generator) -> None:
 
 
 def _ear_colour(looks: _Looks, rng: np.random.Generator) -> Colour:
-    # Lighter as often as darker: dogs have more ear, and a preferred shade
-    # would let the amount of dark pixels give them away.
+    # Lighter as often as darker. Dogs have larger ears, so if one shade were
+    # preferred, the number of dark pixels would already tell the classes
+    # apart.
     colour = looks.marks if rng.random() < 0.3 else looks.fur
     dark = rng.random() < 0.5
     return shaded(colour, 0.62) if dark else mix(colour, _WHITE, 0.4)
@@ -440,7 +456,7 @@ def _ear_colour(looks: _Looks, rng: np.random.Generator) -> Colour:
 def _draw_cat_ears(
     head: Brush, looks: _Looks, rng: np.random.Generator
 ) -> None:
-    """Draw pointed, upright ears."""
+    """Draws pointed, upright ears."""
     colour = _ear_colour(looks, rng)
     tip, top, wide = rng.uniform((0.5, -1.75, 0.8), (0.85, -1.35, 1.0))
     x = (0.12, tip - 0.12, tip, tip + 0.08, wide)
@@ -455,7 +471,7 @@ def _draw_cat_ears(
 def _draw_dog_ears(
     head: Brush, looks: _Looks, rng: np.random.Generator
 ) -> None:
-    """Draw ears that hang, are folded over or are short and round."""
+    """Draws ears that hang, are folded over or are short and round."""
     colour = _ear_colour(looks, rng)
     out, low = rng.uniform((1.2, 0.4), (1.5, 1.1))
     x: tuple[float, ...] = (0.4, 0.9, out, out, out - 0.4, 0.8)
@@ -474,7 +490,7 @@ def _draw_dog_ears(
 def _draw_cat_muzzle(
     muzzle: Brush, looks: _Looks, rng: np.random.Generator
 ) -> None:
-    """Draw a small nose between two pads, and whiskers."""
+    """Draws a small nose between two pads, and whiskers."""
     plain, ink = muzzle.outlined(0), shaded(looks.belly, 0.35)
     t = np.linspace(0, np.pi, 9)
     smile = corners(0.09 * (1 - np.cos(t)), 0.09 + 0.07 * np.sin(t))
@@ -486,6 +502,7 @@ def _draw_cat_muzzle(
     nose = smooth([(-0.14, -0.06), (0.14, -0.06), (0, 0.13)])
     plain.fill(nose, _NOSES[rng.integers(len(_NOSES))], tells=True)
     reach, slope = rng.uniform((0.95, -0.1), (1.25, 0.2))
+    # White whiskers on dark fur and black ones on light fur, to be visible.
     light = _WHITE if sum(looks.fur) < 380 else _BLACK
     for k in (-1, 0, 1):
         y = np.array([0.08 + 0.06 * k, 0.05 + 0.2 * k + slope])
@@ -497,7 +514,7 @@ def _draw_cat_muzzle(
 def _draw_dog_muzzle(
     muzzle: Brush, looks: _Looks, rng: np.random.Generator
 ) -> None:
-    """Draw a snout that stands out, a big nose, sometimes the tongue."""
+    """Draws a snout that stands out, a big nose and sometimes a tongue."""
     wide, tall = rng.uniform((0.36, 0.36), (0.52, 0.5))
     if rng.random() < 0.35:
         x = (-0.14, 0.14, 0.17, -0.17)

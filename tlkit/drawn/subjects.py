@@ -1,4 +1,4 @@
-"""What the pictures show: textures, shapes, figures and backdrops."""
+"""The subjects of drawn images: textures, shapes, figures and backdrops."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tlkit.drawn.drawing import (
     smooth,
 )
 
-# --- textures: a value in 0 to 1 at every (u, v), counted in periods ---
+# --- textures: a value of about 0 to 1 at every (u, v), in periods ---
 
 
 def _triangle_wave(x: np.ndarray) -> np.ndarray:
@@ -34,7 +34,7 @@ def _wave(x: np.ndarray) -> np.ndarray:
 def _noise(
     rng: np.random.Generator, shape: tuple[int, ...], cells: tuple[int, int]
 ) -> np.ndarray:
-    """Return a random value for each of some number of cells, blended."""
+    """Returns random values on a coarse grid, enlarged smoothly."""
     side = int(rng.integers(*cells))
     grid = rng.random((side, side), np.float32)
     return cv2.resize(grid, shape[::-1], interpolation=cv2.INTER_CUBIC)
@@ -91,13 +91,23 @@ def _two_coloured(rng: np.random.Generator, value: np.ndarray) -> np.ndarray:
 
 
 def texture(rng: np.random.Generator, name: str, size: int) -> np.ndarray:
-    """Return a texture, uint8 `(size, size, 3)`, in two random colours."""
+    """Returns a texture in two random colours.
+
+    Args:
+        rng: Source of randomness.
+        name: A name in `TEXTURES`.
+        size: Height and width in pixels.
+
+    Returns:
+        Array of shape `(size, size, 3)`, uint8.
+    """
     axis = np.linspace(-1, 1, size, dtype=np.float32) * rng.uniform(2, 5)
     turn = rotation(rng.uniform(0, 180)).astype(np.float32)
     centre = rng.uniform(-1, 1, 2).astype(np.float32)
     x, y = axis[None, :] + centre[0], axis[:, None] + centre[1]
     u, v = (row[0] * x + row[1] * y for row in turn)
     value = TEXTURES[name](rng, u, v).astype(np.float32)
+    # A random contrast, from soft waves to nearly black and white.
     value = np.clip(rng.uniform(1, 4) * (value - 0.5) + 0.5, 0, 1)
     return _two_coloured(rng, value)
 
@@ -132,6 +142,8 @@ def _crescent(rng: np.random.Generator) -> np.ndarray:
 
 
 def _ring(rng: np.random.Generator) -> np.ndarray:
+    # One polygon that goes round outside and back round inside: the fill
+    # leaves the hole free.
     circle = np.concatenate([CIRCLE, CIRCLE[:1]])
     return np.concatenate([circle, circle[::-1] * rng.uniform(0.4, 0.7)])
 
@@ -201,7 +213,7 @@ _MAIN, _SECOND, _DARK, _LIGHT = range(4)
 
 
 def _limb(x: float, y: float, to_x: float, to_y: float) -> np.ndarray:
-    """Return a bar of constant width from one point to another."""
+    """Returns a bar of constant width from one point to another."""
     along = np.array([to_x - x, to_y - y])
     across = 0.05 * along[::-1] * (-1, 1) / np.hypot(*along)
     start, end = np.array([x, y]), np.array([to_x, to_y])
@@ -211,7 +223,7 @@ def _limb(x: float, y: float, to_x: float, to_y: float) -> np.ndarray:
 
 
 def _both(colour: int, points: Points) -> list[Part]:
-    """Return a part and its mirror image."""
+    """Returns a part and its mirror image."""
     return [(colour, np.asarray(points) * (side, 1)) for side in (1, -1)]
 
 
@@ -220,7 +232,7 @@ def _eye(x: float, y: float, size: float = 0.14) -> list[Part]:
     return [(_LIGHT, ellipse(x, y, size, size)), (_DARK, pupil)]
 
 
-# One line holds one part here, however many corners it has.
+# Not formatted, so that each line holds one part, however many corners it has.
 # fmt: off
 FIGURES: dict[str, list[Part]] = {
     "house": [
@@ -458,7 +470,14 @@ def _room(brush: Brush, rng: np.random.Generator) -> None:
 
 
 def paint_backdrop(brush: Brush, rng: np.random.Generator) -> None:
-    """Cover the canvas: plain, fading, textured, a landscape or a room."""
+    """Covers the canvas with a backdrop.
+
+    It is plain, fading, textured, a landscape or a room.
+
+    Args:
+        brush: The brush to draw with.
+        rng: Source of randomness.
+    """
     kinds = (_plain, _faded, _textured, _meadow, _room)
     kinds[rng.choice(5, p=(0.2, 0.2, 0.1, 0.25, 0.25))](brush, rng)
 
@@ -469,13 +488,14 @@ def scatter(
     up_to: int,
     keep_clear: tuple[float, float, float] | None = None,
 ) -> None:
-    """Draw unrelated shapes here and there.
+    """Draws unrelated shapes here and there.
 
     Args:
-        brush: what to draw with.
-        rng: decides shapes, places and colours.
-        up_to: how many shapes at most; every number is as likely.
-        keep_clear: x, y and radius of a disc that no shape may touch.
+        brush: The brush to draw with.
+        rng: Source of randomness for shapes, places and colours.
+        up_to: Largest number of shapes; all numbers from 0 on are equally
+            likely.
+        keep_clear: X, y and radius of a disc that no shape may touch.
     """
     names = [name for name in SHAPES if name != "spiral"]
     for _ in range(rng.integers(up_to + 1)):
@@ -484,6 +504,7 @@ def scatter(
         shape = SHAPES[names[rng.integers(len(names))]](rng)
         colour, angle = random_colour(rng), rng.uniform(0, 360)
         if keep_clear is not None:
+            # 1.5: some shapes reach beyond one unit, the drop for example.
             free = np.hypot(x - keep_clear[0], y - keep_clear[1])
             scale = min(scale, (free - keep_clear[2]) / 1.5)
         if scale > 0.04:

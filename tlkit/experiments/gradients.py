@@ -1,8 +1,8 @@
-"""Two gradients that take TensorFlow long where channels are few.
+"""Faster gradients of two operations that are slow with few channels.
 
-The first maps of LeNet have 6 channels, which fill neither a register nor
-the loops that are laid out for 16 and more. The same sums over longer rows
-take half the time.
+The first maps of LeNet have 6 channels. They fill neither a register nor the
+loops of TensorFlow, which are made for 16 and more. The same sums over longer
+rows take half the time.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ import tensorflow as tf
 
 from tlkit.tensor.graphs import count_calls
 
-#: From as many channels on, TensorFlow's own sums are as quick.
+#: With at least this many channels, TensorFlow's own sums are as fast.
 _MANY = 16
 
 
 def call_quickly(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns the call of a network for training, with quicker gradients.
+    """Returns a function that calls a network in training, with fast gradients.
 
-    Values and gradients are those of `model(images, training=True)`; only
-    the order in which a bias's gradient is added up differs.
+    Values and gradients are those of `model(images, training=True)`. Only
+    the order in which the gradient of a bias is summed differs.
 
     Args:
-        model: any; one whose layers do not stand in a row is called as it
-            is.
+        model: Any model. One whose layers do not form a single chain is
+            called in the usual way.
 
     Returns:
-        A function of images, `(batch, height, width, channels)`.
+        A function from images `(batch, height, width, channels)` to the
+        output of the model.
     """
     layers = _row_of_layers(model)
     if layers is None:
@@ -46,13 +47,16 @@ def call_quickly(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def _row_of_layers(model: keras.Model) -> list[keras.Layer] | None:
-    """The layers, if each has the output of the one before it."""
+    """Returns the layers if each takes only the output of the one before.
+
+    None stands for any other model.
+    """
     if None in model.input_shape[1:] or len(model.outputs) > 1:
         return None
     layers = [x for x in model.layers if type(x) is not keras.layers.InputLayer]
     before = model.inputs[0]
     for layer in layers:
-        # A layer in two places would have no one input.
+        # A layer that is used twice has no single input.
         if count_calls(layer) != 1 or layer.input is not before:
             return None
         before = layer.output
@@ -63,6 +67,7 @@ def _call(layer: keras.Layer, values: tf.Tensor) -> tf.Tensor:
     if _pools_evenly(layer, values):
         return _make_average(*layer.pool_size)(values)
     if _has_narrow_bias(layer):
+        # What `Conv2D` does, but with the bias added by `_add_bias`.
         maps = keras.ops.conv(
             values,
             layer.kernel,
@@ -76,7 +81,10 @@ def _call(layer: keras.Layer, values: tf.Tensor) -> tf.Tensor:
 
 
 def _pools_evenly(layer: keras.Layer, values: tf.Tensor) -> bool:
-    """Whether each mean of an average pooling has pixels of its own."""
+    """Says whether the windows cover each pixel exactly once.
+
+    Only then is the gradient of a pixel that of one mean.
+    """
     return (
         type(layer) is keras.layers.AveragePooling2D
         and layer.data_format == "channels_last"
@@ -88,6 +96,7 @@ def _pools_evenly(layer: keras.Layer, values: tf.Tensor) -> bool:
 
 
 def _has_narrow_bias(layer: keras.Layer) -> bool:
+    # `type` and not `isinstance`: a subclass may compute something else.
     return (
         type(layer) is keras.layers.Conv2D
         and layer.data_format == "channels_last"
@@ -100,7 +109,7 @@ def _has_narrow_bias(layer: keras.Layer) -> bool:
 
 @functools.cache
 def _make_average(high: int, wide: int) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Average pooling whose gradient is copied, not added up."""
+    """Returns average pooling whose gradient is copied and not summed."""
 
     @tf.custom_gradient
     def average(values: tf.Tensor) -> Any:
@@ -120,7 +129,10 @@ def _make_average(high: int, wide: int) -> Callable[[tf.Tensor], tf.Tensor]:
 
 @tf.custom_gradient
 def _add_bias(maps: tf.Tensor, bias: tf.Tensor) -> Any:
-    """Its gradient is added up over images first, then over places."""
+    """Adds a bias, whose gradient is summed over images, then over places.
+
+    The first sum runs over rows of all places and channels, which are long.
+    """
     _, height, width, channels = maps.shape
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

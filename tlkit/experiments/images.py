@@ -1,4 +1,4 @@
-"""Images held in memory, for networks so small that reading would cost more."""
+"""Images in memory, for networks so small that reading files would be slow."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ class ImageArrays:
     """Training and test images as arrays.
 
     Args:
-        name: of the data set.
-        class_names: one name a class; labels are positions in it.
-        train_images: uint8 `(count, height, width, channels)`, 0 to 255.
-        train_labels: int32 `(count,)`.
-        test_images: uint8, like the training images.
-        test_labels: int32 `(count,)`.
+        name: Name of the data set.
+        class_names: The name of each class; labels are positions in it.
+        train_images: Array of shape `(count, height, width, channels)`,
+            uint8, values 0 to 255.
+        train_labels: Array of shape `(count,)`, int32.
+        test_images: Array of the same kind as the training images.
+        test_labels: Array of shape `(count,)`, int32.
     """
 
     name: str
@@ -37,7 +38,7 @@ class ImageArrays:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """`(height, width, channels)`."""
+        """Height, width and channels of an image."""
         height, width, channels = self.train_images.shape[1:]
         return height, width, channels
 
@@ -52,25 +53,26 @@ class ImageArrays:
         return digest(" ".join(parts).encode())[:16]
 
     def hold_out(self, count: int, seed: int = 0) -> ImageArrays:
-        """Takes some training images away to judge by, and the test images.
+        """Puts some training images in the place of the test images.
 
-        What is chosen by these figures has not seen the test images.
+        Settings can be chosen by their accuracy on the images held out. The
+        test images then still judge the result without having influenced it.
 
         Args:
-            count: images to hold out, 1 to below the number of training
-                images; drawn at random.
-            seed: of the drawing.
+            count: Number of images to hold out, 1 to one less than there are
+                training images. They are drawn at random.
+            seed: Seed of the random choice.
 
         Returns:
-            The other training images, and those held out in place of the
-            test images.
+            The other training images, with the images held out as test
+            images.
 
         Raises:
-            UsageError: there are not so many.
+            UsageError: There are not enough training images.
         """
         if not 1 <= count < len(self.train_images):
             raise UsageError(
-                "So many training images cannot be held out.",
+                "This number of training images cannot be held out.",
                 expected=f"1 to {len(self.train_images) - 1}",
                 received=count,
             )
@@ -86,19 +88,20 @@ class ImageArrays:
 
 
 def load_images(source: str | os.PathLike[str]) -> ImageArrays:
-    """Loads the arrays of a data set, with all that trains and all that tests.
+    """Loads all training and all test images of a data set into arrays.
 
     Args:
-        source: a `.npz` file in Keras's form, or the name of a data set that
+        source: A `.npz` file in Keras's form, or the name of a data set that
             is kept as one, such as `fashion-mnist` or `mnist`.
 
     Returns:
-        Grey images with one channel. Images of a validation split, if there
-        is one, are training images here: nothing chooses an epoch.
+        The images; grey ones have one channel. If there is a validation
+        split, its images are training images here, because a study does not
+        choose an epoch.
 
     Raises:
-        UsageError: there is no such source, or it is a folder of files.
-        TlkitError: the source cannot be read.
+        UsageError: There is no such source, or it is a folder of files.
+        TlkitError: The source cannot be read.
     """
     index = read_source(source)
     splits = [index.splits[n] for n in (TRAIN, VALIDATION) if n in index.splits]
@@ -123,7 +126,11 @@ def load_images(source: str | os.PathLike[str]) -> ImageArrays:
 
 
 def _narrow(images: Sequence[Path] | np.ndarray) -> np.ndarray:
-    """Grey images, which the index repeats three times, with one channel."""
+    """Returns grey images with one channel, others as they are.
+
+    The index shows each grey image as three equal channels.
+    """
     images = np.asarray(images)
+    # Broadcast channels are at the same address: their stride is 0.
     grey = images.strides[-1] == 0
     return np.ascontiguousarray(images[..., :1] if grey else images)

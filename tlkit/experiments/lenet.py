@@ -1,10 +1,10 @@
 """LeNet on Fashion-MNIST: the article's study, row by row.
 
-Everything begins at the article's default: learning rate 0.9, batches of
-256, 10 epochs, SGD, sigmoid, average pooling, 5x5 kernels, weights from
-Glorot's uniform distribution. One factor is changed at a time. Figures are
-those after the last epoch on all test images: none is chosen by the test
-images, and nothing stops early.
+All points start from the article's default: learning rate 0.9, batches of
+256, 10 epochs, SGD, sigmoid, average pooling, 5x5 kernels, and initial
+weights from Glorot's uniform distribution. One factor is changed at a time.
+The figures are measured on all test images after the last epoch. No setting
+and no epoch is chosen by the test images, and nothing stops early.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ OPTIMIZERS: Mapping[str, Mapping[str, Any]] = {
 }
 """Optimizers, each with a learning rate of its own.
 
-0.9 is the article's for SGD. The others are the best of five by 10,000
-training images kept back: Adagrad's from 0.02 to 0.8, which was the largest
-tried, Adam's from 0.001 to 0.04.
+The rate of SGD is the article's, 0.9. The others are the best of five, chosen
+by 10,000 training images that were held out. Adagrad's were tried from 0.02
+to 0.8, so its best was the largest; Adam's from 0.001 to 0.04.
 """
 
 QUICK: Mapping[str, tuple[Any, ...]] = {
@@ -60,7 +60,7 @@ QUICK: Mapping[str, tuple[Any, ...]] = {
     "kernel_size": (3, 4, 5),
     "pool_size": (1, 2),
 }
-"""What the quick form varies."""
+"""What the quick form varies; `AXES` is its full form."""
 
 QUICK_EPOCHS = 5
 QUICK_NOTE = (
@@ -75,7 +75,7 @@ READINGS = (
     "highest single run. No epoch and no setting was chosen by the test "
     "images."
 )
-"""What the figures of a study are."""
+"""How the figures of a study are to be read."""
 
 NOTE = (
     "The article's figures are of Fashion-MNIST, single readings of runs that "
@@ -125,7 +125,11 @@ def lenet_points(quick: bool = False) -> list[Point]:
     """Returns the points of the study.
 
     Args:
-        quick: a few minutes' worth, see `QUICK_NOTE`.
+        quick: Whether to return the quick form, which takes a few minutes;
+            see `QUICK_NOTE`.
+
+    Returns:
+        The points, those of an axis one after the other.
     """
     base = {**BASE, "epochs": QUICK_EPOCHS} if quick else BASE
     points = [
@@ -139,7 +143,7 @@ def lenet_points(quick: bool = False) -> list[Point]:
         for name, own in OPTIMIZERS.items()
     ]
     points += [_combined(base)]
-    # Equal names stand together, whatever was added to an axis later.
+    # Sorted by axis, since some rows of an axis were appended later.
     points = [p for name in _axes(points) for p in points if p.axis == name]
     return points if quick else [*points, _resnet()]
 
@@ -154,7 +158,7 @@ def _point(name: str, value: Any, parameters: Mapping[str, Any]) -> Point:
 
 
 def _further(base: Mapping[str, Any]) -> list[Point]:
-    """Rows for what the article leaves open."""
+    """Returns rows for settings that the article leaves open."""
     relu, tanh = (
         {**base, "activation": name, "learning_rate": 0.3}
         for name in ("relu", "tanh")

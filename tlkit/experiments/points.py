@@ -1,4 +1,4 @@
-"""The points of a study, each repeated, and what they come to."""
+"""The points of a study, their repeats, and the summary of the results."""
 
 from __future__ import annotations
 
@@ -38,13 +38,14 @@ class Point:
     """A case with its place in a study.
 
     Args:
-        axis: what is varied, such as "learning_rate".
-        value: its value here.
-        case: what is trained, and how.
-        article: test accuracy that another source gives for it.
-        differs: what differs from that source.
-        at_most: how often it is repeated at most; None for as often as the
-            others.
+        axis: The setting that is varied, such as "learning_rate".
+        value: Value of this setting at the point.
+        case: The network and how it is trained.
+        article: Test accuracy that an article gives for this case; None if
+            it gives none.
+        differs: What differs between this case and the article's.
+        at_most: Largest number of repeats; None for as many as the other
+            points have.
     """
 
     axis: str
@@ -55,11 +56,11 @@ class Point:
     at_most: int | None = None
 
     def cells(self, repeats: int, seed: int) -> list[Cell]:
-        """Returns its cells, one a seed.
+        """Returns the cells of the point, one for each seed.
 
         Args:
-            repeats: how many, unless `at_most` says fewer.
-            seed: of the first.
+            repeats: Number of cells, unless `at_most` is smaller.
+            seed: Seed of the first cell; the others have the next ones.
         """
         count = repeats if self.at_most is None else min(repeats, self.at_most)
         return [Cell(self.case, seed + number) for number in range(count)]
@@ -70,12 +71,12 @@ class Summary:
     """Mean of repeated readings, with Student's interval.
 
     Args:
-        mean: of the readings.
-        low: lower end of the 95 % interval of the mean, nan for one reading.
-        high: its upper end.
-        count: how many readings.
-        lowest: of the readings.
-        highest: of the readings.
+        mean: Mean of the readings.
+        low: Lower end of the 95 % interval of the mean; nan for one reading.
+        high: Upper end of this interval; nan for one reading.
+        count: Number of readings.
+        lowest: The lowest reading.
+        highest: The highest reading.
     """
 
     mean: float
@@ -89,12 +90,15 @@ class Summary:
 def summarise(values: Sequence[float]) -> Summary:
     """Returns mean and 95 % interval: `mean +- t s / sqrt(n)`.
 
-    `t` is Student's quantile at 0.975 for `n - 1` degrees of freedom, `s`
-    the standard deviation with the divisor `n - 1` (Student, *The probable
-    error of a mean*, Biometrika 6, 1908).
+    `t` is Student's quantile at 0.975 for `n - 1` degrees of freedom, and
+    `s` the standard deviation with the divisor `n - 1` (Student, *The
+    probable error of a mean*, Biometrika 6, 1908).
 
     Args:
-        values: readings, one or more.
+        values: The readings, one or more.
+
+    Returns:
+        The summary of the readings.
 
     Example:
         >>> found = summarise([0.80, 0.82, 0.84])
@@ -114,8 +118,8 @@ class Outcome:
     """A point with the results of its repeats.
 
     Args:
-        point: which.
-        results: one a seed.
+        point: The point.
+        results: One result for each seed.
     """
 
     point: Point
@@ -123,17 +127,20 @@ class Outcome:
 
     @property
     def test_accuracy(self) -> Summary:
-        """Of the last epochs."""
+        """Accuracy on the test images after the last epoch."""
         return summarise([r.last.test_accuracy for r in self.results])
 
     @property
     def train_accuracy(self) -> Summary:
-        """Of the last epochs."""
+        """Accuracy on the training images in the last epoch."""
         return summarise([r.last.accuracy for r in self.results])
 
     @property
     def test_loss(self) -> Summary:
-        """Of the last epochs; nan where a training went wrong."""
+        """Loss on the test images after the last epoch.
+
+        It is not a finite number if a training diverged.
+        """
         return summarise([r.last.test_loss for r in self.results])
 
 
@@ -147,24 +154,28 @@ def run_points(
 ) -> list[Outcome]:
     """Trains every point several times; finished cells are not repeated.
 
-    All points are trained from the first seed, then all from the second, so
-    that a study that is interrupted has seen all of them. Every network is
-    built once before anything is trained, so that none fails in the night.
+    All points are trained from the first seed, then all from the second, and
+    so on. An interrupted study therefore has results of many points and not
+    only of the first ones. Every network is built once before anything is
+    trained, so that an impossible one is refused at once and not after hours.
 
     Args:
-        points: in their order; equal cases are trained once.
-        data: the images.
-        folder: where results are kept, cell by cell.
-        repeats: from how many seeds, 1 or more.
-        seed: the first of them.
-        processes: see `run_cells`.
+        points: The points, in the order in which they are trained. Equal
+            cases are trained once.
+        data: The images to train and test on.
+        folder: The folder in which the result of each cell is kept.
+        repeats: Number of seeds, 1 or more.
+        seed: The first seed.
+        processes: Number of cells to train at the same time; see
+            `run_cells`.
 
     Returns:
-        One outcome a point.
+        One outcome for each point.
 
     Raises:
-        UsageError: a number or a network is not possible.
-        TlkitError: the folder cannot be read or written, or a process ended.
+        UsageError: A number is too small, or a network cannot be built.
+        TlkitError: The folder cannot be read or written, or a process ended
+            before its cell was finished.
     """
     folder = Path(folder)
     _check(points, repeats, seed)
@@ -172,6 +183,8 @@ def run_points(
     rounds = itertools.zip_longest(*(p.cells(repeats, seed) for p in points))
     every = [cell for cells in rounds for cell in cells if cell is not None]
     _write_start(folder, data, repeats, seed)
+    # Cells with equal settings and seeds have equal keys, so each is trained
+    # once, although several axes may contain it.
     results = _finish({c.key(data): c for c in every}, data, folder, processes)
     return [
         Outcome(
@@ -184,7 +197,7 @@ def run_points(
 
 def _check(points: Sequence[Point], repeats: int, seed: int) -> None:
     if not points:
-        raise UsageError("There is nothing to study.")
+        raise UsageError("The study has no points.")
     for name, value, least in (("repeats", repeats, 1), ("seed", seed, 0)):
         if value < least:
             raise UsageError(
@@ -196,6 +209,8 @@ def _check(points: Sequence[Point], repeats: int, seed: int) -> None:
 
 
 def _build_once(points: Sequence[Point], data: ImageArrays) -> None:
+    # A list, because a network's parameters are a dictionary, which cannot be
+    # in a set.
     built = []
     for point in points:
         case = point.case
@@ -220,6 +235,8 @@ def _finish(
         f"{processes} at a time"
     )
     progress = _Progress(len(cells), missing)
+    # Closing the generator ends its processes, also when writing a result
+    # fails.
     try:
         with contextlib.closing(run_cells(missing, data, processes)) as run:
             for cell, result in run:
@@ -229,14 +246,18 @@ def _finish(
     except KeyboardInterrupt:
         say(
             f"{len(results)} of {len(cells)} cells are finished and kept in "
-            f"{folder}; the same command goes on with the others."
+            f"{folder}; run the same command again for the others."
         )
         raise
     return results
 
 
 class _Progress:
-    """A line for each finished cell; the time left goes by their epochs."""
+    """Prints a line for each finished cell.
+
+    The time left is estimated by epochs, because cells differ in their number
+    of epochs.
+    """
 
     def __init__(self, total: int, missing: Sequence[Cell]) -> None:
         self._done = total - len(missing)
@@ -267,6 +288,7 @@ class _Progress:
 def _write_start(
     folder: Path, data: ImageArrays, repeats: int, seed: int
 ) -> None:
+    # Written before the training, so that an interrupted study has it too.
     write_json(
         folder / "config.json",
         {

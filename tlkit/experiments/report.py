@@ -1,4 +1,4 @@
-"""What a study leaves behind: one table, one page and its figures."""
+"""The report of a study: a table, a page and figures."""
 
 from __future__ import annotations
 
@@ -32,7 +32,14 @@ COLUMNS = (
 
 
 def by_axis(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
-    """Groups outcomes by what was varied, in their order."""
+    """Groups outcomes by the setting that was varied.
+
+    Args:
+        outcomes: The outcomes of a study.
+
+    Returns:
+        The outcomes of each axis, in their order.
+    """
     axes: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         axes.setdefault(outcome.point.axis, []).append(outcome)
@@ -40,7 +47,7 @@ def by_axis(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
 
 
 def outcome_row(outcome: Outcome) -> list[str]:
-    """Writes an outcome under `COLUMNS`."""
+    """Returns the row of an outcome in a table with `COLUMNS`."""
     point, test = outcome.point, outcome.test_accuracy
     article = point.article
     return [
@@ -57,7 +64,7 @@ def outcome_row(outcome: Outcome) -> list[str]:
 
 
 def interval_text(summary: Summary) -> str:
-    """Writes the interval of a mean; a single reading has none."""
+    """Returns the interval of a mean as text; empty for a single reading."""
     if math.isnan(summary.low):
         return ""
     return f"{summary.low:.4f} to {summary.high:.4f}"
@@ -69,17 +76,17 @@ def write_report(
     """Writes `results.csv`, `summary.md` and the figures of a study.
 
     Args:
-        folder: of the study.
-        title: of the page.
-        outcomes: what came out.
-        notes: what a reader must know, a paragraph each.
+        folder: Folder of the study.
+        title: Title of the page.
+        outcomes: The outcomes of the study.
+        notes: Paragraphs that a reader must know, written below the title.
 
     Returns:
-        The files: the page, the table, the figures.
+        The files: the page, the table and the figures.
 
     Raises:
-        UsageError: a picture of another origin is in the way.
-        TlkitError: the folder cannot be written.
+        UsageError: A file that tlkit did not draw has the name of a figure.
+        TlkitError: The folder cannot be written.
     """
     axes = by_axis(outcomes)
     pictures = [
@@ -90,6 +97,7 @@ def write_report(
     parts = [f"# {title}", *notes]
     for axis, own in axes.items():
         parts += [f"## {axis}", _markdown(own)]
+        # Relative paths, so that the folder can be moved.
         parts += [
             f"![{path.stem}]({path.relative_to(folder).as_posix()})"
             for path in pictures
@@ -109,7 +117,7 @@ def _markdown(outcomes: Sequence[Outcome]) -> str:
 
 
 def _as_csv(outcomes: Sequence[Outcome]) -> str:
-    """One row a cell, with every setting."""
+    """Returns the table with one row for each cell, with all its settings."""
     rows = [
         {
             "axis": outcome.point.axis,
@@ -128,7 +136,7 @@ def _as_csv(outcomes: Sequence[Outcome]) -> str:
         for outcome in outcomes
         for result in outcome.results
     ]
-    # Networks have parameters of their own, so rows have different columns.
+    # Networks have different parameters, so rows may have different columns.
     columns = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
@@ -150,6 +158,7 @@ def _draw(folder: Path, axis: str, outcomes: Sequence[Outcome]) -> list[Path]:
 
 
 def _is_number(value: Any) -> bool:
+    # In Python, True and False are integers.
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -180,7 +189,10 @@ def _draw_epochs(outcomes: Sequence[Outcome]) -> Any:
 
 
 def _mean_history(outcome: Outcome) -> dict[str, list[float]]:
-    """Means over the repeats, as far as all of them came."""
+    """Returns means over the repeats, up to the last epoch of the shortest.
+
+    A training ends early if its loss is not a finite number any more.
+    """
     shortest = min(len(result.epochs) for result in outcome.results)
     return {
         column.name: [

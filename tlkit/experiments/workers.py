@@ -1,7 +1,7 @@
-"""Cells in parallel processes, each with its share of the cores.
+"""Trains cells in parallel processes, each with its share of the cores.
 
-An operation of a small network is too small to be divided among cores; two
-networks side by side are not.
+The operations of a small network are too small to be divided among cores. Two
+networks can be trained side by side.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from tlkit.base.machine import cores
 from tlkit.experiments.images import ImageArrays
 from tlkit.tensor.starting import start_tensorflow
 
-# A new process reads this file before it can say how TensorFlow is to start.
+# A new process imports this file before it can set how TensorFlow starts, so
+# nothing here may import TensorFlow at the top.
 if TYPE_CHECKING:
     from tlkit.experiments.cells import Cell, Result
 
@@ -31,26 +32,26 @@ if TYPE_CHECKING:
 def run_cells(
     cells: Sequence[Cell], data: ImageArrays, processes: int = 1
 ) -> Generator[tuple[Cell, Result], None, None]:
-    """Trains cells, and gives each as soon as it is finished.
+    """Trains cells, and yields each as soon as it is finished.
 
     Args:
-        cells: in the order in which they are begun.
-        data: the images.
-        processes: how many cells are trained at the same time; 1 trains in
+        cells: The cells, in the order in which they are started.
+        data: The images to train and test on.
+        processes: Number of cells to train at the same time. 1 trains in
             this process, with all cores.
 
     Yields:
-        Cells with their results.
+        Each cell with its result, in the order in which they finish.
 
     Raises:
-        UsageError: fewer than one process, a network that cannot be built,
-            or, with several processes, a builder that another process
-            cannot import.
-        TlkitError: a process has ended before its cell was finished.
+        UsageError: There is fewer than one process, a network cannot be
+            built, or, with several processes, another process cannot import
+            a builder.
+        TlkitError: A process ended before its cell was finished.
     """
     if processes < 1:
         raise UsageError(
-            "A study needs a process to run in.",
+            "A study needs one process or more to run in.",
             where="processes",
             expected="1 or more",
             received=processes,
@@ -65,6 +66,8 @@ def run_cells(
     _check_pickles(cells)
     threads = max(1, cores() // processes)
     workers = [_start(data, threads) for _ in range(processes)]
+    # Also when the caller stops early or Ctrl-C is pressed. Killing loses only
+    # the cells that are being trained.
     try:
         yield from _hand_out(cells, workers)
     finally:
@@ -76,7 +79,7 @@ def run_cells(
 
 @dataclass
 class _Worker:
-    """A process, the way to it, and the cell it works at."""
+    """A process, the connection to it, and the cell that it is training."""
 
     process: Any
     connection: Connection
@@ -84,6 +87,8 @@ class _Worker:
 
 
 def _check_pickles(cells: Sequence[Cell]) -> None:
+    # Checked here, because the error of a failed `send` would not say what to
+    # do about it.
     for build in {cell.case.build for cell in cells}:
         try:
             pickle.dumps(build)
@@ -91,13 +96,14 @@ def _check_pickles(cells: Sequence[Cell]) -> None:
             raise UsageError(
                 "Another process cannot import this builder.",
                 where=build.__qualname__,
-                expected="a function of a module, not one made within another",
+                expected="a function at the top level of a module",
                 remedy="Move it to the top of its file, or pass processes=1.",
             ) from error
 
 
 def _start(data: ImageArrays, threads: int) -> _Worker:
-    # A forked process would inherit TensorFlow's threads half dead.
+    # A forked process would have a copy of TensorFlow without the threads
+    # that it relies on.
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(
@@ -105,25 +111,29 @@ def _start(data: ImageArrays, threads: int) -> _Worker:
     )
     with _interrupts_wait():
         process.start()
+    # Else this end would stay open here, and the death of the process would
+    # not be noticed as the end of the connection.
     there.close()
     return _Worker(process, here)
 
 
 @contextlib.contextmanager
 def _interrupts_wait() -> Iterator[None]:
-    """Holds Ctrl-C back; what is started meanwhile never hears of it.
+    """Delays Ctrl-C, and keeps it from processes that are started meanwhile.
 
-    A terminal sends Ctrl-C to every process. A new one needs a second or two
-    for its imports, before it could say by itself that it leaves interrupts
-    to its parent, and complains if its parent stops in the middle of
-    starting it. Windows has no mask to be inherited.
+    A terminal sends Ctrl-C to every process of the command. A new process
+    needs a second or two for its imports before it can ignore interrupts by
+    itself, and prints an error if its parent stops while starting it. So
+    interrupts are masked during the start, and the new process inherits the
+    mask. Windows has no such masks.
     """
     held: list[Any] = []
     in_main = threading.current_thread() is threading.main_thread()
     if in_main:
         handler = signal.signal(signal.SIGINT, lambda *_: held.append(True))
     if hasattr(signal, "pthread_sigmask"):
-        # The first process begins this one too, which would lift the mask.
+        # `multiprocessing` starts this helper with the first process, and would
+        # lift the mask while doing so. Hence it is started before.
         resource_tracker.ensure_running()
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -133,6 +143,7 @@ def _interrupts_wait() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if in_main:
             signal.signal(signal.SIGINT, handler)
+    # The interrupt that was held back.
     if held:
         raise KeyboardInterrupt
 
@@ -150,6 +161,8 @@ def _hand_out(
                 cell = worker.cell
                 assert cell is not None
                 result = _receive(worker)
+                # Before the yield, so that the process goes on while the
+                # caller writes the result.
                 _hand_next(worker, waiting)
                 yield cell, result
 
@@ -166,10 +179,10 @@ def _receive(worker: _Worker) -> Result:
     except (EOFError, OSError) as error:
         worker.process.join()
         raise TlkitError(
-            "A process of the study has ended before its cell was finished.",
+            "A process of the study ended before its cell was finished.",
             received=f"exit code {worker.process.exitcode}",
             remedy="Run the same command again: finished cells are kept. If "
-            "memory was short, let fewer processes run.",
+            "memory was short, use fewer processes.",
         ) from error
     if isinstance(answer, Exception):
         raise answer
@@ -179,8 +192,9 @@ def _receive(worker: _Worker) -> Result:
 def _work(
     connection: Connection, data: ImageArrays, threads: int, parent: int
 ) -> None:
-    """What a process does until it is ended, or its parent is."""
-    # Ctrl-C is the parent's, which ends this process; see `_interrupts_wait`.
+    """Trains the cells that arrive, until this process or its parent ends."""
+    # Ctrl-C is left to the parent, which ends this process; see
+    # `_interrupts_wait`.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     start_tensorflow()
     import tensorflow as tf
@@ -190,6 +204,8 @@ def _work(
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
 
+    # A parent that was killed cannot end its processes. They would train on
+    # for hours.
     def leave_with_parent() -> None:
         if os.getppid() != parent:
             os._exit(1)

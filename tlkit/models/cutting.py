@@ -1,4 +1,4 @@
-"""A model in two parts: what is frozen, and what learns on top of it."""
+"""Cuts a model in two: a frozen lower part and the part that learns."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tlkit.tensor.graphs import origin
 class CutModel:
     """A flat model and its two parts, which share its layers.
 
-    What the suffix learns, the whole model has learnt.
+    Training the suffix therefore trains the whole model.
 
     Attributes:
-        whole: from raw pixels to probabilities.
-        prefix: from raw pixels to the tensor at the cut.
-        suffix: from that tensor to probabilities.
-        at: name and kind of the layer that gives the tensor.
+        whole: The model from raw pixels to probabilities.
+        prefix: The part from raw pixels to the tensor at the cut.
+        suffix: The part from that tensor to probabilities.
+        at: Name and class of the layer whose output is that tensor.
     """
 
     whole: keras.Model
@@ -33,27 +33,29 @@ def cut_model(model: keras.Model, layer_name: str) -> CutModel | None:
     """Cuts a model below a layer.
 
     Args:
-        model: a flat functional model.
-        layer_name: the first layer above the cut, or its block, as
-            `find_layer` reads it.
+        model: A flat functional model.
+        layer_name: Name of the first layer above the cut, or of its block;
+            see `find_layer`.
 
     Returns:
-        The parts; None where the upper part needs more of the lower one than
-        the input of this layer, as inside a residual block.
+        The parts; None if the upper part needs other tensors of the lower
+        one than the input of this layer, as inside a residual block.
 
     Raises:
-        UsageError: there is no such layer.
+        UsageError: There is no such layer.
     """
     tensor = find_layer(model, layer_name).input
     prefix = keras.Model(model.inputs[0], tensor, name="prefix")
     try:
         suffix = keras.Model(tensor, model.output, name="suffix")
     except ValueError as error:
-        # Keras: "Output with path ... is not connected to `inputs`".
+        # Keras says "Output with path ... is not connected to `inputs`". Any
+        # other error is not about the cut and must not be hidden.
         if "not connected" not in str(error):
             raise
         return None
-    # Older ones build a suffix that computes what it lacks once more.
+    # Older versions of Keras do not raise: their suffix contains the missing
+    # layers once more, and would compute them from the tensor at the cut.
     names = {layer.name for layer in prefix.layers}
     if names.intersection(layer.name for layer in suffix.layers):
         return None

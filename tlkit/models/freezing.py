@@ -1,4 +1,4 @@
-"""Which layers train: finding a layer by name, freezing what lies below it."""
+"""Finds layers by name and freezes what lies below them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tlkit.models.specs import BASES
 
 
 def block_names(model: keras.Model) -> tuple[str, ...]:
-    """Names at which a model can be cut, input to output.
+    """Returns the names at which a model can be cut, from input to output.
 
     Args:
-        model: a flat functional model.
+        model: A flat functional model.
 
     Returns:
-        The blocks of the conv base it stands on, or, where it stands on none
-        of `BASES`, the names of its layers with weights.
+        The blocks of the conv base in the model. If it contains none of
+        `BASES`, the names of its layers with weights.
     """
     names = {layer.name for layer in model.layers}
     for spec in BASES.values():
@@ -30,16 +30,16 @@ def find_layer(model: keras.Model, name: str) -> keras.Layer:
     """Finds a layer by its name or by the name of its block.
 
     Args:
-        model: a flat functional model.
-        name: a layer's exact name, or the name of a block: what stands
-            before an underscore. "block5" finds the first layer whose name
-            starts with "block5_".
+        model: A flat functional model.
+        name: The exact name of a layer, or the name of a block, which is the
+            part of the layers' names before an underscore. "block5" finds
+            the first layer whose name starts with "block5_".
 
     Returns:
         The layer.
 
     Raises:
-        UsageError: no layer has this name and no block either.
+        UsageError: The model has no layer and no block of this name.
     """
     names = [layer.name for layer in model.layers]
     exact = [known for known in names if known == name]
@@ -57,33 +57,36 @@ def find_layer(model: keras.Model, name: str) -> keras.Layer:
 
 
 def freeze_below(model: keras.Model, layer_name: str) -> tuple[str, ...]:
-    """Freezes everything a layer is computed from; the rest may train.
+    """Freezes everything that a layer is computed from; the rest may train.
 
-    Frozen is exactly what lies on a path from the input to the layer. The
-    order of `model.layers` does not say that: it lists by depth, so that the
-    shortcut of a residual block may stand after, or before, layers beside
-    it. A shortcut that starts at the same tensor as the layer belongs to the
-    same block and trains with it.
+    The frozen layers are exactly those on a path from the input to the
+    layer. The order of `model.layers` cannot be used for this: it goes by
+    depth, so the shortcut of a residual block may come before or after the
+    layers beside it. A shortcut that starts at the same tensor as the layer
+    belongs to the same block and trains with it.
 
-    Every batch normalisation stays frozen wherever it stands. Its moving
-    statistics come from a million images; a few hundred of another kind,
-    in small batches, would ruin them (and `training=False` at the call does
-    not protect them in `fit`).
+    Every batch normalisation stays frozen, wherever it is. Its moving
+    statistics come from a million images; a few hundred of another kind, in
+    small batches, would ruin them. Calling the base with `training=False`
+    does not protect them in `fit`.
 
     Args:
-        model: a flat functional model, a base alone or joined with a head.
-        layer_name: the first layer to train, or its block, as `find_layer`
-            reads it. Compile the model after this call, not before.
+        model: A flat functional model: a conv base alone or with a head.
+            Compile it after this call and not before, so that the change
+            takes effect.
+        layer_name: Name of the first layer to train, or of its block; see
+            `find_layer`.
 
     Returns:
         The names of the layers with weights that will train.
 
     Raises:
-        UsageError: there is no such layer.
+        UsageError: There is no such layer.
     """
     cut = find_layer(model, layer_name)
     below = _ancestors(model, cut)
-    # A flag on the model itself would overrule those of its layers.
+    # If the model itself were frozen, the flags of its layers would be
+    # ignored.
     model.trainable = True
     for layer in model.layers:
         normalises = isinstance(layer, keras.layers.BatchNormalization)
@@ -92,6 +95,7 @@ def freeze_below(model: keras.Model, layer_name: str) -> tuple[str, ...]:
 
 
 def _ancestors(model: keras.Model, layer: keras.Layer) -> set[str]:
+    # There is no graph below the input to build a model of.
     if isinstance(layer, keras.layers.InputLayer):
         return set()
     graph_below = keras.Model(model.inputs, layer.input)
@@ -102,10 +106,10 @@ def freeze_all(base: keras.Model) -> None:
     """Freezes every layer of a model.
 
     Args:
-        base: a flat functional model. The flags are set on its layers, so
-            they hold in every model these layers are joined into and are
-            saved with it. Dropout inside a base, as EfficientNetV2 has it,
-            is no weight and goes on dropping in `fit`.
+        base: A flat functional model. The flags are set on its layers, so
+            they hold in every model that shares these layers, and are saved
+            with it. Dropout inside a base, as in EfficientNetV2, has no
+            weights to freeze: it continues to drop units in `fit`.
     """
     base.trainable = False
     for layer in base.layers:

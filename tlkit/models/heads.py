@@ -1,7 +1,7 @@
-"""Classifier heads: trained alone on stored features, or on top of a base.
+"""Classifier heads: trained on stored features, or on top of a conv base.
 
-The same three layers, under the same names, are built either way, so that
-weights trained on stored features move onto the conv base unchanged.
+The same three layers with the same names are built in both cases, so that
+weights trained on stored features can be copied onto the conv base unchanged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ POOLING_LAYERS = {
     "average": keras.layers.GlobalAveragePooling2D,
     "max": keras.layers.GlobalMaxPooling2D,
 }
-"""The ways from a feature map to a vector, and the layer of each."""
+"""The layers that turn a feature map into a vector, by name."""
 
 HEAD_LAYERS = ("head_dense", "head_dropout", "predictions")
 """Names of a head's layers, first to last; the last is always there."""
@@ -27,20 +27,21 @@ HEAD_LAYERS = ("head_dense", "head_dropout", "predictions")
 
 @dataclass(frozen=True)
 class HeadSpec:
-    """What stands on top of a conv base.
+    """Settings of the layers on top of a conv base.
 
     Attributes:
-        classes: number of classes, at least 2.
+        classes: Number of classes, at least 2.
         pooling: "flatten" keeps every position of the feature map (the book's
-            choice for VGG16), "average" and "max" keep one number a channel.
-        units: units of the hidden dense layer; 0 leaves it and its dropout
-            out, which makes the head a plain logistic regression.
-        dropout: share of the hidden units dropped in training, 0 to below 1.
-        l2: factor of the squared weights of the head's kernels that is added
-            to the loss; 0 for none.
+            choice for VGG16), "average" and "max" keep one number for each
+            channel.
+        units: Units of the hidden dense layer. 0 leaves out the layer and
+            its dropout, which makes the head a plain logistic regression.
+        dropout: Share of the hidden units dropped in training, 0 to below 1.
+        l2: Factor by which the sum of the squared weights of the head's
+            kernels is added to the loss; 0 for no penalty.
 
     Raises:
-        UsageError: a value outside its range.
+        UsageError: A value is outside its range.
 
     Example:
         >>> HeadSpec(classes=2, pooling="average").units
@@ -68,7 +69,14 @@ class HeadSpec:
 
 
 def check_classes(classes: int) -> None:
-    """Raises UsageError unless there are two classes or more."""
+    """Checks a number of classes.
+
+    Args:
+        classes: The number to check.
+
+    Raises:
+        UsageError: There are fewer than two classes.
+    """
     if classes < 2:
         raise UsageError(
             "A classifier needs two classes or more.",
@@ -78,10 +86,17 @@ def check_classes(classes: int) -> None:
 
 
 def check_dropout(dropout: float) -> None:
-    """Raises UsageError unless `dropout` is a share, 0 to below 1."""
+    """Checks a dropout.
+
+    Args:
+        dropout: The share of units to drop.
+
+    Raises:
+        UsageError: The share is below 0, or 1 or more.
+    """
     if not 0 <= dropout < 1:
         raise UsageError(
-            "Dropout is the share of units that is dropped.",
+            "Dropout must be a share of the units: the one that is dropped.",
             where="dropout",
             expected="0 or more, below 1",
             received=dropout,
@@ -89,12 +104,19 @@ def check_dropout(dropout: float) -> None:
 
 
 def check_l2(l2: float) -> None:
-    """Raises UsageError unless `l2` is 0 or more."""
+    """Checks the factor of an L2 penalty.
+
+    Args:
+        l2: The factor to check.
+
+    Raises:
+        UsageError: The factor is negative or not a finite number.
+    """
     if not 0 <= l2 < math.inf:
         raise UsageError(
-            "An L2 penalty is a factor that cannot be negative.",
+            "The factor of an L2 penalty cannot be negative.",
             where="l2",
-            expected="0 or more",
+            expected="a finite number, 0 or more",
             received=l2,
         )
 
@@ -112,19 +134,21 @@ def _check_pooling(pooling: str) -> None:
 def pool_features(
     feature_map: keras.KerasTensor, pooling: str
 ) -> keras.KerasTensor:
-    """Turns a feature map into a vector an image.
+    """Turns the feature map of each image into a vector.
 
-    The layer is named `flatten` or `pool` and computes in float32 under
-    every dtype policy: bfloat16 would round the average of a whole map to
-    its 8 bits.
+    The layer is named `flatten` or `pool`. It computes in float32 under
+    every dtype policy, because bfloat16 would round the average of a whole
+    map to 8 bits.
 
     Args:
-        feature_map: symbolic tensor, shape `(batch, height, width, channels)`.
+        feature_map: Symbolic tensor of shape
+            `(batch, height, width, channels)`.
         pooling: "flatten", "average" or "max".
 
     Returns:
-        Symbolic float32 tensor, shape `(batch, height * width * channels)`
-        for "flatten", `(batch, channels)` for the others.
+        Symbolic float32 tensor of shape
+        `(batch, height * width * channels)` for "flatten" and
+        `(batch, channels)` for the others.
 
     Raises:
         UsageError: `pooling` is none of the three.
@@ -138,23 +162,25 @@ def build_head(feature_shape: Sequence[int], head: HeadSpec) -> keras.Model:
     """Builds a head on its own, to be trained on stored features.
 
     Args:
-        feature_shape: shape of one stored example: `(length,)` when it was
-            pooled before it was stored, `(height, width, channels)` when the
-            feature map itself was stored (the head then begins by pooling).
-        head: what to build.
+        feature_shape: Shape of the stored features of one image: `(length,)`
+            if they were pooled before they were stored, or
+            `(height, width, channels)` if the feature map itself was stored.
+            In the second case the head begins with the pooling.
+        head: Settings of the head.
 
     Returns:
         A functional `keras.Model` from `features`, shape
-        `(batch, *feature_shape)`, float32, to `(batch, classes)`, float32,
-        rows summing to 1.
+        `(batch, *feature_shape)`, float32, to probabilities, shape
+        `(batch, classes)`, float32, rows summing to 1.
 
     Raises:
-        UsageError: `feature_shape` is neither a vector's nor a map's.
+        UsageError: `feature_shape` is the shape of neither a vector nor a
+            feature map.
     """
     shape = tuple(feature_shape)
     if len(shape) not in (1, 3):
         raise UsageError(
-            "A head stands on a feature vector or a feature map.",
+            "A head needs a feature vector or a feature map.",
             where="feature_shape",
             expected="(length,) or (height, width, channels)",
             received=shape,
@@ -187,18 +213,21 @@ def put_on(head: keras.Model, vector: keras.KerasTensor) -> keras.KerasTensor:
 def attach_head(base: keras.Model, head: HeadSpec) -> keras.Model:
     """Joins a conv base and a new head into one flat model.
 
-    The base's layers are shared, not copied: what is frozen or trained in
-    the joined model is frozen or trained in `base`.
+    The layers of the base are shared and not copied: freezing or training
+    them in the joined model freezes or trains them in `base`.
 
     Args:
-        base: a flat model from raw pixels to a feature map, as `build_base`
-            gives it.
-        head: what to put on top.
+        base: A flat model from raw pixels to a feature map, as `build_base`
+            returns it.
+        head: Settings of the head to put on top.
 
     Returns:
-        A flat functional `keras.Model` from `(batch, None, None, 3)`, values
-        0 to 255, to `(batch, classes)`, float32, rows summing to 1.
+        A flat functional `keras.Model` from pixels `(batch, None, None, 3)`,
+        values 0 to 255, to probabilities `(batch, classes)`, float32, rows
+        summing to 1.
     """
+    # On the base's own tensors, and not by calling the base as one layer:
+    # Grad-CAM finds no path to the layers of a nested base.
     vector = pool_features(base.output, head.pooling)
     return keras.Model(base.input, _classify(vector, head), name=base.name)
 
@@ -219,27 +248,36 @@ def _classify(vector: keras.KerasTensor, head: HeadSpec) -> keras.KerasTensor:
 
 
 def l2_penalty(l2: float) -> keras.Regularizer | None:
-    """Returns Keras's penalty on a kernel, or None where `l2` is 0."""
+    """Returns the L2 penalty on a kernel.
+
+    Args:
+        l2: Factor of the squared weights, 0 or more.
+
+    Returns:
+        A regularizer of Keras, or None if `l2` is 0.
+    """
     return keras.regularizers.L2(l2) if l2 > 0 else None
 
 
 def class_probabilities(
     vector: keras.KerasTensor, classes: int, l2: float = 0.0
 ) -> keras.KerasTensor:
-    """Ends a classifier: one softmax output a class, two classes included.
+    """Ends a classifier with one softmax output for each class.
 
-    One sigmoid unit would say the same of two classes, but only one of the
-    two could then be explained. The layer is named `predictions` and computes
-    in float32 under every dtype policy: bfloat16 probabilities do not add up
-    to 1.
+    This holds for two classes too. One sigmoid unit would give the same
+    information, but only one of the two classes could then be explained. The
+    layer is named `predictions`. It computes in float32 under every dtype
+    policy, because probabilities in bfloat16 do not add up to 1.
 
     Args:
-        vector: symbolic tensor, shape `(batch, length)`.
-        classes: number of classes.
-        l2: factor of the kernel's squared weights that is added to the loss.
+        vector: Symbolic tensor of shape `(batch, length)`.
+        classes: Number of classes.
+        l2: Factor by which the sum of the kernel's squared weights is added
+            to the loss; 0 for no penalty.
 
     Returns:
-        Symbolic float32 tensor, shape `(batch, classes)`, rows summing to 1.
+        Symbolic float32 tensor of shape `(batch, classes)`, rows summing
+        to 1.
     """
     return keras.layers.Dense(
         classes,
@@ -251,17 +289,20 @@ def class_probabilities(
 
 
 def copy_head_weights(source: keras.Model, target: keras.Model) -> None:
-    """Copies a trained head's weights, layer by layer, by name.
+    """Copies the weights of a trained head, layer by layer, by name.
 
     Args:
-        source: a model with a trained head (from `build_head` or
-            `attach_head`).
-        target: a model with the same head; its other layers are untouched.
+        source: A model with a trained head, from `build_head` or
+            `attach_head`.
+        target: A model with the same head. Its other layers stay as they
+            are.
 
     Raises:
-        TlkitError: the two heads differ in layers or shapes; `target` is
-            then left as it was.
+        TlkitError: The two heads differ in their layers or shapes. `target`
+            then stays as it was.
     """
+    # All shapes are compared before the first weight is set, so that an error
+    # leaves no half-copied head.
     wanted, given = _head_layers(target), _head_layers(source)
     for name in sorted(wanted.keys() | given.keys()):
         there, here = _shapes(wanted.get(name)), _shapes(given.get(name))
@@ -279,6 +320,7 @@ def copy_head_weights(source: keras.Model, target: keras.Model) -> None:
 
 
 def _head_layers(model: keras.Model) -> dict[str, keras.Layer]:
+    # The dropout has no weights, so two heads may differ in it.
     return {
         layer.name: layer
         for layer in model.layers

@@ -1,7 +1,7 @@
-"""Where every model begins: raw pixels of any size.
+"""The input of every model: raw pixels of images of any size.
 
-Resizing and normalisation are layers of the model, so that the file that is
-saved needs nothing but `keras.models.load_model` and an image.
+Resizing and normalisation are layers of the model, so that a saved model
+needs nothing but `keras.models.load_model` and an image.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ _RESIZE = "resize"
 def raw_pixels(
     image_size: ImageSize,
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Opens a functional graph with raw pixels, resized.
+    """Begins a functional graph with raw pixels and a resize.
 
-    Photographs are many times larger than what a network looks at, so the
-    resize averages over the pixels it leaves out (`antialias`). On images
-    that already have the size it changes no value. It computes in float32
-    under every dtype policy: bfloat16 has 8 bits of mantissa and would round
-    the pixels.
+    Photographs are many times larger than the input of a network, so the
+    resize averages over the pixels that it leaves out (`antialias`). It
+    changes no value of images that already have the right size. It computes
+    in float32 under every dtype policy, because bfloat16 has 8 bits of
+    mantissa and would round the pixels.
 
     Args:
-        image_size: the size the network works at, a number or
+        image_size: Size in pixels at which the network works, a number or
             `(height, width)`.
 
     Returns:
@@ -46,24 +46,24 @@ def raw_pixels(
         dtype="float32",
         name=_RESIZE,
     )
-    # Resizing believes that it trains unless it is told otherwise, and in
-    # Keras 3.15 what a layer believes is inherited by all layers after it:
-    # a plain `model(pixels)` would then run batch normalisation in training
-    # mode and overwrite its statistics. `fit` overrules what is said here.
+    # `Resizing` defaults to training=True, and in Keras 3.15 this value is
+    # passed on to all later layers: a plain `model(pixels)` would then run
+    # batch normalisation in training mode and overwrite its statistics. `fit`
+    # still trains, because it overrides the value given here.
     return inputs, resize(inputs, training=False)
 
 
 def without_resize(model: keras.Model) -> keras.Model:
-    """Returns a model of the same layers for images that have their size.
+    """Returns the same model without its resize, for images of the right size.
 
-    The resize gives such images back as they are, and takes a twentieth of
+    The resize would return such images unchanged, and takes a twentieth of
     the time that VGG16 takes.
 
     Args:
-        model: functional, begun by `raw_pixels`.
+        model: A functional model that begins with `raw_pixels`.
 
     Returns:
-        A `keras.Model` from `(batch, height, width, 3)`, values 0 to 255, to
-        what `model` gives.
+        A `keras.Model` from pixels `(batch, height, width, 3)`, values 0 to
+        255, to the output of `model`, with which it shares its layers.
     """
     return keras.Model(model.get_layer(_RESIZE).output, model.output)

@@ -1,9 +1,9 @@
 """MiniVGG: a small VGG whose weights come with tlkit.
 
-The weights were learnt from pictures that were drawn by formulas
-(`tlkit.pretraining`, `scripts/pretrain_minivgg.py`): no photograph, nobody's
-labels, no licence but tlkit's own. They let every way to a model run where
-nothing can be downloaded.
+The weights were learnt from images drawn by formulas (`tlkit.pretraining`,
+`scripts/pretrain_minivgg.py`). No photographs and no labels of other people
+went into them, so they are under tlkit's own licence. With them, everything
+that needs a pretrained network also works where nothing can be downloaded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,15 @@ _ABOUT = "minivgg.json"
 
 
 def preprocess_input(pixels: keras.KerasTensor) -> keras.KerasTensor:
-    """Scales pixels from 0 to 255 to -1 to 1, as a layer in float32."""
+    """Scales pixels from the range 0 to 255 to the range -1 to 1.
+
+    Args:
+        pixels: Symbolic tensor of shape `(batch, height, width, 3)`.
+
+    Returns:
+        Symbolic float32 tensor of the same shape. The layer computes in
+        float32 under every dtype policy.
+    """
     scale = keras.layers.Rescaling(
         1 / 127.5, offset=-1.0, dtype="float32", name="rescaling"
     )
@@ -39,30 +47,32 @@ def MiniVGG(  # noqa: N802 - named like the networks of keras.applications
     weights: str | None = None,
     include_top: bool = False,
 ) -> keras.Model:
-    """Builds the network, as `keras.applications` builds its own.
+    """Builds the network; called like a builder of `keras.applications`.
 
-    VGG's shape (Simonyan and Zisserman, arXiv:1409.1556) in small: five
-    blocks of 3x3 convolutions with ReLU, each closed by a 2x2 max pooling,
-    684,000 parameters. It is trained with batch normalisation, which is then
-    multiplied into the convolutions, so none is left here.
+    It is a small VGG (Simonyan and Zisserman, arXiv:1409.1556): five blocks
+    of 3x3 convolutions with ReLU, each followed by a 2x2 max pooling, with
+    684,000 parameters. It was trained with batch normalisation, which was
+    then multiplied into the convolutions, so there is none here.
 
     Args:
-        input_tensor: preprocessed pixels, `(batch, height, width, 3)`, sides
-            of 32 pixels or more.
+        input_tensor: Preprocessed pixels, shape `(batch, height, width, 3)`,
+            with sides of 32 pixels or more.
         weights: `"tlkit"` for the weights that come with the package, None
             for random ones.
-        include_top: there is no top to include; False.
+        include_top: Must be False, because there is no classifier to
+            include.
 
     Returns:
         A model to the feature map `(batch, height / 32, width / 32, 128)`.
 
     Raises:
-        ValueError: a top, or weights of another name, is asked for.
-        TlkitError: the weights in the package are not what they should be.
+        ValueError: A top, or weights of another name, were asked for.
+        TlkitError: The weights in the package are damaged.
     """
+    # ValueError and a "Received:" at the end, as `keras.applications` has it.
     if include_top or weights not in ("tlkit", None):
         raise ValueError(
-            "MiniVGG has no top and knows weights 'tlkit' or None. Received: "
+            "MiniVGG has no top and its weights are 'tlkit' or None. Received: "
             f"include_top={include_top}, weights={weights!r}"
         )
     x = input_tensor
@@ -77,6 +87,7 @@ def MiniVGG(  # noqa: N802 - named like the networks of keras.applications
                 name=f"block{block}_conv{number}",
             )(x)
         x = keras.layers.MaxPooling2D(name=f"block{block}_pool")(x)
+    # The model begins at the raw pixels, so that preprocessing belongs to it.
     (pixels,) = keras.utils.get_source_inputs(input_tensor)
     model = keras.Model(pixels, x, name="minivgg")
     if weights:
@@ -85,11 +96,12 @@ def MiniVGG(  # noqa: N802 - named like the networks of keras.applications
 
 
 def packaged_weights() -> dict[str, Any]:
-    """What is known of the weights that come with the package.
+    """Returns what is recorded about the weights that come with the package.
 
     Returns:
-        Among others `sha256`, `licence`, the settings that made them, and
-        `accuracy_on_pictures_kept_back` from training.
+        A dictionary that holds, among others, `sha256`, `licence`, the
+        settings of the pretraining, and `accuracy_on_pictures_kept_back`,
+        the accuracy on drawn images that were kept out of it.
     """
     return json.loads(
         (files("tlkit.models") / _ABOUT).read_text(encoding="utf-8")

@@ -1,9 +1,9 @@
-"""Reading a conv base's weights from a file: all of them, or an error.
+"""Reads the weights of a conv base from a file: all of them, or an error.
 
-Keras 3 loads its older `.h5` files strictly only where the file holds exactly
-the model's layers, and by name it skips what does not match without a word.
-Here a file with a classifier on top is as good as one without, and every
-array is compared before the first one is assigned.
+Keras 3 loads older `.h5` files strictly only if the file holds exactly the
+layers of the model. Loading by name skips layers that do not match, without
+saying so. Here, a file may hold a classifier on top or not, and all shapes
+are compared before the first array is assigned.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ import numpy as np
 from tlkit.base.errors import TlkitError, UsageError
 
 TOP_LAYERS = 3
-"""Most layers with weights a classifier on top has (VGG's fc1, fc2 and
-predictions): a file with more layers left over is another network's."""
+"""Largest number of layers with weights in a classifier on top: VGG's fc1, fc2
+and predictions. A file with more left over belongs to another network."""
 
 
 class SavedLayer(NamedTuple):
-    """One layer's name and arrays, as a file holds them."""
+    """The name and the arrays of one layer in a file."""
 
     name: str
     arrays: list[np.ndarray]
@@ -36,20 +36,21 @@ class SavedLayer(NamedTuple):
 def load_weights(
     model: keras.Model, path: str | os.PathLike[str], expected: str
 ) -> None:
-    """Assigns every weight of a conv base from an HDF5 file.
+    """Loads every weight of a conv base from an HDF5 file.
 
     Args:
-        model: the base as `keras.applications` builds it, without its top.
-        path: an `.h5` file of layers in order, as `keras.applications`
-            distributes them, or a `.weights.h5` file of Keras 3; with or
-            without the classifier.
-        expected: the base in words, for the error message.
+        model: The conv base as `keras.applications` builds it, without its
+            top.
+        path: An `.h5` file that lists its layers in order, as
+            `keras.applications` distributes them, or a `.weights.h5` file of
+            Keras 3; either with or without the classifier.
+        expected: Name of the conv base, for the error message.
 
     Raises:
-        UsageError: there is no such file.
-        TlkitError: the file is no weights file, is cut off, or holds the
-            weights of another network or another width. The model is then
-            not to be used.
+        UsageError: There is no such file.
+        TlkitError: The file is not a weights file, is cut off, or holds the
+            weights of another network or another width. The model may then
+            hold a part of the weights and must not be used.
     """
     path = Path(path)
     check_weights_file(path)
@@ -66,23 +67,34 @@ def load_weights(
             where=path,
             expected="a whole HDF5 file of Keras weights",
             received=error,
-            remedy="Fetch the file again; it may have been cut off.",
+            remedy="Download the file again; it may have been cut off.",
         ) from error
 
 
 def check_weights_file(path: str | os.PathLike[str]) -> None:
-    """Raises UsageError unless there is a file at `path`."""
+    """Checks that a weights file is there.
+
+    Args:
+        path: The file.
+
+    Raises:
+        UsageError: There is no file at this path.
+    """
     if not Path(path).is_file():
         raise UsageError(
             "There is no such weights file.",
             where=path,
-            remedy='Check the path, or pass "imagenet" to fetch the weights, '
+            remedy='Check the path, or pass "imagenet" to download weights, '
             'or "none" to start from random ones.',
         )
 
 
 def _read_layers(file: h5py.Group) -> list[SavedLayer] | None:
-    """Layers with weights in file order, or None for a file of Keras 3."""
+    """Returns the layers with weights, in the order of the file.
+
+    None stands for a file of Keras 3, which has no such order.
+    """
+    # A file that holds a whole model keeps its weights one level deeper.
     if "model_weights" in file:
         file = file["model_weights"]
     names = _texts(file, "layer_names")
@@ -102,7 +114,11 @@ def _read_layers(file: h5py.Group) -> list[SavedLayer] | None:
 
 
 def _texts(group: h5py.Group, attribute: str) -> list[str]:
-    """A list of names; a long one is spread over name0, name1 and so on."""
+    """Reads a list of names.
+
+    HDF5 limits the size of an attribute, so Keras spreads a long list over
+    name0, name1 and so on.
+    """
     if attribute in group.attrs:
         found = list(group.attrs[attribute])
     else:
@@ -116,8 +132,8 @@ def _texts(group: h5py.Group, attribute: str) -> list[str]:
 def _assign(
     model: keras.Model, saved: list[SavedLayer], path: Path, expected: str
 ) -> None:
-    # By order and not by name: the shortcuts of Xception and the last layer
-    # of ConvNeXt have names that are counted on through a session.
+    # By order and not by name: the names of Xception's shortcuts and of
+    # ConvNeXt's last layer end in a counter that goes on through a session.
     layers = [layer for layer in model.layers if layer.weights]
     for layer, found in zip_longest(layers, saved[: len(layers)]):
         wanted = [tuple(w.shape) for w in layer.weights]
@@ -144,20 +160,21 @@ def _assign(
 def _load_keras3(model: keras.Model, path: Path, expected: str) -> None:
     if not path.name.endswith(".weights.h5"):
         raise UsageError(
-            "Keras tells this kind of weights file by its name.",
+            "Keras recognises this kind of weights file by its name.",
             where=path,
             expected="a name that ends in .weights.h5",
             remedy="Rename a copy of the file.",
         )
     try:
-        # Strict: a layer that the file lacks or holds in another shape is an
-        # error. What the file holds besides, a top, is left alone. The
-        # warnings are of Keras's second look at layers it has loaded.
+        # Keras is strict here: a layer that is missing or has another shape
+        # is an error, and additional layers, such as a top, are ignored. The
+        # warnings are about layers that Keras has already loaded and comes
+        # across a second time.
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Skipping nested")
             model.load_weights(path)
     except ValueError as error:
-        # Keras goes on to print every layer and its values.
+        # The message of Keras continues with every layer and its values.
         reason = textwrap.shorten(str(error), 400, placeholder=" ...")
         raise _mismatch(
             path, expected, "weights for every layer", reason

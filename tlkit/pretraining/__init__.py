@@ -1,9 +1,9 @@
-"""Where MiniVGG's weights come from: drawn pictures, or a larger teacher.
+"""Pretraining of MiniVGG: on drawn images, or with a larger teacher.
 
-Pictures are drawn from formulas (`corpus`), MiniVGG learns to tell their
-classes apart (`learn`), or it learns from your own unlabelled pictures what
-a larger network makes of them (`distil`). `scripts/pretrain_minivgg.py` is
-the way in.
+Images are drawn by formulas (`corpus`), and MiniVGG learns to tell their
+classes apart (`learn`). Or it learns, from your own unlabelled images, to
+give the features of a larger network (`distil`). The command is
+`scripts/pretrain_minivgg.py`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from tlkit.pretraining.learn import (
 from tlkit.reuse.predict import find_files
 from tlkit.tensor.strategy import describe_devices
 
-#: A GPU does in minutes what two processor cores do in an hour.
+#: How many times longer to train on a GPU, which does in minutes what two
+#: processor cores do in an hour.
 GPU_SCALE = 6.0
 _SUFFIX = ".weights.h5"
 _FEWEST_IMAGES = 20
@@ -43,22 +44,22 @@ _DISTILLING = Stage(96, 2000, make_recipe(1e-3))
 def pretrain_from_formulas(
     out: Path, per_class: int, scale: float | None, seed: int
 ) -> dict[str, Any]:
-    """Draws pictures, trains MiniVGG on them and writes its weights.
+    """Draws images, trains MiniVGG on them and writes its weights.
 
     Args:
-        out: a file that is not there yet, `*.weights.h5`.
-        per_class: pictures of each class.
-        scale: times as many steps as in `STAGES`; None for 1, and for
-            `GPU_SCALE` where there is a GPU.
-        seed: of pictures and training.
+        out: The file to write, `*.weights.h5`, which must not exist.
+        per_class: Number of images of each class.
+        scale: Factor of the numbers of steps in `STAGES`; None for
+            `GPU_SCALE` if there is a GPU, else 1.
+        seed: Seed of images and training.
 
     Returns:
-        Settings and outcome, which are also written beside `out`.
+        Settings and results, which are also written beside `out`.
 
     Raises:
         UsageError: `out` exists or has another suffix, or a number is too
             small.
-        TlkitError: the file cannot be written.
+        TlkitError: The file cannot be written.
     """
     if scale is None:
         scale = GPU_SCALE if describe_devices()["gpus"] else 1.0
@@ -67,7 +68,7 @@ def pretrain_from_formulas(
     corpus = draw_corpus(
         max(stage.image_size for stage in STAGES), per_class, seed=seed
     )
-    say(f"{len(corpus.labels):,} pictures of {corpus.classes} classes drawn")
+    say(f"{len(corpus.labels):,} images of {corpus.classes} classes drawn")
     stages = tuple(_scaled(stage, scale) for stage in STAGES)
     learner, accuracy = pretrain(corpus, stages, seed)
     save_minivgg(fold(learner), out)
@@ -92,25 +93,27 @@ def distil(
     images: Path | None,
     scale: float | None,
 ) -> dict[str, Any]:
-    """Teaches MiniVGG to see a folder of images as a larger network does.
+    """Trains MiniVGG to give the features of a larger network for images.
 
     Args:
-        out: a file that is not there yet, `*.weights.h5`.
-        teacher: name of a conv base.
-        weights: of the teacher; None for the published ones.
-        images: a folder of images; folders inside it say nothing.
-        scale: times as many steps as usual; None for 1.
+        out: The file to write, `*.weights.h5`, which must not exist.
+        teacher: Name of the conv base that is the teacher.
+        weights: Weights of the teacher; None for the published ones.
+        images: A folder of images, which need no labels. The folders inside
+            it are searched, but their names do not matter.
+        scale: Factor of the usual number of steps; None for 1.
 
     Returns:
-        Settings and outcome, which are also written beside `out`.
+        Settings and results, which are also written beside `out`.
 
     Raises:
-        UsageError: `out` exists, there is no folder, or it holds too few
+        UsageError: `out` exists, there is no folder or it holds too few
             images, or the teacher is unknown.
-        TlkitError: an image has become unreadable or the file cannot be
+        TlkitError: An image has become unreadable, or the file cannot be
             written.
     """
     scale = 1.0 if scale is None else scale
+    # Everything that can be refused is checked before the work begins.
     _check(out, scale=scale)
     network = Network(teacher, weights).resolved()
     files = _readable(images)
@@ -130,15 +133,16 @@ def distil(
 
 
 def write_provenance(weights: Path, **facts: Any) -> dict[str, Any]:
-    """Writes beside a weights file what it is and where it came from.
+    """Writes a file beside a weights file that says how it was made.
 
     Args:
-        weights: a file `<name>.weights.h5`; `<name>.json` is written.
-        facts: how it was made and how it did.
+        weights: The weights file, `<name>.weights.h5`. The file written is
+            `<name>.json`.
+        facts: Settings and results, by name.
 
     Returns:
-        What was written: the file's name and SHA-256, the network, tlkit's
-        version, and the facts.
+        What was written: the file's name and SHA-256, the network, the
+        version of tlkit, and the facts.
     """
     about = {
         "file": weights.name,
@@ -178,7 +182,7 @@ def _scaled(stage: Stage, scale: float) -> Stage:
 def _readable(folder: Path | None) -> list[Path]:
     if folder is None:
         raise UsageError(
-            "A teacher needs images to show.",
+            "Distillation needs images.",
             where="images",
             expected="a folder of images; they need no labels",
         )
@@ -192,5 +196,5 @@ def _readable(folder: Path | None) -> list[Path]:
             received=f"{len(files)} readable images in {len(found)} files",
         )
     if len(files) < len(found):
-        say(f"{len(found) - len(files)} files are no readable images")
+        say(f"{len(found) - len(files)} files are not readable images")
     return files

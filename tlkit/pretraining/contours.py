@@ -1,8 +1,8 @@
-"""Nested contours with a wavering radius, one way of wavering a class.
+"""Nested contours whose radius varies with the angle, differently by class.
 
-Kataoka et al., "Replacing labeled real-image datasets with auto-generated
-contours" (CVPR 2022), radial contours: what matters there is how many
-corners, how many rings, and how rough.
+These are the radial contours of Kataoka et al., "Replacing labeled real-image
+datasets with auto-generated contours" (CVPR 2022). What matters according to
+the paper is the number of corners, the number of rings and the roughness.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ class _Contour(NamedTuple):
 
 @cache
 def _contour(number: int) -> _Contour:
+    # A class is its own seed. The first number differs in every module, so
+    # that no two families draw from the same stream.
     rng = np.random.default_rng((4, number))
     return _Contour(
         corners=int(rng.choice((3, 4, 5, 6, 8, 12, 24, 60))),
@@ -47,9 +49,9 @@ def draw_contour(canvas: Brush, rng: np.random.Generator, number: int) -> None:
     """Draws nested contours somewhere on the canvas.
 
     Args:
-        canvas: what to draw on.
-        rng: decides pose, place, colours and each corner's deviation.
-        number: which class, 0 or more.
+        canvas: The canvas to draw on.
+        rng: Source of randomness for pose, place, colours and roughness.
+        number: Number of the class, 0 or more.
     """
     kind = _contour(number)
     scale = rng.uniform(0.35, 0.95)
@@ -69,6 +71,8 @@ def draw_contour(canvas: Brush, rng: np.random.Generator, number: int) -> None:
 
 
 def _ring(kind: _Contour, rng: np.random.Generator) -> np.ndarray:
+    # With few corners the contour is a polygon; with many it is a curve, which
+    # needs more points than corners.
     steps = kind.corners if kind.corners < 12 else 8 * kind.corners
     angle = np.linspace(0, 2 * np.pi, steps, endpoint=False)
     radius = 0.8 + sum(

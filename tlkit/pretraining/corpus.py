@@ -1,8 +1,8 @@
-"""The pictures MiniVGG learns from: drawn from formulas, no photograph.
+"""The images that MiniVGG learns from: drawn by formulas, no photographs.
 
-Five families of classes are drawn before backdrops of many kinds; none of
-them holds a cat or a dog, or anything else that a person has looked at and
-labelled.
+Five families of classes are drawn, most of them before backdrops of many
+kinds. None contains cats or dogs, or anything else that a person has looked
+at and labelled.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ Draw = Callable[[Brush, np.random.Generator, int], None]
 
 @dataclass(frozen=True)
 class Family:
-    """Classes that are drawn in one way.
+    """Classes that are drawn by the same function.
 
     Attributes:
-        draw: puts a picture's subject on a canvas: `(canvas, rng, class)`.
-        classes: how many there are.
-        backdrop: whether the subject stands before something; False where
-            it fills the picture.
+        draw: Function that draws the subject of an image, called with
+            `(canvas, rng, class)`.
+        classes: Number of classes.
+        backdrop: Whether the subject is drawn before a backdrop. False if it
+            fills the image.
     """
 
     draw: Draw
@@ -53,7 +54,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
     }
 )
 DRAWN = "drawn"
-"""The family of the embedded sample's many classes, drawn by `draw_many`."""
+"""Name of the family of classes that `draw_many` of the sample draws."""
 
 
 def _paint_any_backdrop(canvas: Brush, rng: np.random.Generator) -> None:
@@ -67,16 +68,16 @@ def _paint_any_backdrop(canvas: Brush, rng: np.random.Generator) -> None:
 
 
 def draw_one(family: str, number: int, size: int, seed: int) -> np.ndarray:
-    """Draws one picture.
+    """Draws one image.
 
     Args:
-        family: a name in `FAMILIES`.
-        number: which of its classes.
-        size: height and width in pixels.
-        seed: which picture of that class.
+        family: A name in `FAMILIES`.
+        number: Number of the class in its family.
+        size: Height and width in pixels.
+        seed: Number of the image in its class.
 
     Returns:
-        uint8 `(size, size, 3)`, RGB.
+        Array of shape `(size, size, 3)`, uint8, RGB.
     """
     kind = FAMILIES[family]
     entropy = (list(FAMILIES).index(family), number, seed)
@@ -93,12 +94,12 @@ def draw_one(family: str, number: int, size: int, seed: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Drawn pictures with the class each was drawn as.
+    """Drawn images with their classes.
 
     Attributes:
-        images: uint8 `(count, size, size, 3)`, RGB.
-        labels: int64 `(count,)`, 0 to `classes - 1`.
-        classes: how many classes there are.
+        images: Array of shape `(count, size, size, 3)`, uint8, RGB.
+        labels: Array of shape `(count,)`, int64, values 0 to `classes - 1`.
+        classes: Number of classes.
     """
 
     images: np.ndarray
@@ -116,23 +117,27 @@ def draw_corpus(
     """Draws every class of some families.
 
     Args:
-        size: height and width in pixels.
-        per_class: pictures of each class. The classes of `DRAWN` hold much
-            more variety and get twice as many.
-        families: names in `FAMILIES`, or `DRAWN`.
-        seed: another seed, other pictures of the same classes.
-        processes: how many draw side by side; None for one a core.
+        size: Height and width in pixels.
+        per_class: Number of images of each class. The classes of `DRAWN`
+            have much more variety and get twice as many.
+        families: Names in `FAMILIES`, or `DRAWN`.
+        seed: Seed of the images; another seed draws other images of the same
+            classes.
+        processes: Number of processes that draw at the same time; None for
+            one for each core.
 
     Returns:
-        The pictures, class after class.
+        The images, class after class.
     """
     jobs: list[tuple[str, int]] = []
     for family in families:
+        # All classes of `DRAWN` are one job, since one call draws them all.
         count = FAMILIES[family].classes if family != DRAWN else 1
         jobs += [(family, number) for number in range(count)]
     draw = functools.partial(
         _draw_job, size=size, per_class=per_class, seed=seed
     )
+    # Processes and not threads, because much of the drawing is Python code.
     first = 0
     images, labels = [], []
     with ProcessPoolExecutor(processes or os.cpu_count()) as pool:

@@ -1,8 +1,9 @@
-"""Distillation: MiniVGG learns to see as a larger network does.
+"""Distillation: MiniVGG learns to give the features of a larger network.
 
-Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network"
-(arXiv:1503.02531), on features instead of class probabilities, so that the
-pictures need no labels: Romero et al., "FitNets" (arXiv:1412.6550).
+The idea is that of Hinton, Vinyals and Dean, "Distilling the knowledge in a
+neural network" (arXiv:1503.02531). Features take the place of class
+probabilities, as in Romero et al., "FitNets" (arXiv:1412.6550), so that the
+images need no labels.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ from tlkit.pretraining.learn import (
 )
 from tlkit.training.objective import make_optimizer
 
-#: How a picture is read: its number and `(height, width)` to uint8 RGB.
+#: Reads an image: from its number and `(height, width)` to uint8 RGB.
 Read = Callable[[int, tuple[int, int]], np.ndarray]
 
 _KEPT_BACK = 0.1
-# The teacher looks at so many views in all, at up to so many of a picture.
+# Largest number of views for which the teacher computes features, in all and
+# for one image.
 _TEACHER_LOOKS, _MOST_VIEWS = 20_000, 8
 _BATCH = 32
 
@@ -43,24 +45,27 @@ def distil_features(
     stage: Stage,
     seed: int = 0,
 ) -> tuple[keras.Model, float]:
-    """Trains a learner to give what a teacher's features are.
+    """Trains a learner to give the features of a teacher.
 
-    The teacher's features are standardised over the pictures, so that none
-    outweighs the others; the learner, with a linear layer that is thrown
-    away afterwards, is to point in their direction (cosine similarity). Both
-    see the same view of a picture, each at its own size. The learner starts
-    from the weights that come with tlkit.
+    The features of the teacher are standardised over the images, so that no
+    feature outweighs the others. A linear layer, which is discarded
+    afterwards, maps the learner's features to as many numbers as the teacher
+    gives. The learner is trained for the cosine similarity of the two
+    vectors. Both networks see the same view of an image, each at its own
+    size. The learner starts from the weights that come with tlkit.
 
     Args:
-        teacher: conv base, weights and size.
-        read: how a picture is read.
-        count: how many pictures there are, 20 or more.
-        stage: size of the pictures for the learner, and how long it learns.
-        seed: of order and views.
+        teacher: Conv base, weights and image size of the teacher.
+        read: Function that reads an image, from its number and
+            `(height, width)` to a uint8 RGB array.
+        count: Number of images, 20 or more.
+        stage: Size of the images for the learner, and how long it is
+            trained.
+        seed: Seed of order and views.
 
     Returns:
         The learner, and its mean cosine similarity with the teacher, -1 to
-        1, on a tenth of the pictures, which it has not been trained on.
+        1, on a tenth of the images, on which it was not trained.
     """
     keras.utils.set_random_seed(seed)
     order = np.random.default_rng(seed).permutation(count)
@@ -68,6 +73,7 @@ def distil_features(
     views = int(np.clip(_TEACHER_LOOKS // count, 1, _MOST_VIEWS))
     taught = _teach(teacher, read, used, views, seed)
     middle = taught.mean(axis=(0, 1))
+    # A feature that is the same for all images has a deviation of 0.
     deviation = taught.std(axis=(0, 1)) + 1e-6
     taught = (taught - middle) / deviation
     expected = _teach(teacher, read, kept, 1, seed)[0]
@@ -86,10 +92,11 @@ def distil_features(
     )
     similarity = 0.0
     for tenth in in_tenths(model, batches, stage):
+        # Keras's loss is the negative similarity.
         similarity = -float(model.evaluate(unseen, expected, verbose=0))
         say(
             f"{tenth}/10: cosine similarity with the teacher {similarity:.3f}"
-            f" on {len(kept)} pictures kept back"
+            f" on {len(kept)} images kept out of training"
         )
     return learner, similarity
 
@@ -111,7 +118,11 @@ def _teach(
     views: int,
     seed: int,
 ) -> np.ndarray:
-    """Features of views: float32 `(views, pictures, length)`."""
+    """Returns the teacher's features of views.
+
+    They are float32 of shape `(views, images, length)`. They are computed
+    once, since the teacher is far slower than the learner.
+    """
     with computing_in(choose_precision("auto", teacher.spec)):
         base = teacher.build_base()
         features = pool_features(base.output, "average")
@@ -134,7 +145,11 @@ def _teach(
 def _views(
     pictures: Sequence[np.ndarray], first: int, view: int, seed: int
 ) -> np.ndarray:
-    """The views that `batches_of_views` gives of pictures from `first` on."""
+    """Returns the views that `batches_of_views` gives of the same images.
+
+    Both must draw the same random numbers: the teacher would otherwise see
+    another view than the learner.
+    """
     return np.stack(
         [
             VIEWS(picture, seed=seed, image_id=place, view=view)

@@ -1,9 +1,9 @@
-"""Figures: bodies with parts, invented by lot, one figure a class.
+"""Figures: bodies with parts drawn at random, a figure for each class.
 
-A network that is to tell a cat from a dog has to look at parts: what shape
-they have and where they sit. So the classes come in families of
-`SIBLINGS`: all of a family share the body and some parts and differ in the
-others, while colours, pose, size and place say nothing.
+To tell a cat from a dog, a network has to look at parts: at their shapes and
+at where they are. Therefore the classes come in families of `SIBLINGS`. All
+classes of a family have the same body and some of the same parts, and differ
+in the others. Colours, pose, size and place do not depend on the class.
 """
 
 from __future__ import annotations
@@ -50,10 +50,11 @@ _WORN = (CIRCLE, _STAR, _BAR, _SQUARE, CIRCLE * (1.5, 0.6), _TRIANGLE)
 
 @dataclass(frozen=True)
 class _Part:
-    """Something that grows from a body's rim or is worn on its face.
+    """A part that grows from the rim of a body or lies on its face.
 
-    `angle` and `reach` are where it sits, in degrees from the top and in
-    shares of the body's radius; `ringed` gives it a smaller copy inside.
+    `angle` and `reach` say where it is, in degrees from the top and in shares
+    of the body's radius. `twin` parts are on both sides, and `ringed` parts
+    have a smaller copy inside.
     """
 
     outline: np.ndarray
@@ -74,12 +75,12 @@ class _Figure:
 
 
 def draw_figure(canvas: Brush, rng: np.random.Generator, number: int) -> None:
-    """Draws one figure somewhere on the canvas, in colours of its own.
+    """Draws one figure somewhere on the canvas.
 
     Args:
-        canvas: what to draw on.
-        rng: decides pose, place and colours.
-        number: which class, 0 or more.
+        canvas: The canvas to draw on.
+        rng: Source of randomness for pose, place and colours.
+        number: Number of the class, 0 or more.
     """
     figure = _figure(number)
     scale = rng.uniform(0.28, 0.55)
@@ -101,7 +102,7 @@ def draw_figure(canvas: Brush, rng: np.random.Generator, number: int) -> None:
 
 
 def _palette(rng: np.random.Generator) -> list[Colour]:
-    """Body and part colours; half of the figures are nearly of one colour."""
+    """Returns colours for body and parts, alike in half of the figures."""
     main = random_colour(rng)
     share = rng.uniform(0.25, 1) if rng.random() < 0.5 else 1.0
     parts = [mix(main, random_colour(rng), share) for _ in range(_COLOURS - 2)]
@@ -126,6 +127,7 @@ def _draw_part(
             side * reach * np.sin(turn),
             -reach * np.cos(turn),
             (side * size, size),
+            # Parts at the rim point outwards, others stand upright.
             side * (angle * (part.reach > 0.8) + part.lean),
         )
         outline = _jittered(part.outline, rng)
@@ -138,12 +140,13 @@ def _draw_part(
 
 @cache
 def _figure(number: int) -> _Figure:
+    # `common` gives what all siblings have, `own` what only this one has.
     family, member = divmod(number, SIBLINGS)
     common = np.random.default_rng((1, family))
     body = _BODIES[common.integers(len(_BODIES))](common)
     parts = [_random_part(common) for _ in range(common.integers(2, 5))]
     own = np.random.default_rng((2, family, member))
-    # Each sibling has other parts in the place of the last two.
+    # The last common part is replaced by two of the sibling's own.
     return _Figure(body, (*parts[:-1], *(_random_part(own) for _ in range(2))))
 
 

@@ -1,8 +1,9 @@
-"""Fractals of iterated function systems, one system a class.
+"""Fractals of iterated function systems, one system for each class.
 
-Kataoka et al., "Pre-training without natural images" (ACCV 2020), with the
-sampling of contractions by singular values that Anderson and Farrell propose
-in "Improving fractal pre-training" (WACV 2022, section 3.1), and coloured.
+The fractals are those of Kataoka et al., "Pre-training without natural
+images" (ACCV 2020), in colour. The contractions are sampled by their singular
+values, as Anderson and Farrell propose in "Improving fractal pre-training"
+(WACV 2022, section 3.1).
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import numpy as np
 from tlkit.drawn.drawing import Brush, random_colour, rotation
 
 _WALKERS, _STEPS, _WARM_UP = 900, 36, 8
-# A system whose points fill less of the picture than this is drawn anew.
+# If the points of a system cover a smaller share of the image than this,
+# another system is drawn.
 _LEAST_COVERED = 0.08
 
 System = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -25,9 +27,10 @@ def draw_fractal(canvas: Brush, rng: np.random.Generator, number: int) -> None:
     """Draws the attractor of a system of contractions on the canvas.
 
     Args:
-        canvas: what to draw on.
-        rng: decides pose, colours and how the system is bent a little.
-        number: which class, 0 or more.
+        canvas: The canvas to draw on.
+        rng: Source of randomness for pose, colours and a small change of the
+            system.
+        number: Number of the class, 0 or more.
     """
     linear, shift, odds = _system(number)
     linear = linear * rng.uniform(0.93, 1.07, (len(linear), 1, 1))
@@ -50,7 +53,10 @@ def _system(number: int) -> System:
 
 
 def _random_system(rng: np.random.Generator) -> System:
-    """Draws maps x -> A x + b with A = R(theta) diag(s1, s2) R(phi) D."""
+    """Draws maps x -> A x + b with A = R(theta) diag(s1, s2) R(phi) D.
+
+    R are rotations, s1 and s2 the singular values, and D mirrors or not.
+    """
     count = int(rng.integers(2, 7))
     # Anderson and Farrell: the sum of s1 + 2 s2 over all maps decides how
     # well the attractor fills the plane.
@@ -66,12 +72,19 @@ def _random_system(rng: np.random.Generator) -> System:
             )
         ]
     )
+    # A map fills an area in proportion to its determinant, so it is chosen in
+    # this proportion. The lower bound lets flat maps be chosen too.
     odds = np.maximum(np.abs(np.linalg.det(linear)), 0.01)
     return linear, rng.uniform(-1, 1, (count, 2)), odds / odds.sum()
 
 
 def _attractor(system: System, rng: np.random.Generator) -> np.ndarray:
-    """Plays the chaos game with many walkers at once: (points, 2)."""
+    """Returns points of the attractor, shape `(points, 2)`.
+
+    This is the chaos game: walkers apply maps chosen at random, many walkers
+    at once and each with its own choices. Their first steps are left out,
+    because they may still be outside the attractor.
+    """
     linear, shift, odds = system
     choices = rng.choice(len(odds), (_STEPS, _WALKERS), p=odds)
     points = np.zeros((_WALKERS, 2))
@@ -83,6 +96,7 @@ def _attractor(system: System, rng: np.random.Generator) -> np.ndarray:
 
 
 def _normalised(points: np.ndarray) -> np.ndarray:
+    # Percentiles, so that a few far points do not make the rest small.
     low, high = np.percentile(points, (1, 99), axis=0)
     return 2 * (points - low) / np.maximum(high - low, 1e-6) - 1
 
@@ -94,6 +108,7 @@ def _print(
     edges = np.linspace(-1, 1, side + 1)
     x, y = points.T
     counts, *_ = np.histogram2d(y, x, bins=[edges, edges])
+    # The logarithm keeps thin parts visible beside dense ones.
     dense = cv2.GaussianBlur(np.log1p(counts).astype(np.float32), (0, 0), 0.6)
     dense = cv2.resize(dense, image.shape[:2][::-1])
     opacity = np.clip(dense * rng.uniform(1.2, 2.5), 0, 1)[..., None]

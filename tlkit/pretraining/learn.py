@@ -23,8 +23,8 @@ from tlkit.pretraining.corpus import Corpus
 from tlkit.tensor.pipeline import without_tuning
 from tlkit.training.objective import make_optimizer
 
-#: Views of the pictures. Colours must change too: a network of this size
-#: learns thousands of pictures by heart from their colours.
+#: Random views of the images. Colours must change too: from unchanged colours,
+#: a network of this size learns thousands of images by heart.
 VIEWS = Augmentation(
     rotation=20,
     width_shift=0.15,
@@ -42,7 +42,7 @@ _KEPT_BACK, _MOST_KEPT_BACK = 0.1, 2000
 
 @dataclass(frozen=True)
 class Stage:
-    """A stretch of pretraining at one image size.
+    """A part of the pretraining, at one image size.
 
     Args:
         image_size: Side of the images in pixels.
@@ -83,11 +83,12 @@ STAGES = (
 
 
 def build_learner() -> keras.Model:
-    """Builds MiniVGG as it learns: with batch normalisation.
+    """Builds MiniVGG as it is trained, with batch normalisation.
 
-    Pooling stands before normalisation and ReLU, which gives the same as
-    after them (both are monotone, as the normalisation has no scale of its
-    own) for a quarter of the work.
+    Pooling comes before normalisation and ReLU. This gives the same result
+    as pooling after them, for a quarter of the work: both functions are
+    increasing, because the normalisation has no learnt scale that could be
+    negative.
 
     Returns:
         A model from pixels `(batch, height, width, 3)`, 0 to 255, to the
@@ -111,12 +112,15 @@ def build_learner() -> keras.Model:
 
 
 def unfold(minivgg: keras.Model, learner: keras.Model) -> None:
-    """Starts a learner where a finished MiniVGG stands.
+    """Copies the weights of a finished MiniVGG into a learner.
 
     Args:
-        minivgg: convolutions with bias.
-        learner: of `build_learner`, new; afterwards it computes the same.
+        minivgg: The finished network, whose convolutions have biases.
+        learner: A new model of `build_learner`. Afterwards it gives the same
+            features as `minivgg`.
     """
+    # New statistics have mean 0. With this variance the normalisation divides
+    # by sqrt(1 - epsilon + epsilon) = 1, so it only adds the bias.
     for name in _convolutions():
         kernel, bias = minivgg.get_layer(name).get_weights()
         norm = learner.get_layer(f"{name}_bn")
@@ -128,14 +132,14 @@ def unfold(minivgg: keras.Model, learner: keras.Model) -> None:
 def fold(learner: keras.Model) -> list[np.ndarray]:
     """Multiplies the batch normalisation into the convolutions.
 
-    (k * x - mean) / sqrt(variance + epsilon) + beta is a convolution with
-    kernel k / sqrt(...) and bias beta - mean / sqrt(...).
+    `(k * x - mean) / sqrt(variance + epsilon) + beta` is a convolution with
+    the kernel `k / sqrt(...)` and the bias `beta - mean / sqrt(...)`.
 
     Args:
-        learner: of `build_learner`, trained.
+        learner: A trained model of `build_learner`.
 
     Returns:
-        The weights of `MiniVGG`, in its order.
+        The weights of `MiniVGG`, in the order of its layers.
     """
     weights = []
     for name in _convolutions():
@@ -150,13 +154,17 @@ def fold(learner: keras.Model) -> list[np.ndarray]:
 def save_minivgg(
     weights: list[np.ndarray], path: str | os.PathLike[str]
 ) -> None:
-    """Writes MiniVGG's weights as float16, a `.weights.h5` of Keras.
+    """Writes weights of MiniVGG as float16, in Keras's form `.weights.h5`.
 
     Args:
-        weights: of `fold`.
-        path: a name that ends in `.weights.h5`; the file is there whole or
-            not at all.
+        weights: The weights, as `fold` returns them.
+        path: The file to write, whose name ends in `.weights.h5`. It is
+            written completely or not at all.
+
+    Raises:
+        TlkitError: The disk is full or the folder cannot be written.
     """
+    # Keras saves weights in the dtype of the model, which the policy decides.
     policy = keras.config.dtype_policy().name
     keras.config.set_dtype_policy("float16")
     try:
@@ -174,16 +182,17 @@ def pretrain(
     stages: tuple[Stage, ...] = STAGES,
     seed: int = 0,
 ) -> tuple[keras.Model, float]:
-    """Trains a learner to name the class of each drawn picture.
+    """Trains a learner to name the class of each drawn image.
 
     Args:
-        corpus: what to learn from; a tenth of the pictures, at most 2,000,
-            are kept back.
-        stages: how long, at which sizes.
-        seed: of weights, order and views.
+        corpus: The images to learn from. A tenth of them, at most 2,000, are
+            kept out of training.
+        stages: The parts of the training, in order.
+        seed: Seed of initial weights, order and views.
 
     Returns:
-        The trained learner, and its accuracy on the pictures kept back.
+        The trained learner, and its accuracy on the images kept out of
+        training.
     """
     keras.utils.set_random_seed(seed)
     order = np.random.default_rng(seed).permutation(len(corpus.labels))
@@ -212,8 +221,8 @@ def pretrain(
         for tenth in in_tenths(model, batches, stage):
             _, accuracy = model.evaluate(*unseen, verbose=0)
             say(
-                f"{stage.image_size} pixels, {tenth}/10: names {accuracy:.1%}"
-                f" of {len(kept)} pictures kept back"
+                f"{stage.image_size} pixels, {tenth}/10: right on "
+                f"{accuracy:.1%} of {len(kept)} images kept out of training"
             )
     return learner, accuracy
 
@@ -248,7 +257,10 @@ def _labels(labels: np.ndarray, positions: np.ndarray, view: int) -> np.ndarray:
 def _smoothed(
     classes: int, smoothing: float
 ) -> Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]:
-    """Cross-entropy from logits with smoothed labels."""
+    """Returns the cross-entropy of logits with smoothed labels.
+
+    Keras smooths only labels that are one-hot vectors, not class numbers.
+    """
 
     def loss(
         labels: keras.KerasTensor, logits: keras.KerasTensor
@@ -284,19 +296,21 @@ def batches_of_views(
     seed: int,
     views: int | None = None,
 ) -> tf.data.Dataset:
-    """Endless batches, another view of every picture in every epoch.
+    """Returns endless batches, with a new view of every image in every epoch.
 
     Args:
-        images: uint8 `(count, size, size, 3)`.
-        targets: of a view of some pictures: `(positions, view)` to an array
-            with a row for each.
-        stage: says how many go into a batch.
-        seed: of order and views.
-        views: after so many the first ones come again; None for no end.
+        images: Array of shape `(count, size, size, 3)`, uint8.
+        targets: Function that returns the targets of some images: from
+            `(positions, view)` to an array with a row for each position.
+        stage: The part of the training, for its batch size.
+        seed: Seed of order and views.
+        views: Number of views of an image, after which the first one comes
+            again; None for a new view in every epoch.
 
     Returns:
         Batches of `(pixels, targets)`.
     """
+    # Asked for one image, to learn the shape and dtype of the targets.
     probe = targets(np.arange(1), 0)
     size = min(stage.recipe.batch_size, len(images))
 
@@ -316,6 +330,7 @@ def batches_of_views(
         ]
         return np.stack(pixels), targets(chosen, int(view))
 
+    # `numpy_function` loses the shapes, which Keras needs to build the model.
     def shaped(
         pixels: tf.Tensor, target: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:

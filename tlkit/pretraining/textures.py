@@ -1,8 +1,8 @@
-"""Textures from noise: shaped spectra, and leaves fallen over each other.
+"""Textures: noise with a given spectrum, and leaves that hide one another.
 
 Baradad et al., "Learning to see by looking at noise" (NeurIPS 2021), find
 that networks learn useful features from such images. A class is a spectrum
-(which scales, which directions) or a kind of leaf.
+(its scales and directions) or a kind of leaf.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from tlkit.drawn.drawing import CIRCLE, Brush, polar, random_colour, rotation
 
-# Noise is shaped on a grid of this side and enlarged to the canvas.
+# Noise is computed on a grid of this side and enlarged to the canvas.
 _GRID = 96
 _LEAVES = (
     CIRCLE,
@@ -46,12 +46,13 @@ def _spectrum(number: int) -> _Spectrum:
 
 
 def draw_noise(canvas: Brush, rng: np.random.Generator, number: int) -> None:
-    """Covers the canvas with noise of a spectrum.
+    """Covers the canvas with noise of a given spectrum.
 
     Args:
-        canvas: what to draw on.
-        rng: decides phases, colours, and small turns and scalings.
-        number: which class, 0 or more.
+        canvas: The canvas to draw on.
+        rng: Source of randomness for phases, colours, and small rotations
+            and scalings.
+        number: Number of the class, 0 or more.
     """
     kind = _spectrum(number)
     amplitude = _amplitude(kind, rng)
@@ -79,6 +80,7 @@ def _amplitude(kind: _Spectrum, rng: np.random.Generator) -> np.ndarray:
             for s in (1, -1)
         ]
         amplitude = amplitude + 0.6 * sum(near)
+    # No constant part, so that both colours have about the same share.
     amplitude[0, 0] = 0
     return amplitude
 
@@ -90,10 +92,10 @@ def draw_leaves(canvas: Brush, rng: np.random.Generator, number: int) -> None:
     (Lee, Mumford and Huang, 2001).
 
     Args:
-        canvas: what to draw on.
-        rng: decides places, sizes, turns and colours.
-        number: which class, 0 or more: shape of the leaves and how the many
-            small ones weigh against the few large ones.
+        canvas: The canvas to draw on.
+        rng: Source of randomness for places, sizes, rotations and colours.
+        number: Number of the class, 0 or more. The class decides the shape
+            of the leaves and the proportion of small to large ones.
     """
     own = np.random.default_rng((6, number))
     leaf = _LEAVES[number % len(_LEAVES)] * own.uniform(0.7, 1.3, 2)

@@ -1,1 +1,1 @@
-"""What was computed once, kept under everything that determines it."""
+"""The store: results computed once, found again by what determines them."""

@@ -1,4 +1,4 @@
-"""Looking after the store: what is in it, is it sound, make it smaller."""
+"""Looks after the store: lists it, checks it and makes it smaller."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 @dataclass(frozen=True)
 class Entry:
-    """What the store holds of one recipe.
+    """What the store holds for one recipe.
 
     Attributes:
-        folder: where.
-        recipe: what the values depend on.
-        rows: how many there are.
-        size: bytes on the disk.
-        used: when it was last opened, in seconds since 1970.
+        folder: The folder that holds it.
+        recipe: Everything that the values depend on besides the image.
+        rows: Number of rows.
+        size: Size on the disk in bytes.
+        used: Time at which it was last opened, in seconds since 1970.
     """
 
     folder: Path
@@ -45,9 +45,14 @@ class Entry:
 
 
 def list_store() -> list[Entry]:
-    """Lists what is in the store, the most recently used first."""
+    """Lists what is in the store.
+
+    Returns:
+        One entry for each recipe, the most recently used first.
+    """
     root = store_folder()
     folders = root.iterdir() if root.is_dir() else ()
+    # Locks and marks lie beside the folders; their names are longer.
     entries = [
         _entry(folder) for folder in folders if _KEY.fullmatch(folder.name)
     ]
@@ -60,6 +65,8 @@ def _entry(folder: Path) -> Entry:
         content = json.loads(recipe.read_text(encoding="utf-8"))
         used = recipe.stat().st_mtime
     except (OSError, ValueError):
+        # Without its recipe, a folder counts as unused since 1970: it is the
+        # first to be pruned.
         content, used = {}, 0.0
     files = [path for path in folder.iterdir() if path.is_file()]
     rows = sum(len(read_manifest(path)[0]) for path in shard_manifests(folder))
@@ -70,11 +77,11 @@ def _entry(folder: Path) -> Entry:
 def verify_store() -> tuple[int, list[Path]]:
     """Reads every shard and compares it with its digest.
 
-    Nothing is changed: what is damaged counts as missing, and is computed
-    again when it is needed.
+    Nothing is changed. The rows of a damaged shard count as missing, and are
+    computed again when they are needed.
 
     Returns:
-        How many shards there are, and the manifests of those damaged.
+        The number of shards, and the manifests of the damaged ones.
     """
     manifests = [
         path for entry in list_store() for path in shard_manifests(entry.folder)
@@ -90,15 +97,15 @@ def _is_sound(manifest: Path) -> bool:
 
 
 def prune_store(most: int) -> list[Entry]:
-    """Removes what was not used for longest until the rest is small enough.
+    """Removes the least recently used entries until the store is small enough.
 
-    What somebody reads or computes just now stays.
+    Entries that a process is reading or computing at the moment are kept.
 
     Args:
-        most: bytes that may remain.
+        most: Number of bytes that the store may hold afterwards.
 
     Returns:
-        What was removed.
+        The entries that were removed.
     """
     entries = list_store()
     total = sum(entry.size for entry in entries)
@@ -113,8 +120,15 @@ def prune_store(most: int) -> list[Entry]:
 
 
 def _remove(folder: Path) -> bool:
-    """Removes one key's folder, unless it is in use."""
+    """Removes the folder of one recipe, unless it is in use.
+
+    Returns:
+        Whether it was removed.
+    """
+    # The lock is beside the folder, so that removing the folder leaves it to
+    # those who wait for it.
     lock = filelock.FileLock(f"{folder}.lock")
+    # Not waited for: whoever holds it is computing rows that will be used.
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
@@ -126,7 +140,8 @@ def _remove(folder: Path) -> bool:
         return True
     except OSError as error:
         raise TlkitError(
-            f"Cannot remove features: {error.strerror}.", where=folder
+            f"Cannot remove this part of the store: {error.strerror}.",
+            where=folder,
         ) from error
     finally:
         lock.release()
@@ -139,7 +154,8 @@ def _in_use(folder: Path) -> bool:
             mark.acquire(timeout=0)
         except filelock.Timeout:
             return True
-        # Its reader was killed and could not take it away.
+        # Nobody holds the mark: its reader was killed before it could remove
+        # it.
         mark.release()
         path.unlink(missing_ok=True)
     return False
@@ -148,10 +164,12 @@ def _in_use(folder: Path) -> bool:
 def store_cap() -> int:
     """Returns how many bytes the store may hold.
 
-    The environment variable `TLKIT_STORE_CAP`, such as "20G", else 50 GB.
+    Returns:
+        The value of the environment variable `TLKIT_STORE_CAP`, such as
+        "20G", else 50 GB.
 
     Raises:
-        UsageError: the variable holds no size.
+        UsageError: The variable is not a size.
     """
     return read_size(os.environ.get("TLKIT_STORE_CAP", "50G"))
 
@@ -160,11 +178,14 @@ def read_size(text: str) -> int:
     """Reads a number of bytes such as "500M" or "20G".
 
     Args:
-        text: a number and perhaps K, M, G or T (powers of 1,000), with or
-            without a B.
+        text: A number, optionally followed by K, M, G or T (powers of 1,000)
+            and a B.
+
+    Returns:
+        The number of bytes.
 
     Raises:
-        UsageError: it is none.
+        UsageError: The text is not a size.
 
     Example:
         >>> read_size("1.5G")
@@ -173,8 +194,8 @@ def read_size(text: str) -> int:
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)B?\s*", text.upper())
     if found is None:
         raise UsageError(
-            "This is no size.",
-            expected="a number and perhaps K, M, G or T, such as 20G",
+            "This is not a size in bytes.",
+            expected="a number, optionally with K, M, G or T, such as 20G",
             received=text,
         )
     return int(float(found[1]) * _UNITS[found[2]])

@@ -14,10 +14,12 @@ from tlkit.data.index import TRAIN, VALIDATION, DatasetIndex, Split
 from tlkit.store.housekeeping import prune_store, store_cap
 from tlkit.store.store import Store, StoredRows
 
-#: Raise it when decoding or resizing changes.
+#: To be raised when decoding or resizing changes: the pixels of older versions
+#: are then not found any more.
 _FORMAT = 2
 _BATCH = 64
-# A data set may take this share of the store, and of the disk's free space.
+# Largest share of the store, and of the free space on the disk, that one data
+# set may take.
 _SHARE = 0.5
 
 Decoded = Callable[[int], np.ndarray]
@@ -26,20 +28,23 @@ Decoded = Callable[[int], np.ndarray]
 def keep_pixels(
     data: DatasetIndex, image_size: tuple[int, int]
 ) -> Mapping[str, Decoded]:
-    """Decodes and resizes what trains a model, unless that was done before.
+    """Decodes and resizes the training images, unless that was done before.
+
+    The validation images, which are read in every epoch too, are included.
 
     Args:
-        data: the data set.
+        data: The data set.
         image_size: `(height, width)` in pixels.
 
     Returns:
-        For the training and the validation split a function from the number
-        of an image to uint8 `(height, width, 3)`, for `make_batches`. Splits
-        of arrays have none, and neither has where the images are too many to
-        be kept: they are then decoded in every epoch.
+        For each of the training and the validation split a function from the
+        number of an image to a uint8 array `(height, width, 3)`, to be given
+        to `make_batches`. There is none for splits held in arrays. If the
+        images are too many to be kept, there is none at all, and the images
+        are decoded in every epoch.
 
     Raises:
-        TlkitError: an image has become unreadable or the store cannot be
+        TlkitError: An image has become unreadable, or the store cannot be
             written.
     """
     files = {
@@ -63,6 +68,7 @@ def keep_pixels(
                 store.fill(rest.digests, _decode(rest, image_size))
                 computed += len(missing)
             rows[name] = store.open(split.digests)
+    # What has just been opened is marked as in use, so pruning leaves it.
     if computed:
         prune_store(store_cap())
     return {name: kept.row for name, kept in rows.items()}
@@ -84,7 +90,10 @@ def _existing(folder: Path) -> Path:
 
 
 def _decode(split: Split, image_size: tuple[int, int]) -> Iterator[np.ndarray]:
-    """Yields uint8 `(batch, height, width, 3)`; all cores decode."""
+    """Yields batches `(batch, height, width, 3)`, uint8, decoded on all cores.
+
+    Only one batch is in memory at a time.
+    """
     with ThreadPoolExecutor() as pool, steps_bar() as bar:
         task = bar.add_task("decoding", total=len(split))
         for start in range(0, len(split), _BATCH):

@@ -1,17 +1,20 @@
-"""The store: arrays computed from images, kept under what determines them.
+"""The store: arrays computed from images, found by what determines them.
 
-Whatever determines a value, except the image itself, is written into a
-recipe; its hash names a folder. In it lie shards: some hundred rows each, and
-beside each shard a manifest that says which image every row belongs to. So
-nothing stale can be read, a folder that has grown costs only its new images,
-a renamed one costs nothing, and whoever is interrupted loses one shard.
+Everything that determines a value, except the image itself, is written into a
+recipe. The hash of the recipe is the key: it names a folder. The folder holds
+shards of some hundred rows each, and beside each shard a manifest that says
+which image every row belongs to. This has four consequences: a value of other
+settings is never read by mistake; a data set that has grown costs only its
+new images; a renamed one costs nothing; and an interruption loses at most one
+shard.
 
     <store>/<key>/recipe.json   what the values depend on
-    <store>/<key>/<shard>.npy   shape (rows, ...)
-    <store>/<key>/<shard>.json  the images of the rows, and the SHA-256 of the
-                                array; written last: without it nothing counts
-    <store>/<key>.lock          held while somebody computes
-    <store>/<key>.*.use         held by a process for as long as it reads
+    <store>/<key>/<shard>.npy   array of shape (rows, ...)
+    <store>/<key>/<shard>.json  the manifest: the images of the rows, and the
+                                SHA-256 of the array. It is written last; a
+                                shard without one does not count.
+    <store>/<key>.lock          held by the process that computes rows
+    <store>/<key>.*.use         held by a process while it reads rows
 """
 
 from __future__ import annotations
@@ -35,23 +38,25 @@ import platformdirs
 from tlkit.base.atomic import atomic_path, write_json
 from tlkit.base.errors import TlkitError
 
-#: Rows of a shard: what an interruption costs at most.
+#: Rows in a shard; an interruption loses at most as many.
 SHARD_ROWS = 256
 _RECIPE = "recipe.json"
 _SHARD = re.compile(r"[0-9a-f]{16}")
 
 
 def store_folder() -> Path:
-    """Returns where the store is.
+    """Returns the folder of the store.
 
-    The environment variable `TLKIT_STORE`, else the platform's cache folder.
+    Returns:
+        The folder that the environment variable `TLKIT_STORE` names, else
+        `tlkit/store` in the platform's cache folder.
     """
     chosen = os.environ.get("TLKIT_STORE")
     return Path(chosen or Path(platformdirs.user_cache_dir("tlkit"), "store"))
 
 
 class Place(NamedTuple):
-    """Where a row lies: in which shard, and how far down."""
+    """Where a row is kept: the shard, and the position in it."""
 
     shard: str
     row: int
@@ -59,12 +64,12 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class StoredRows:
-    """Rows of the store, read from the disk as they are asked for.
+    """Rows of the store, which are read from the disk when they are needed.
 
     Args:
-        shards: the arrays, memory-mapped.
-        places: int64 `(count, 2)`: the number of the shard, and the row in
-            it.
+        shards: The arrays of the shards, memory-mapped.
+        places: Array of shape `(count, 2)`, int64: for each row the number of
+            its shard and its position in the shard.
     """
 
     shards: Sequence[np.ndarray]
@@ -75,28 +80,35 @@ class StoredRows:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """`(count, ...)`, as of one array that holds all rows."""
+        """The shape `(count, ...)` of an array that would hold all rows."""
         return (len(self), *self.shards[0].shape[1:])
 
     @property
     def dtype(self) -> np.dtype:
-        """Of the stored values."""
+        """The dtype of the stored values."""
         return self.shards[0].dtype
 
     def row(self, number: int) -> np.ndarray:
         """Reads one row into memory.
 
         Args:
-            number: which, 0 to `len(self) - 1`.
+            number: Number of the row, 0 to `len(self) - 1`.
+
+        Returns:
+            The values of the row, in an array of its own.
         """
         shard, row = self.places[number]
         return np.array(self.shards[shard][row])
 
     def __getitem__(self, rows: Any) -> np.ndarray:
-        """Reads some rows into memory, in the order asked for.
+        """Reads rows into memory, in the order in which they are asked for.
 
         Args:
-            rows: a slice, or an array of row numbers or of truth values.
+            rows: A slice, an array of row numbers, or an array of one truth
+                value for each row.
+
+        Returns:
+            Array of shape `(number of rows, ...)`.
         """
         places = self.places[rows].reshape(-1, 2)
         read = np.empty((len(places), *self.shape[1:]), self.dtype)
@@ -109,6 +121,7 @@ class StoredRows:
         self, dtype: Any = None, copy: bool | None = None
     ) -> np.ndarray:
         if copy is False:
+            # NumPy demands a ValueError where `copy=False` is impossible.
             raise ValueError("Stored rows can only be copied into an array.")
         return self[:].astype(dtype or self.dtype, copy=False)
 
@@ -116,49 +129,60 @@ class StoredRows:
 class Store:
     """The part of the store that holds the values of one recipe.
 
+    A row is named by an id: the digest of its image, followed by the number
+    of a view where rows are kept for several views of an image.
+
     Args:
-        recipe: everything that determines a value besides the image; what
-            JSON can hold.
-        root: folder of the store; None for `store_folder()`.
+        recipe: Everything that determines a value besides the image. It may
+            hold only what JSON can hold.
+        root: Folder of the store; None for `store_folder()`.
     """
 
     def __init__(
         self, recipe: Mapping[str, Any], root: Path | None = None
     ) -> None:
         self.recipe = dict(recipe)
+        # Sorted, so that the order of the entries does not change the key.
         text = json.dumps(self.recipe, sort_keys=True)
         self.key = hashlib.sha256(text.encode()).hexdigest()[:32]
         self.root = root or store_folder()
         self.folder = self.root / self.key
+        # Whether each shard matches its digest. Comparing means reading the
+        # whole shard, so it is done once.
         self._sound: dict[str, bool] = {}
 
     @contextlib.contextmanager
     def computing(self) -> Iterator[None]:
-        """Holds the right to write; others wait, and then find the rows.
+        """Locks this part of the store for writing while the block runs.
+
+        Other processes that want the same rows wait, and then find them.
 
         Raises:
-            TlkitError: the folder cannot be written.
+            TlkitError: The folder cannot be written.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise TlkitError(
-                f"Cannot make the store: {error.strerror}.",
+                f"Cannot make the folder of the store: {error.strerror}.",
                 where=self.root,
-                remedy="Name another folder in the variable TLKIT_STORE.",
+                remedy="Name another folder in the environment variable "
+                "TLKIT_STORE.",
             ) from error
+        # The system frees the lock if its holder is killed. Tried without
+        # waiting first, so that a wait can be announced.
         lock = filelock.FileLock(f"{self.folder}.lock")
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
             from tlkit.base.console import (
-                say,  # loads Keras: not for a store alone
+                say,  # loads Keras, which a store does not need otherwise
             )
 
-            say("another process computes the same; waiting for it")
+            say("another process is computing the same; waiting for it")
             lock.acquire()
         try:
-            # Pruning may have taken the folder while this process waited.
+            # Pruning may have removed the folder while this process waited.
             self.folder.mkdir(exist_ok=True)
             self._sweep()
             if not (self.folder / _RECIPE).exists():
@@ -171,11 +195,11 @@ class Store:
         """Writes rows in shards, each as soon as it is full.
 
         Args:
-            ids: what the rows belong to.
-            batches: the rows, some at a time.
+            ids: The id of each row.
+            batches: The rows, in batches of any size, in the order of `ids`.
 
         Raises:
-            TlkitError: the disk is full or the folder cannot be written.
+            TlkitError: The disk is full or the folder cannot be written.
         """
         waiting: list[np.ndarray] = []
         start = stop = 0
@@ -187,7 +211,10 @@ class Store:
                 start, waiting = stop, []
 
     def _sweep(self) -> None:
-        """Takes away what a process that was killed has left."""
+        """Removes what a killed process has left.
+
+        Called only under the lock, so no file of a living process is removed.
+        """
         for path in [*self.folder.glob(".partial-*"), *self._orphans()]:
             path.unlink(missing_ok=True)
 
@@ -196,13 +223,18 @@ class Store:
         return [x for x in arrays if not x.with_suffix(".json").exists()]
 
     def missing(self, ids: Iterable[str]) -> list[str]:
-        """Says which rows are not there, and drops damaged shards.
+        """Lists the rows that are not there, and removes damaged shards.
 
-        Call it while `computing`.
+        To be called inside `computing`.
 
         Args:
-            ids: what rows belong to; the same twice is asked for once.
+            ids: Ids of the rows that are needed. One that occurs twice is
+                listed once.
+
+        Returns:
+            The ids that have no row, in the order of `ids`.
         """
+        # This fills `_sound`, which the loop reads.
         known = self._places()
         for name, sound in self._sound.items():
             if not sound:
@@ -215,16 +247,17 @@ class Store:
         """Writes one shard.
 
         Args:
-            ids: what each row belongs to.
-            rows: shape `(len(ids), ...)`.
+            ids: The id of each row.
+            rows: Array of shape `(len(ids), ...)`.
 
         Raises:
-            TlkitError: the disk is full or the folder cannot be written.
+            TlkitError: The disk is full or the folder cannot be written.
         """
         name = secrets.token_hex(8)
         with atomic_path(self.folder / f"{name}.npy") as partial:
             np.save(partial, rows)
             digest = file_digest(partial)
+        # The manifest comes last: whoever finds it finds a complete array.
         body = {"sha256": digest, "ids": list(ids)}
         write_json(
             self.folder / f"{name}.json", {**body, "check": _check(body)}
@@ -232,16 +265,21 @@ class Store:
         self._sound[name] = True
 
     def open(self, ids: Sequence[str]) -> StoredRows:
-        """Opens rows for reading; as long as they are in use, none is pruned.
+        """Opens rows for reading; while they are in use, none is pruned.
 
-        Call it while `computing`, so that nobody prunes in between.
+        To be called inside `computing`, so that no other process prunes
+        between finding the rows and opening them.
 
         Args:
-            ids: of rows that are there.
+            ids: Ids of rows that are there.
+
+        Returns:
+            The rows, in the order of `ids`.
 
         Raises:
-            KeyError: a row is missing.
+            KeyError: A row is missing.
         """
+        # The time of the recipe file is the last use, by which pruning goes.
         os.utime(self.folder / _RECIPE)
         known = self._places()
         places = [known[name] for name in ids]
@@ -255,11 +293,16 @@ class Store:
             ],
             np.array(found, np.int64).reshape(-1, 2),
         )
+        # The mark goes when the rows are no longer referred to, or at exit.
         weakref.finalize(rows, _put_back, self._mark_as_used())
         return rows
 
     def _mark_as_used(self) -> filelock.FileLock:
-        """A lock of this reader's own; the system frees it if it is killed."""
+        """Takes a lock of this reader's own, which tells others not to prune.
+
+        The system frees it if the reader is killed. It is not bound to a
+        thread, because garbage collection may release it from another one.
+        """
         mark = filelock.FileLock(
             f"{self.folder}.{secrets.token_hex(4)}.use", thread_local=False
         )
@@ -267,7 +310,7 @@ class Store:
         return mark
 
     def _places(self) -> dict[str, Place]:
-        """Where every row of a sound shard lies."""
+        """Returns where the rows of all undamaged shards are."""
         places = {}
         for path in shard_manifests(self.folder):
             ids = self._ids(path)
@@ -276,7 +319,7 @@ class Store:
         return places
 
     def _ids(self, manifest: Path) -> list[str]:
-        """The rows of a shard; none if it is damaged."""
+        """Returns the ids of a shard's rows; none if it is damaged."""
         ids, digest = read_manifest(manifest)
         if manifest.stem not in self._sound:
             sound = digest is not None and digest == file_digest(
@@ -292,9 +335,12 @@ def _put_back(mark: filelock.FileLock) -> None:
 
 
 def shard_manifests(folder: Path) -> list[Path]:
-    """Lists the manifests of a key's shards.
+    """Lists the manifests of the shards in a folder.
 
-    Not the recipe, and not what a process that was killed was writing.
+    The recipe and unfinished files of killed processes are not listed.
+
+    Args:
+        folder: Folder of one recipe.
     """
     found = folder.glob("*.json")
     return sorted(path for path in found if _SHARD.fullmatch(path.stem))
@@ -304,13 +350,16 @@ def read_manifest(path: Path) -> tuple[list[str], str | None]:
     """Reads which rows a shard holds, and the digest of its array.
 
     Args:
-        path: of a shard's manifest.
+        path: The manifest of the shard.
 
     Returns:
-        No rows and None if it is damaged.
+        The ids of the rows and the SHA-256 of the array; an empty list and
+        None if the manifest is damaged.
     """
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
+        # A flipped bit in an id would be valid JSON and give an image the row
+        # of another one, so the manifest has a digest of its own.
         body = {name: manifest[name] for name in ("sha256", "ids")}
         if manifest.get("check") != _check(body):
             return [], None

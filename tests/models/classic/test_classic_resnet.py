@@ -164,7 +164,7 @@ def test_without_normalisation_convolutions_have_biases(
 
 
 def test_what_cannot_be_is_refused():
-    with pytest.raises(UsageError, match="not lose any"):
+    with pytest.raises(UsageError, match="not remove any"):
         block((4, 4, 8), 4, shortcut="identity")
     with pytest.raises(UsageError, match="projection or identity"):
         resnet18((32, 32, 3), 10, shortcut="zero")

@@ -1,1 +1,1 @@
-"""Public data sets: which there are, and how they are fetched."""
+"""Public data sets: a catalogue of them, and how they are fetched."""

@@ -1,4 +1,4 @@
-"""The public data sets: what to download, how to tell it, its terms."""
+"""The catalogue: what to download, how to check it, and on what terms."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from tlkit.base.errors import UsageError
 
 @dataclasses.dataclass(frozen=True)
 class RemoteFile:
-    """A file on a server, and how to tell that it is the right one.
+    """A file on a server, and how to recognise it.
 
     Args:
-        url: its address, http or https.
-        sha256: its SHA-256 in hexadecimal; what differs is never used.
-        size: its exact size in bytes; also the most that is downloaded.
+        url: Address of the file, http or https.
+        sha256: SHA-256 of the file in hexadecimal. A file with another one
+            is never used.
+        size: Exact size in bytes. No more than this is downloaded.
     """
 
     url: str
@@ -35,19 +36,20 @@ class PublicDataset:
     """A public data set: what to download and what to make of it.
 
     Args:
-        name: what the user calls it.
-        target: the folder or file made from it, inside the data folder.
-        form: `"photographs"`, one zip of `PetImages/Cat` and `PetImages/Dog`
-            that becomes a split folder; `"idx"`, four gzipped IDX files
-            (training images and labels, test images and labels) that become
-            one `.npz`; `"npz"`, one file that is used as it is.
-        files: what to download.
-        unpacked_limit: the most bytes the photographs together, or one IDX
-            file, may unpack to.
-        source: the page that publishes it.
-        terms: its licence, or what is known of its terms.
-        citation: what to cite.
-        class_names: names of the labels 0, 1, ... of an `"idx"` data set.
+        name: The name by which users ask for it.
+        target: Name of the folder or file made from it in the data folder.
+        form: `"photographs"` is one zip of `PetImages/Cat` and
+            `PetImages/Dog` that becomes a split folder. `"idx"` is four
+            gzipped IDX files (training images and labels, test images and
+            labels) that become one `.npz`. `"npz"` is one file that is used
+            as it is.
+        files: The files to download.
+        unpacked_limit: Largest number of bytes that all photographs
+            together, or one IDX file, may unpack to.
+        source: Address of the page that publishes it.
+        terms: Its licence, or what is known of its terms.
+        citation: The paper to cite.
+        class_names: Names of the labels 0, 1, ... of an `"idx"` data set.
     """
 
     name: str
@@ -64,14 +66,14 @@ class PublicDataset:
         """Returns the same files, with the same hashes, on another server.
 
         Args:
-            base_url: the folder there that has them.
+            base_url: Address of the folder on that server that has them.
 
         Raises:
-            UsageError: it is no http or https address.
+            UsageError: It is not an http or https address.
         """
         if not base_url.lower().startswith(("http://", "https://")):
             raise UsageError(
-                "A mirror is an http or https address.",
+                "A mirror must be an http or https address.",
                 received=repr(base_url),
             )
         base = base_url.rstrip("/")
@@ -197,10 +199,10 @@ def public_dataset(name: str) -> PublicDataset:
     """Returns the record of a public data set.
 
     Args:
-        name: one of `PUBLIC`.
+        name: A name in `PUBLIC`.
 
     Raises:
-        UsageError: no public data set has that name.
+        UsageError: No public data set has that name.
     """
     if name not in PUBLIC:
         raise UsageError(

@@ -1,9 +1,9 @@
-"""Named public data sets: fetched once, checked, ready to train on.
+"""Fetches public data sets by name: downloaded once, checked, unpacked.
 
-An archive is downloaded to `archives/` inside the data folder, checked
-against the sha256 recorded for it before anything in it is used, and kept, so
-that another split needs no second download. What is made from it appears
-under its final name only when it is complete.
+An archive is downloaded to `archives/` inside the data folder and checked
+against its recorded sha256 before anything in it is used. It is kept, so that
+another split needs no second download. The folder or file made from it
+appears under its final name only when it is complete.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from tlkit.data.public.unpack import Sizes, pack_arrays, unpack_photographs
 
 @dataclasses.dataclass(frozen=True)
 class Fetched(os.PathLike[str]):
-    """What `fetch` made or found; usable wherever a path is.
+    """What `fetch` made or found; it can be used wherever a path can.
 
     Args:
-        path: the folder or `.npz` file.
-        counts: number of images in each split.
-        left_out: members of the archive that were looked at and not used,
-            each with the reason.
+        path: The folder or `.npz` file.
+        counts: Number of images in each split.
+        left_out: Members of the archive that were read but not used, each
+            with the reason.
     """
 
     path: Path
@@ -54,7 +54,7 @@ class Fetched(os.PathLike[str]):
         """Says in a few lines what there is and what was left out.
 
         Args:
-            names: how many of the left-out members are named.
+            names: Number of left-out members to list at most.
 
         Example:
             >>> found = Fetched(Path("pets"), {"train": 2000, "test": 1000})
@@ -72,23 +72,23 @@ class Fetched(os.PathLike[str]):
 
 
 def data_home() -> Path:
-    """The folder where public data sets live.
+    """Returns the folder for public data sets.
 
     Returns:
-        What the environment variable TLKIT_DATA names, else `data` in the
-        working directory.
+        The folder that the environment variable TLKIT_DATA names, else
+        `data` in the working directory.
     """
     return Path(os.environ.get("TLKIT_DATA") or "data").expanduser()
 
 
 def local_path(name: str) -> Path:
-    """Where the public data set `name` is, or will be once it is fetched.
+    """Returns where a public data set is, or will be once it is fetched.
 
     Args:
-        name: one of `PUBLIC`.
+        name: A name in `PUBLIC`.
 
     Raises:
-        UsageError: no public data set has that name.
+        UsageError: No public data set has that name.
     """
     return data_home() / public_dataset(name).target
 
@@ -101,29 +101,31 @@ def fetch(
 ) -> Fetched:
     """Downloads a public data set and makes it ready, unless it is there.
 
-    A download that was interrupted goes on where it stopped. A file put into
-    `archives/` by hand is used without a network. Two processes may fetch
-    the same data set at once: one works, the other waits.
+    An interrupted download continues where it stopped. A file that was put
+    into `archives/` by hand is used without a network. Two processes may
+    fetch the same data set at the same time: one works, the other waits.
 
     Args:
-        name: one of `PUBLIC`.
-        subset: for photographs, how many to keep as
+        name: A name in `PUBLIC`.
+        subset: For photographs, the numbers to keep as
             `"train/validation/test"`, counted over both classes:
             `"2000/1000/1000"` takes each class's first 1,000 readable
             photographs in numeric order for training, the next 500 for
             validation and the next 500 for the test. None keeps all of them,
             80/10/10 in numeric order.
-        progress: is called with (what, done, total); None draws bars in a
-            terminal and prints plain lines elsewhere, both to stderr.
-        base_url: the folder of a mirror that has the same files.
+        progress: Function that is called with (what, done, total). None
+            draws bars in a terminal and prints plain lines elsewhere, both
+            to stderr.
+        base_url: Address of a folder on a mirror that has the same files.
+            None downloads from the original server.
 
     Returns:
         The folder or file, with what is in it and what was left out.
 
     Raises:
-        UsageError: the name, the form of `subset` or of `base_url` is wrong,
+        UsageError: The name, the form of `subset` or of `base_url` is wrong,
             or something else is already at the destination.
-        TlkitError: the download failed, a file is not the expected one, the
+        TlkitError: The download failed, a file is not the expected one, the
             disk is full, or there are too few photographs for `subset`. The
             message says how to place the file by hand.
     """
@@ -143,21 +145,23 @@ def fetch_dataset(
     """Does what `fetch` does for a data set described by the caller.
 
     Args:
-        dataset: what to download and what to make of it.
-        home: the folder to work in; archives go to `archives/` inside it.
-        subset: see `fetch`.
-        progress: see `fetch`.
-        timeout: seconds without a sign of the server until it is given up.
+        dataset: What to download and what to make of it.
+        home: The folder to work in; archives go to `archives/` inside it.
+        subset: Numbers of photographs to keep; see `fetch`.
+        progress: Function that is told of the progress; see `fetch`.
+        timeout: Seconds to wait for an answer of the server before giving
+            up.
 
     Returns:
         The folder or file, with what is in it and what was left out.
 
     Raises:
-        UsageError: see `fetch`.
-        TlkitError: see `fetch`.
+        UsageError: As for `fetch`.
+        TlkitError: As for `fetch`.
     """
     wanted = _subset_for(dataset, subset)
     target = Path(home).expanduser().absolute() / dataset.target
+    # `lexists`, because a broken link is in the way as well.
     if not os.path.lexists(target):
         folder = target.parent / "archives"
         with (
@@ -176,14 +180,14 @@ def fetch_dataset(
 
 
 def parse_subset(text: str) -> Sizes:
-    """Reads `"train/validation/test"`.
+    """Reads the sizes of a subset, written `"train/validation/test"`.
 
     Args:
-        text: three positive even numbers, since half of each is of either
-            class.
+        text: Three positive numbers. They are even, because half of the
+            photographs are of each class.
 
     Raises:
-        UsageError: the text is anything else.
+        UsageError: The text is anything else.
 
     Example:
         >>> parse_subset("2000/1000/1000")
@@ -203,7 +207,7 @@ def parse_subset(text: str) -> Sizes:
 def _subset_for(dataset: PublicDataset, subset: str | None) -> Sizes | None:
     if subset is not None and dataset.form != "photographs":
         raise UsageError(
-            f"{dataset.name} has its own training and test parts.",
+            f"{dataset.name} has training and test splits of its own.",
             received=f"subset {subset}",
             remedy="Leave the subset out.",
         )
@@ -229,7 +233,7 @@ def _build(
 
 
 def _identity(dataset: PublicDataset, wanted: Sizes | None) -> dict[str, Any]:
-    """What determines the content of a folder made from photographs."""
+    """Returns all that determines a folder made from photographs."""
     return {
         "name": dataset.name,
         "subset": None if wanted is None else "/".join(map(str, wanted)),
@@ -240,7 +244,10 @@ def _identity(dataset: PublicDataset, wanted: Sizes | None) -> dict[str, Any]:
 def _existing(
     dataset: PublicDataset, target: Path, wanted: Sizes | None
 ) -> Fetched:
-    """Accepts what is at the destination if it is what was asked for."""
+    """Accepts what is at the destination if it is what was asked for.
+
+    Anything else may be the user's own and is never replaced.
+    """
     if dataset.form != "photographs":
         return _existing_arrays(target)
     asked = _identity(dataset, wanted)
@@ -257,6 +264,7 @@ def _existing(
 
 
 def _existing_arrays(target: Path) -> Fetched:
+    # A single file has no marker, so its content has to show what it is.
     try:
         splits = read_npz(target).splits
     except TlkitError as error:
@@ -267,7 +275,7 @@ def _existing_arrays(target: Path) -> Fetched:
 
 def _occupied(target: Path, received: str) -> UsageError:
     return UsageError(
-        "The destination is taken by something else.",
+        "There is something else at the destination.",
         where=target,
         received=received,
         remedy="Move or rename it, or name another folder in the environment "
@@ -277,7 +285,7 @@ def _occupied(target: Path, received: str) -> UsageError:
 
 @contextlib.contextmanager
 def _disk_errors(home: Path) -> Iterator[None]:
-    """Turns what the file system refuses into a message."""
+    """Turns errors of the file system into messages for the user."""
     try:
         yield
     except OSError as error:
@@ -292,9 +300,10 @@ def _disk_errors(home: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _locked(folder: Path, name: str, report: Progress) -> Iterator[None]:
-    """Lets one fetch of a data set work at a time, in any process."""
+    """Lets only one process at a time fetch a data set."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / f"{name}.lock")
+    # Tried without waiting first, so that a wait can be announced.
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -1,4 +1,4 @@
-"""One file over HTTP: resumed, bounded in size, checked, and reported on."""
+"""Downloads one file over HTTP: resumable, limited in size and checked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from tlkit.base.errors import TlkitError
 from tlkit.data.public.catalogue import RemoteFile
 
-#: Is told what is being done, how much of it is done, how much there is.
+#: Called with what is being done, how much of it is done, and the whole.
 Progress = Callable[[str, int, int], None]
 
 _CHUNK = 256 * 2**10
@@ -32,15 +32,16 @@ def obtain(
     """Returns the checked file in `folder`, downloaded if it is not there.
 
     Args:
-        file: what to get.
-        folder: where it is kept; what has arrived of an interrupted download
-            waits there under the same name and `.partial`.
-        report: is told of the bytes that arrive.
-        timeout: seconds without a sign of the server until it is given up.
+        file: The file to get.
+        folder: The folder to keep it in. The part of an interrupted download
+            stays there under the same name with `.partial` added.
+        report: Function that is told of the bytes that arrive.
+        timeout: Seconds to wait for an answer of the server before giving
+            up.
 
     Raises:
-        TlkitError: the download failed, there is no room for it, or the file
-            is not the expected one.
+        TlkitError: The download failed, there is no space for it, or the
+            file is not the expected one.
     """
     archive = folder / file.filename
     if not archive.exists():
@@ -61,11 +62,15 @@ def obtain(
 
 @contextlib.contextmanager
 def reporting(progress: Progress | None) -> Iterator[Progress]:
-    """Gives what is to be told of progress while the block runs.
+    """Gives the function to report progress to while the block runs.
 
     Args:
-        progress: is given back; None stands for bars in a terminal and plain
-            lines elsewhere, both on stderr.
+        progress: The caller's own function, which is given back. None draws
+            bars in a terminal and prints plain lines elsewhere, both to
+            stderr.
+
+    Yields:
+        The function.
     """
     if progress is not None:
         yield progress
@@ -78,7 +83,7 @@ def reporting(progress: Progress | None) -> Iterator[Progress]:
 
 @contextlib.contextmanager
 def _bars() -> Iterator[Progress]:
-    # Imported here: only a terminal needs it.
+    # Imported here, because only a terminal needs it.
     from rich.console import Console
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
@@ -95,7 +100,10 @@ def _bars() -> Iterator[Progress]:
 
 
 def _plain_lines() -> Progress:
-    """One line each time another quarter is done."""
+    """Prints a line each time another quarter is done.
+
+    Bars would fill a log file with thousands of redrawn lines.
+    """
     printed: dict[str, int] = {}
 
     def report(what: str, done: int, total: int) -> None:
@@ -108,7 +116,7 @@ def _plain_lines() -> Progress:
 
 
 class _TransferError(Exception):
-    """What went wrong between the server and us, in a few words."""
+    """Says in a few words what went wrong in the transfer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +133,7 @@ class _Download:
         return self.archive.with_name(self.archive.name + ".partial")
 
     def run(self) -> None:
-        """Fills the partial file; renames it once its hash is right."""
+        """Completes the partial file and renames it if its hash is right."""
         if _size(self.partial) > self.file.size:
             self.partial.unlink()
         resumed = _size(self.partial) > 0
@@ -137,14 +145,15 @@ class _Download:
         self.partial.unlink()
         if not resumed:
             raise self.failed(f"what was received has sha256 {received}")
-        # Its beginning may have been of an older version of the file.
+        # The resumed part may have come from an older version of the file, so
+        # the download starts once more from the beginning.
         self.run()
 
     def fill(self) -> None:
-        """Asks for what is missing until the partial file has its full size.
+        """Downloads what is missing until the partial file is complete.
 
-        A connection that breaks is taken up again as long as each one brings
-        something, a few times.
+        A broken connection is opened again a few times, as long as each one
+        brings some data.
         """
         self.require_room()
         failures = 0
@@ -170,7 +179,7 @@ class _Download:
             )
 
     def receive(self) -> None:
-        """Appends to the partial file what one connection brings."""
+        """Appends the data of one connection to the partial file."""
         size, what = self.file.size, f"Downloading {self.file.filename}"
         response, done = self.connect(_size(self.partial))
         with response, open(self.partial, "ab" if done else "wb") as out:
@@ -178,6 +187,7 @@ class _Download:
             for chunk in _chunks(response):
                 done += len(chunk)
                 if done > size:
+                    # The file is the wrong one: nothing of it may be resumed.
                     out.truncate(0)
                     raise _TransferError(f"it has more than {size:,} bytes")
                 out.write(chunk)
@@ -190,10 +200,11 @@ class _Download:
             )
 
     def connect(self, start: int) -> tuple[http.client.HTTPResponse, int]:
-        """Opens the file from byte `start`, or from 0 if the server insists.
+        """Asks for the file from byte `start` on.
 
         Returns:
-            The response, and the position its body begins at.
+            The response, and the position at which its body begins: 0 if the
+            server cannot resume.
         """
         headers = {"User-Agent": "tlkit"}
         if start:
@@ -204,6 +215,7 @@ class _Download:
         except urllib.error.HTTPError as error:
             error.close()
             unsatisfiable = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+            # The server has no byte `start`: start again from 0.
             if start and error.code == unsatisfiable:
                 return self.connect(0)
             answer = f"the server answered {error.code} {error.reason}"
@@ -215,7 +227,7 @@ class _Download:
     def continued(
         self, response: http.client.HTTPResponse, start: int
     ) -> tuple[http.client.HTTPResponse, int]:
-        """Finds out what part of the file a response brings, if it fits."""
+        """Checks which part of the file a response holds."""
         size = self.file.size
         if start and response.status == HTTPStatus.PARTIAL_CONTENT:
             part = response.headers.get("Content-Range", "")
@@ -225,7 +237,7 @@ class _Download:
             return self.connect(0)
         length = response.headers.get("Content-Length")
         if length is not None and length != str(size):
-            # Often a login page; the partial file must not be lost to it.
+            # Often a login page. Writing it would destroy the partial file.
             response.close()
             raise _TransferError(
                 f"the server offers {length} bytes instead of {size:,}"
@@ -244,10 +256,14 @@ class _Download:
 
 
 def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """Reads a body; its errors are the network's, not the disk's."""
+    """Yields the body of a response, and marks its errors as transfer errors.
+
+    Errors while writing to the disk must not be reported as the network's.
+    """
     while True:
         try:
-            # read1 gives what has arrived, so that a stall loses nothing.
+            # `read` would wait for a full chunk, and a stall would lose what
+            # has arrived of it. `read1` returns it at once.
             chunk = response.read1(_CHUNK)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise _TransferError(_reason(error)) from error
@@ -273,5 +289,5 @@ def _sha256(path: Path) -> str:
 
 
 def _size(path: Path) -> int:
-    """Size in bytes, 0 for what is not there."""
+    """Returns the size in bytes, 0 if there is no file."""
     return path.stat().st_size if path.exists() else 0

@@ -1,4 +1,4 @@
-"""Archives become data: photographs a split folder, IDX files an `.npz`."""
+"""Unpacks archives: photographs to a split folder, IDX files to an `.npz`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tlkit.data.public.remote import Progress
 Sizes = tuple[int, int, int]
 
 _PHOTO_FOLDERS = {"Cat": "cats", "Dog": "dogs"}
-# `[0-9]`, not `\d`: other scripts' digits would pass for numbers too.
+# `[0-9]` and not `\d`, which also matches the digits of other scripts.
 _PHOTO_NAME = re.compile(r"PetImages/(Cat|Dog)/([0-9]{1,9})\.jpg")
 _PHOTO_LIMIT = 32 * 2**20
 _JPEG_START = b"\xff\xd8\xff"
@@ -47,25 +47,27 @@ def unpack_photographs(
 ) -> None:
     """Makes a split folder of a zip of `PetImages/Cat` and `PetImages/Dog`.
 
-    It is made next to its destination, then renamed. Its marker holds
-    `record`, the number of images in each split as `counts`, and the members
-    that were looked at and not used, with reasons, as `left_out`.
+    The folder is made next to its destination and then renamed, so it is
+    never there in part. Its marker holds `record`, the number of images in
+    each split as `counts`, and the members that were read but not used, with
+    reasons, as `left_out`.
 
     Args:
-        archive: the zip.
-        target: the folder to make, which must not be there.
-        wanted: how many photographs to keep, half of each class; None keeps
-            all, 80/10/10.
-        limit: the most bytes that the photographs may unpack to.
-        record: what the folder is made from.
-        report: is told of the photographs that are kept.
+        archive: The zip file.
+        target: The folder to make, which must not exist.
+        wanted: Numbers of photographs to keep, half of each class; None
+            keeps all, 80/10/10.
+        limit: Largest number of bytes that the photographs may unpack to.
+        record: What the folder is made from; it is written to the marker.
+        report: Function that is told of the photographs that are kept.
 
     Raises:
-        TlkitError: it is no zip, unpacks to more than `limit`, or has too
-            few photographs.
+        TlkitError: The file is not a zip, unpacks to more than `limit`, or
+            has too few photographs.
     """
     staging = target.with_name(f".{target.name}.partial")
-    # Of a fetch that was killed: whoever holds the lock is alone here.
+    # Left by a fetch that was killed. No other one can be using it, because
+    # the caller holds the lock.
     shutil.rmtree(staging, ignore_errors=True)
     try:
         with zipfile.ZipFile(archive) as zipped:
@@ -106,7 +108,7 @@ def _unpack(
         for number, photo in itertools.islice(readable, needed):
             limit -= len(photo)
             if limit < 0:
-                raise _UnusableError("it unpacks to too much")
+                raise _UnusableError("it unpacks to more bytes than allowed")
             path = staging / name / f"{number}.jpg"
             path.write_bytes(photo)
             kept[name].append(path)
@@ -117,10 +119,10 @@ def _unpack(
 
 
 def _members(zipped: zipfile.ZipFile) -> dict[str, dict[int, zipfile.ZipInfo]]:
-    """Photographs by class and number, in numeric order.
+    """Returns the photographs by class and number, in numeric order.
 
-    Nothing else of a member's name is used, so no name can lead out of the
-    folder; a number that comes twice counts once.
+    Nothing else of a member's name is used, so that no name can lead out of
+    the folder. A number that occurs twice counts once.
     """
     found: dict[str, dict[int, zipfile.ZipInfo]] = {
         name: {} for name in _PHOTO_FOLDERS.values()
@@ -146,7 +148,8 @@ def _readable(
     for number, member in numbered.items():
         try:
             photo = _read_member(zipped, member)
-            # Elsewhere a PNG may be named .jpg; here it is an accident.
+            # In this archive, a .jpg of another format is an error. Other
+            # folders may hold a PNG of that name, which tlkit reads.
             if not photo.startswith(_JPEG_START):
                 raise _UnusableError("not a JPEG image")
             if problem := why_not_an_image(photo):
@@ -162,7 +165,8 @@ def _read_member(zipped: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
         raise _UnusableError("unknown compression")
     try:
         with zipped.open(member) as stream:
-            # Bounded by what is read, whatever the header promises.
+            # The header may state a wrong size, so the limit is on what is
+            # read. One byte more shows that there is more.
             content = stream.read(_PHOTO_LIMIT + 1)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise _UnusableError("damaged in the archive") from error
@@ -174,8 +178,8 @@ def _read_member(zipped: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 
 def _require_enough(photos: Mapping[str, Sized], wanted: Sizes | None) -> None:
-    """Refuses a split that a class has too few photographs for."""
-    # Ten is the least that 80/10/10 leaves none of the splits empty with.
+    """Raises TlkitError if a class has too few photographs for the splits."""
+    # With fewer than ten, 80/10/10 would leave a split empty.
     needed = sum(wanted) // 2 if wanted else 10
     fewest = min(len(of_class) for of_class in photos.values())
     if fewest < needed:
@@ -211,7 +215,7 @@ def _into_splits(
 
 
 def _class_sizes(photos: int, wanted: Sizes | None) -> dict[str, int]:
-    """How many of one class's photographs go to each split."""
+    """Returns how many photographs of one class go to each split."""
     if wanted:
         return {s: n // 2 for s, n in zip(SPLITS, wanted, strict=True)}
     tenth = photos // 10
@@ -227,13 +231,15 @@ def pack_arrays(
     """Writes four gzipped IDX files as one `.npz` in Keras's form.
 
     Args:
-        archives: training images and labels, test images and labels.
-        target: the file to write.
-        class_names: names of the labels 0, 1, ...
-        limit: the most bytes that one of the files may unpack to.
+        archives: The files of training images, training labels, test images
+            and test labels, in this order.
+        target: The file to write.
+        class_names: Names of the labels 0, 1, and so on.
+        limit: Largest number of bytes that one of the files may unpack to.
 
     Raises:
-        TlkitError: one is no IDX file, or unpacks to more than `limit`.
+        TlkitError: A file is not an IDX file, or unpacks to more than
+            `limit`.
     """
     x_train, y_train, x_test, y_test = (
         _read_idx(archive, limit) for archive in archives
@@ -252,10 +258,11 @@ def pack_arrays(
 def _read_idx(path: Path, limit: int) -> np.ndarray:
     """Reads a gzipped IDX file of unsigned bytes.
 
-    The format: two zero bytes, the type (8 is unsigned byte), the number of
-    dimensions, each dimension as a big-endian 32-bit number, the values.
+    The format is: two zero bytes, the type (8 is unsigned byte), the number
+    of dimensions, each dimension as a big-endian 32-bit number, the values.
     """
     try:
+        # One byte more than allowed is enough to see that there is more.
         with gzip.open(path) as stream:
             data = stream.read(limit + 1)
         zeros, kind, dimensions = struct.unpack(">HBB", data[:4])

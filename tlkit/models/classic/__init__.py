@@ -1,9 +1,10 @@
 """The networks that made the history of convnets: one paper, one file.
 
-Each builder takes `(input_shape, classes)` and gives one flat functional
+Each builder takes `(input_shape, classes)` and returns one flat functional
 graph from images of that shape, normalised by the caller, to the classes.
-All but the tables of connections of LeNet-1, LeNet-4 and LeNet-5 are Keras's
-own layers and operations, and load with plain `keras.models.load_model`.
+All are built of Keras's own layers and operations and load with plain
+`keras.models.load_model`. The exceptions are LeNet-1, LeNet-4 and LeNet-5:
+their tables of connections are layers of tlkit.
 """
 
 from tlkit.models.classic.alexnet import alexnet as alexnet

@@ -33,39 +33,42 @@ def local_response_normalisation(
     beta: float = 0.75,
     name: str = "norm",
 ) -> keras.KerasTensor:
-    """Divides each activity by those of its neighbours among the channels.
+    """Divides each value by those at the same place in neighbouring channels.
 
         b_i = a_i / (k + alpha sum_j a_j^2)^beta
 
     with j from `i - size // 2` to `i + size // 2`, as far as there are
-    channels: the equation of section 3.3, with its constants. (Caffe divides
-    alpha by `size`; the paper does not.) Made of Keras's own operations.
+    channels. This is the equation of section 3.3 with its constants. (Caffe
+    divides alpha by `size`; the paper does not.) It is built of Keras's own
+    operations.
 
     Args:
-        x: feature map, shape `(batch, height, width, channels)`.
-        size: number of neighbouring channels, the channel itself included;
+        x: Feature map of shape `(batch, height, width, channels)`.
+        size: Number of channels in the sum, the channel itself included;
             odd.
-        k: what the sum is added to, above 0.
-        alpha: weight of the sum of squares.
-        beta: power of the denominator.
-        name: name of the last layer.
+        k: Constant to which the sum is added, above 0.
+        alpha: Weight of the sum of squares.
+        beta: Exponent of the denominator.
+        name: Name of the last layer.
 
     Returns:
         Feature map of the same shape.
 
     Raises:
-        UsageError: `x` is no feature map, or `size` is not odd.
+        UsageError: `x` is not a feature map, or `size` is not odd.
     """
     channels = channels_of(x, f"layer {name}")
     if size < 1 or size % 2 == 0:
         raise UsageError(
-            "As many neighbours stand on one side as on the other.",
+            "The neighbours must be as many on one side as on the other.",
             where=f"size of layer {name}",
             expected="an odd number",
             received=size,
         )
     beside = size // 2
     no, sides = (0, 0), (beside, beside)
+    # Channels of zeros at both ends, so that the sum of shifted copies below
+    # ends where the channels do.
     squares = ops.pad(ops.square(x), (no, no, no, sides))
     total = squares[..., :channels]
     for step in range(1, size):
@@ -78,14 +81,15 @@ def overlapping_pool(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     """Takes the maximum of 3x3 windows at steps of 2 (section 3.4).
 
     Args:
-        x: feature map, shape `(batch, height, width, channels)`, 3x3 or more.
-        name: name of the layer.
+        x: Feature map of shape `(batch, height, width, channels)`, 3x3 or
+            larger.
+        name: Name of the layer.
 
     Returns:
-        Feature map of sides `(side - 3) // 2 + 1`.
+        Feature map whose sides are `(side - 3) // 2 + 1`.
 
     Raises:
-        UsageError: a feature map smaller than the window.
+        UsageError: The feature map is smaller than the window.
     """
     return fit(keras.layers.MaxPooling2D(3, 2, name=name), x)
 
@@ -114,29 +118,32 @@ def alexnet(
     | fc7 | 4,096 | | 16,781,312 | 16,781,312 |
     | predictions | 1,000 | | 4,097,000 | 4,097,000 |
 
-    60,965,224 parameters, the paper's 60 million, or 62,378,344 with one
-    group. The paper says 224x224, but its conv1 of 55x55 without padding
-    needs 227x227. The groups were its two graphics processors; they are
-    layers of their own here (`conv2_1`, `conv2_2`), because a grouped
-    convolution of Keras's is very slow on a CPU.
+    It has 60,965,224 parameters, the paper's 60 million, or 62,378,344 with
+    one group. The paper says 224x224, but its conv1 of 55x55 without padding
+    needs 227x227. In the paper, each group was computed on a graphics
+    processor of its own. Here the groups are separate layers (`conv2_1`,
+    `conv2_2`), because the grouped convolution of Keras is very slow on a
+    CPU.
 
     Args:
-        input_shape: `(height, width, channels)`, 67x67 or more; the paper's
-            is `(227, 227, 3)`, the mean of the pixels taken off.
-        classes: number of classes, at least 2.
-        groups: parts into which conv2, conv4 and conv5 fall, 1 or more, that
-            divide their channels.
-        normalise: whether local response normalisation follows conv1 and
+        input_shape: `(height, width, channels)`, 67x67 or larger. The
+            paper's is `(227, 227, 3)`, with the mean of the pixels
+            subtracted.
+        classes: Number of classes, at least 2.
+        groups: Number of parts into which conv2, conv4 and conv5 are
+            divided, 1 or more. It must divide their channels.
+        normalise: Whether local response normalisation follows conv1 and
             conv2.
-        dropout: share of the units of fc6 and fc7 dropped in training.
+        dropout: Share of the units of fc6 and fc7 dropped in training, 0 to
+            below 1.
 
     Returns:
-        A flat functional `keras.Model` from `(batch, *input_shape)` to
-        probabilities, `(batch, classes)`.
+        A flat functional `keras.Model` from images `(batch, *input_shape)`
+        to probabilities `(batch, classes)`.
 
     Raises:
-        UsageError: an image that is too small, fewer than two classes, or an
-            option outside its range.
+        UsageError: The image is too small, there are fewer than two classes,
+            or an option is outside its range.
     """
     check_classes(classes)
     check_dropout(dropout)
@@ -173,8 +180,9 @@ def _conv(
     strides: int = 1,
     padding: str = "same",
 ) -> keras.layers.Conv2D:
-    # Section 5: the biases of conv2, conv4, conv5 and the hidden dense
-    # layers begin at 1, so that their ReLUs begin in the linear part.
+    # Section 5: the biases of conv2, conv4, conv5 and the hidden dense layers
+    # start at 1, so that their ReLUs receive positive values at first and
+    # learn from the beginning.
     bias = "zeros" if name in ("conv1", "conv3") else "ones"
     return keras.layers.Conv2D(
         filters,
@@ -201,7 +209,7 @@ def _dense(name: str) -> keras.layers.Dense:
 def _grouped(
     x: keras.KerasTensor, filters: int, kernel_size: int, groups: int, name: str
 ) -> keras.KerasTensor:
-    """A convolution in parts that see as many channels each, and no others."""
+    """Convolves equal parts of the channels separately and joins them."""
     channels = x.shape[-1]
     if groups < 1 or channels % groups or filters % groups:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""A convolution whose output maps see only some of the input maps."""
+"""A convolution in which each output map sees only some of the input maps."""
 
 from __future__ import annotations
 
@@ -18,28 +18,30 @@ Table = Sequence[Sequence[int]]
 class TableConv2D(keras.layers.Layer):
     """Convolution over a table of connections, without padding.
 
-    The early LeNets did not connect every map to every map: fewer
-    connections to compute, and maps that see different inputs have to learn
-    different features. Each pair of maps in the table has a kernel of its
-    own, and each output map a bias; nothing else is a parameter.
+    The early LeNets did not connect every map to every map. This leaves
+    fewer connections to compute, and maps that see different inputs have to
+    learn different features. Each pair of maps in the table has a kernel of
+    its own, and each output map has a bias. There are no other parameters.
 
-    This is a layer of tlkit's: a model that holds it is loaded after
-    `import tlkit.models.classic`. Keras's own layers can do the same, but
-    with them LeNet-5 trained on a CPU at 200 times the cost (a grouped
-    `Conv2D` over repeated maps), five times (a `Conv2D` for each map) or
-    three times (a `DepthwiseConv2D` over repeated maps).
+    This layer belongs to tlkit: a model that contains it can be loaded only
+    after `import tlkit.models.classic`. Layers of Keras can do the same, but
+    LeNet-5 then took much longer to train on a CPU: 200 times as long with a
+    grouped `Conv2D` over repeated maps, five times with a `Conv2D` for each
+    map, three times with a `DepthwiseConv2D` over repeated maps.
 
     LeCun, Bottou, Bengio and Haffner, "Gradient-Based Learning Applied to
     Document Recognition", Proceedings of the IEEE 86(11), 1998, Table I.
 
     Args:
-        table: for each output map, the input maps that it sees.
+        table: For each output map, the input maps that it sees, counted from
+            0.
         kernel_size: `(height, width)` of the kernels.
-        name: name of the layer.
+        name: Name of the layer.
 
     Raises:
-        UsageError: an output map that sees nothing or an input map twice;
-            when it is built, a table of maps that do not arrive.
+        UsageError: An output map sees no input map, or one of them twice.
+            When the layer is built: the input has fewer maps than the table
+            names.
     """
 
     def __init__(
@@ -49,16 +51,19 @@ class TableConv2D(keras.layers.Layer):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        # `kwargs` are Keras's own: a saved layer's dtype and trainability.
+        # Keras passes its own arguments in `kwargs` when it loads a layer:
+        # dtype and trainability.
         super().__init__(name=name, **kwargs)
         self.table = [[int(source) for source in row] for row in table]
         self.kernel_size = tuple(kernel_size)
         self.filters = len(self.table)
+        # Named as in `Conv2D`, for code that computes sizes and receptive
+        # fields from these attributes.
         self.strides = self.dilation_rate = (1, 1)
         self.padding = "valid"
         if not all(row and len(set(row)) == len(row) for row in self.table):
             raise UsageError(
-                "Every output map sees one input map or more, each once.",
+                "Every output map must see one input map or more, each once.",
                 where=f"table of layer {self.name}",
                 received=self.table,
             )
@@ -78,13 +83,22 @@ class TableConv2D(keras.layers.Layer):
         )
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        """Maps `(batch, h, w, maps)` to `(batch, h - .., w - .., filters)`."""
+        """Convolves the maps.
+
+        Args:
+            inputs: Feature map of shape `(batch, height, width, maps)`.
+
+        Returns:
+            Feature map of shape `(batch, height - kernel height + 1,
+            width - kernel width + 1, filters)`.
+        """
         places = [
             (source, target)
             for target, row in enumerate(self.table)
             for source in row
         ]
-        # One full convolution with zeros in it is faster than many small.
+        # One full convolution in which the missing connections are zeros is
+        # faster than many small convolutions.
         shape = (inputs.shape[-1], self.filters, *self.kernel_size)
         full = ops.scatter(places, self.kernel, shape)
         return ops.conv(inputs, ops.transpose(full, (2, 3, 0, 1))) + self.bias
@@ -92,7 +106,7 @@ class TableConv2D(keras.layers.Layer):
     def compute_output_shape(
         self, input_shape: Sequence[int | None]
     ) -> tuple[int | None, ...]:
-        """Shape of the output for a shape of the input."""
+        """Returns the shape of the output for a shape of the input."""
         sides = [
             None if side is None else side - window + 1
             for side, window in zip(
@@ -102,7 +116,7 @@ class TableConv2D(keras.layers.Layer):
         return (input_shape[0], *sides, self.filters)
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made from, for saving."""
+        """Returns the arguments of the layer, for saving."""
         config = super().get_config()
         return {
             **config,
@@ -114,7 +128,7 @@ class TableConv2D(keras.layers.Layer):
         named = {source for row in self.table for source in row}
         if not named <= set(range(maps)):
             raise UsageError(
-                "The table names input maps that do not arrive.",
+                "The table names input maps that the input does not have.",
                 where=f"layer {self.name}",
                 expected=f"{max(named) + 1} channels or more",
                 received=maps,
@@ -123,7 +137,11 @@ class TableConv2D(keras.layers.Layer):
     def _initial_kernel(
         self, shape: tuple[int, ...], dtype: str
     ) -> keras.KerasTensor:
-        """Uniform within 2.4 / fan-in of the map, as the LeNets began."""
+        """Draws initial weights uniformly from -2.4 / F to 2.4 / F.
+
+        F is the number of inputs of the output map, which differs between
+        maps. No initializer of Keras knows the table.
+        """
         height, width = self.kernel_size
         limits = [
             [[2.4 / (len(row) * height * width)]]

@@ -1,4 +1,4 @@
-"""DenseNet: every layer sees the outputs of all before it.
+"""DenseNet: every layer sees the outputs of all layers before it.
 
 Huang, Liu, van der Maaten and Weinberger, "Densely Connected Convolutional
 Networks", arXiv:1608.06993, 2016.
@@ -22,7 +22,7 @@ LAYERS = (6, 12, 24, 16)
 """Layers of DenseNet-121's four blocks: Table 1 of the paper."""
 
 GROWTH_RATE = 32
-"""k: channels that each layer adds."""
+"""Channels that each layer adds, called k in the paper."""
 
 
 def dense_block(
@@ -32,27 +32,26 @@ def dense_block(
     bottleneck: bool = True,
     name: str = "dense",
 ) -> keras.KerasTensor:
-    """Layers that each add channels to all that came before, equation 2.
+    """Appends layers that each add channels to all before them, equation 2.
 
-    A layer is batch normalisation, ReLU and a 3x3 convolution; a bottleneck
+    A layer is batch normalisation, ReLU and a 3x3 convolution. A bottleneck
     puts batch normalisation, ReLU and a 1x1 convolution to `4 * growth_rate`
-    channels before it. Its output is joined to its input, which so reaches
-    the end of the block as it is.
+    channels before these. The output of a layer is joined to its input,
+    which therefore reaches the end of the block unchanged.
 
     Args:
-        x: feature map, shape `(batch, height, width, channels)`.
-        layers: how many, at least 1.
-        growth_rate: channels that each adds.
-        bottleneck: whether a 1x1 convolution comes first.
-        name: layers are `{name}_1` and so on.
+        x: Feature map of shape `(batch, height, width, channels)`.
+        layers: Number of layers, at least 1.
+        growth_rate: Number of channels that each layer adds.
+        bottleneck: Whether a 1x1 convolution comes before each 3x3 one.
+        name: Name of the block; its layers are `{name}_1` and so on.
 
     Returns:
-        Feature map, shape `(batch, height, width,
-        channels + layers * growth_rate)`, of which the first channels are
-        `x`.
+        Feature map of shape `(batch, height, width,
+        channels + layers * growth_rate)`. Its first channels are `x`.
 
     Raises:
-        UsageError: `x` is no feature map.
+        UsageError: `x` is not a feature map.
     """
     channels_of(x, name)
     for number in range(1, layers + 1):
@@ -67,18 +66,21 @@ def dense_block(
 def transition(
     x: keras.KerasTensor, channels: int, name: str = "transition"
 ) -> keras.KerasTensor:
-    """Between two blocks: fewer channels, half the size.
+    """Reduces the channels and halves the size between two blocks.
 
     Args:
-        x: feature map, shape `(batch, height, width, channels)`, 2x2 or more.
-        channels: channels it is reduced to.
-        name: name of the pooling; the other layers begin with it.
+        x: Feature map of shape `(batch, height, width, channels)`, 2x2 or
+            larger.
+        channels: Number of channels to reduce it to.
+        name: Name of the pooling layer; the names of the other layers begin
+            with it.
 
     Returns:
-        Feature map, shape `(batch, height // 2, width // 2, channels)`.
+        Feature map of shape `(batch, height // 2, width // 2, channels)`.
 
     Raises:
-        UsageError: a feature map that is smaller than the pooling.
+        UsageError: The feature map is smaller than the window of the
+            pooling.
     """
     x = _convolve(x, channels, 1, f"{name}_1x1")
     return fit(keras.layers.AveragePooling2D(2, name=name), x)
@@ -87,7 +89,11 @@ def transition(
 def _convolve(
     x: keras.KerasTensor, filters: int, kernel_size: int, name: str
 ) -> keras.KerasTensor:
-    """Normalises, rectifies and convolves, in this order."""
+    """Appends batch normalisation, ReLU and a convolution, in this order.
+
+    The convolution has no bias, because the next normalisation would subtract
+    it again.
+    """
     x = normalise(x, f"{name}_bn")
     x = keras.layers.Activation("relu", name=f"{name}_relu")(x)
     return keras.layers.Conv2D(
@@ -122,25 +128,25 @@ def densenet121(
     | dense4_1 to dense4_16 | 7x7 | 1024 |
     | average, over all places | | 1024 |
 
-    The paper's DenseNet-BC with k = 32 and half the channels left by each
-    transition.
+    This is the paper's DenseNet-BC with k = 32, whose transitions keep half
+    of the channels.
 
     Args:
-        input_shape: `(height, width, channels)`, 29x29 or more; the paper's
-            is `(224, 224, 3)`, normalised channel by channel.
-        classes: number of classes, at least 2.
-        growth_rate: k, channels that each layer adds; conv1 has `2 k`
-            channels in the paper, here 64.
-        compression: share of the channels that a transition keeps, above 0,
+        input_shape: `(height, width, channels)`, 29x29 or larger. The
+            paper's is `(224, 224, 3)`, normalised channel by channel.
+        classes: Number of classes, at least 2.
+        growth_rate: Number of channels that each layer adds, the paper's k.
+            conv1 has `2 k` channels in the paper and always 64 here.
+        compression: Share of the channels that a transition keeps, above 0,
             at most 1.
 
     Returns:
-        A flat functional `keras.Model` from `(batch, *input_shape)` to
-        probabilities, `(batch, classes)`.
+        A flat functional `keras.Model` from images `(batch, *input_shape)`
+        to probabilities `(batch, classes)`.
 
     Raises:
-        UsageError: an image that is too small, fewer than two classes, or a
-            compression outside its range.
+        UsageError: The image is too small, there are fewer than two classes,
+            or the compression is outside its range.
     """
     check_classes(classes)
     _check_compression(compression)
@@ -151,6 +157,8 @@ def densenet121(
         if block < len(LAYERS):
             channels = int(compression * x.shape[-1])
             x = transition(x, channels, f"transition{block}")
+    # The layers of a block end with a convolution, so the last feature map
+    # still needs its normalisation and ReLU.
     x = normalise(x, "final_bn")
     x = keras.layers.Activation("relu", name="final_relu")(x)
     x = keras.layers.GlobalAveragePooling2D(name="average")(x)
@@ -161,7 +169,8 @@ def densenet121(
 def _check_compression(compression: float) -> None:
     if not 0 < compression <= 1:
         raise UsageError(
-            "A transition keeps a share of the channels.",
+            "The compression is the share of the channels that a transition "
+            "keeps.",
             where="compression",
             expected="above 0, at most 1",
             received=compression,

@@ -1,4 +1,4 @@
-"""GoogLeNet: modules that look at every place at several scales at once.
+"""GoogLeNet: modules that see every place at several scales at once.
 
 Szegedy et al., "Going Deeper with Convolutions", arXiv:1409.4842, 2014.
 """
@@ -16,7 +16,7 @@ from tlkit.models.heads import (
 )
 
 Reduced = tuple[int, int]
-"""Channels of a 1x1 reduction and of the convolution after it."""
+"""Channels of a 1x1 reduction, and of the convolution after it."""
 
 MODULES: dict[str, tuple[int, Reduced, Reduced, int]] = {
     "3a": (64, (96, 128), (16, 32), 32),
@@ -40,25 +40,29 @@ def inception(
     pooled: int,
     name: str = "inception",
 ) -> keras.KerasTensor:
-    """The Inception module with reductions, Figure 2(b).
+    """Appends an Inception module with reductions, Figure 2(b).
 
-    Four branches side by side, their channels joined: 1x1; 1x1 then 3x3; 1x1
-    then 5x5; 3x3 maximum then 1x1. ReLU follows each convolution.
+    It has four branches side by side, whose channels are joined: 1x1; 1x1
+    then 3x3; 1x1 then 5x5; 3x3 maximum then 1x1. ReLU follows each
+    convolution.
 
     Args:
-        x: feature map, shape `(batch, height, width, channels)`.
-        ones: channels of the 1x1 branch.
-        threes: channels of the 3x3 branch's reduction, and of its 3x3.
-        fives: channels of the 5x5 branch's reduction, and of its 5x5.
-        pooled: channels of the 1x1 after the pooling.
-        name: name of the join; the other layers begin with it.
+        x: Feature map of shape `(batch, height, width, channels)`.
+        ones: Channels of the 1x1 branch.
+        threes: Channels of the 3x3 branch: of its reduction, and of its 3x3
+            convolution.
+        fives: Channels of the 5x5 branch: of its reduction, and of its 5x5
+            convolution.
+        pooled: Channels of the 1x1 convolution after the pooling.
+        name: Name of the layer that joins the branches; the names of the
+            other layers begin with it.
 
     Returns:
-        Feature map, shape `(batch, height, width,
+        Feature map of shape `(batch, height, width,
         ones + threes[1] + fives[1] + pooled)`.
 
     Raises:
-        UsageError: `x` is no feature map.
+        UsageError: `x` is not a feature map.
     """
     channels_of(x, name)
     three = _conv(x, threes[0], 1, f"{name}_3x3_reduce")
@@ -91,30 +95,33 @@ def googlenet(
     | inception_5a, inception_5b | 7x7 | 832, 1024 |
     | average, over all places | | 1024 |
 
-    6,998,552 parameters with 1000 classes. Table 1 gives them row by row,
-    some a few percent off what its own channels make. The two auxiliary
-    classifiers of the paper's training are left out: they are thrown away
-    after it, and the authors found their effect to be small (section 5).
+    It has 6,998,552 parameters with 1000 classes. Table 1 of the paper gives
+    them row by row; some of its numbers are a few percent off what its own
+    channels give. The two auxiliary classifiers of the paper's training are
+    left out: they are discarded after training, and the authors found their
+    effect to be small (section 5).
 
     Args:
-        input_shape: `(height, width, channels)`, any; the paper's is
-            `(224, 224, 3)`, the mean taken off.
-        classes: number of classes, at least 2.
-        dropout: share of the pooled features dropped in training.
+        input_shape: `(height, width, channels)` of any size. The paper's is
+            `(224, 224, 3)`, with the mean subtracted.
+        classes: Number of classes, at least 2.
+        dropout: Share of the pooled features dropped in training, 0 to below
+            1.
 
     Returns:
-        A flat functional `keras.Model` from `(batch, *input_shape)` to
-        probabilities, `(batch, classes)`.
+        A flat functional `keras.Model` from images `(batch, *input_shape)`
+        to probabilities `(batch, classes)`.
 
     Raises:
-        UsageError: no shape of an image, fewer than two classes, or a
-            dropout outside its range.
+        UsageError: `input_shape` is not the shape of an image, there are
+            fewer than two classes, or the dropout is outside its range.
     """
     check_classes(classes)
     check_dropout(dropout)
     inputs = image_input(input_shape)
     x = _stem(inputs)
     for name, channels in MODULES.items():
+        # A pooling separates the modules of sizes 28x28, 14x14 and 7x7.
         if name in ("4a", "5a"):
             x = _pool(x, f"pool{int(name[0]) - 1}")
         x = inception(x, *channels, name=f"inception_{name}")
@@ -126,6 +133,8 @@ def googlenet(
 
 
 def _stem(x: keras.KerasTensor) -> keras.KerasTensor:
+    # As in Figure 3, the first normalisation follows its pooling and the
+    # second precedes it.
     x = _conv(x, 64, 7, "conv1", strides=2)
     x = local_response_normalisation(_pool(x, "pool1"), name="norm1")
     x = _conv(x, 64, 1, "conv2_reduce")

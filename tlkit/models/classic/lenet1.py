@@ -18,7 +18,7 @@ from tlkit.models.classic.sizes import ImageShape, image_input
 from tlkit.models.heads import check_classes, class_probabilities
 
 HALF = ((0,), (0, 1), (0, 1), (1,), (0, 1), (0, 1))
-"""What the first six maps of C3 see of the first two of S2."""
+"""Maps of S2, of the first two, that each of the first six maps of C3 sees."""
 
 CONNECTIONS = (*HALF, *([maps + 2 for maps in row] for row in HALF))
 """Maps of S2 that each map of C3 sees: 20 connections in two equal halves."""
@@ -37,26 +37,26 @@ def lenet1(
     | S4, pooling | 12 | 4x4 | 24 | 960 |
     | predictions | 10 | | 1,930 | 1,930 |
 
-    On 28x28 these are the paper's 2,578 parameters and 98,442 connections.
-    The paper's ten output units were trained towards +1 and -1; here the
-    network ends in a softmax.
+    On 28x28 images these are the paper's 2,578 parameters and 98,442
+    connections. The paper's ten output units were trained towards +1 and -1.
+    Here the network ends with a softmax.
 
-    C3 is a layer of tlkit's, so a saved model is loaded after `import
+    C3 is a layer of tlkit, so a saved model can be loaded only after `import
     tlkit.models.classic`.
 
     Args:
-        input_shape: `(height, width, channels)`, 16x16 or more; the paper's
-            is `(28, 28, 1)`, white as -1 and black as +1.
-        classes: number of classes, at least 2.
-        activation: "scaled_tanh", or a name that Keras knows.
+        input_shape: `(height, width, channels)`, 16x16 or larger. The
+            paper's is `(28, 28, 1)`, with white as -1 and black as +1.
+        classes: Number of classes, at least 2.
+        activation: "scaled_tanh", or the name of an activation of Keras.
 
     Returns:
-        A flat functional `keras.Model` from `(batch, *input_shape)` to
-        probabilities, `(batch, classes)`.
+        A flat functional `keras.Model` from images `(batch, *input_shape)`
+        to probabilities `(batch, classes)`.
 
     Raises:
-        UsageError: an image that is too small, fewer than two classes, or an
-            unknown activation.
+        UsageError: The image is too small, there are fewer than two classes,
+            or the activation is unknown.
     """
     check_classes(classes)
     inputs = image_input(input_shape)

@@ -49,27 +49,28 @@ def lenet4(
     | predictions | 10 | | 1,210 | 1,210 |
 
     The paper gives the maps, "about 17,000" parameters and "about 260,000"
-    multiply-adds, and calls the layer of 120 units fully connected. All of
-    S4 to 120 units would alone be 48,120 parameters, so it cannot have been.
-    The two tables here are tlkit's, chosen so that both figures come out:
-    16,998 and 258,306.
+    multiply-adds, and calls the layer of 120 units fully connected. But a
+    full connection from S4 to 120 units would have 48,120 parameters alone,
+    so it cannot have been one. The two tables are therefore tlkit's own,
+    chosen so that both figures come out: 16,998 and 258,306.
 
-    C3 and F5 are layers of tlkit's, so a saved model is loaded after
+    C3 and F5 are layers of tlkit, so a saved model can be loaded only after
     `import tlkit.models.classic`.
 
     Args:
-        input_shape: `(height, width, channels)`, 16x16 or more; the paper's
-            is `(32, 32, 1)`. F5 sees whole maps of S4, whatever their size.
-        classes: number of classes, at least 2.
-        activation: "scaled_tanh", or a name that Keras knows.
+        input_shape: `(height, width, channels)`, 16x16 or larger. The
+            paper's is `(32, 32, 1)`. F5 sees whole maps of S4, whatever
+            their size.
+        classes: Number of classes, at least 2.
+        activation: "scaled_tanh", or the name of an activation of Keras.
 
     Returns:
-        A flat functional `keras.Model` from `(batch, *input_shape)` to
-        probabilities, `(batch, classes)`.
+        A flat functional `keras.Model` from images `(batch, *input_shape)`
+        to probabilities `(batch, classes)`.
 
     Raises:
-        UsageError: an image that is too small, fewer than two classes, or an
-            unknown activation.
+        UsageError: The image is too small, there are fewer than two classes,
+            or the activation is unknown.
     """
     check_classes(classes)
     inputs = image_input(input_shape)

@@ -1,4 +1,4 @@
-"""LeNet-5: as published, and in the form in which it is taught today.
+"""LeNet-5, as published and in the form in which it is taught today.
 
 LeCun, Bottou, Bengio and Haffner, "Gradient-Based Learning Applied to
 Document Recognition", Proceedings of the IEEE 86(11), 1998, section II.B.
@@ -29,10 +29,10 @@ TABLE_I = (
     *((0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5)),
     (0, 1, 2, 3, 4, 5),
 )
-"""Maps of S2 that each of C3's sixteen maps sees: the paper's Table I."""
+"""Maps of S2 that each of the sixteen maps of C3 sees: the paper's Table I."""
 
 OUTPUTS = ("rbf", "softmax")
-"""How LeNet-5 may end; the first is the paper's."""
+"""The outputs that LeNet-5 may have; the first is the paper's."""
 
 _POOLING_LAYERS = {
     "average": keras.layers.AveragePooling2D,
@@ -61,32 +61,35 @@ def lenet5(
     | F6 | 84 | | 10,164 |
     | RBF | 10 | | 850 that do not train |
 
-    60,000 train. Distances are learnt with `MAPLoss` and read with
-    `nearest_accuracy`. With the table, C3 is a layer of tlkit's, so a saved
-    model is loaded after `import tlkit.models.classic`; without it, every
-    layer is Keras's own.
+    60,000 of the parameters train. A network that ends with distances is
+    trained with `MAPLoss` and measured with `nearest_accuracy`. With the
+    table, C3 is a layer of tlkit, so a saved model can be loaded only after
+    `import tlkit.models.classic`. Without it, all layers are Keras's own.
 
     Args:
-        input_shape: `(height, width, channels)`, 16x16 or more; the paper's
-            is `(32, 32, 1)`, 28x28 digits in the middle, white as -0.1 and
-            black as 1.175. C5 sees whole maps of S4, whatever their size.
-        classes: number of classes, at least 2.
-        activation: "scaled_tanh" for `1.7159 tanh(2/3 a)`, or a name that
-            Keras knows, such as "sigmoid". Before RBF units F6 keeps the
-            scaled tanh, as the codes it must reach are -1 and +1.
-        pooling: "trainable" with a coefficient and a bias for each map,
+        input_shape: `(height, width, channels)`, 16x16 or larger. The
+            paper's is `(32, 32, 1)`: 28x28 digits in the middle, with white
+            as -0.1 and black as 1.175. C5 sees whole maps of S4, whatever
+            their size.
+        classes: Number of classes, at least 2.
+        activation: "scaled_tanh" for `1.7159 tanh(2/3 a)`, or the name of an
+            activation of Keras, such as "sigmoid". Before RBF units, F6
+            always has the scaled tanh, because its values must reach codes
+            of -1 and +1.
+        pooling: "trainable", with a coefficient and a bias for each map,
             "average" or "max".
-        connection_table: whether C3 sees S2 through Table I, or all of it.
-        output: "rbf" or "softmax".
+        connection_table: Whether C3 sees S2 through Table I (True) or sees
+            all its maps (False).
+        output: "rbf" for distances or "softmax" for probabilities.
 
     Returns:
-        A flat functional `keras.Model` from `(batch, *input_shape)` to
-        `(batch, classes)`: squared distances, of which the smallest wins,
-        or probabilities.
+        A flat functional `keras.Model` from images `(batch, *input_shape)`
+        to `(batch, classes)`: squared distances, of which the smallest
+        wins, or probabilities.
 
     Raises:
-        UsageError: an image that is too small, fewer than two classes, or an
-            option that is not listed.
+        UsageError: The image is too small, there are fewer than two classes,
+            or an option has a value that is not listed.
     """
     _check(classes, pooling, output)
     inputs = image_input(input_shape)
@@ -98,10 +101,13 @@ def lenet5(
         x = convolve(x, len(TABLE_I), (5, 5), "C3")
     x = squash(x, activation, "C3")
     x = _pool(x, pooling, activation, "S4")
+    # The kernels of C5 are as large as the maps of S4, so its maps are 1x1 on
+    # images of any size.
     x = squash(convolve(x, 120, x.shape[1:3], "C5"), activation, "C5")
     x = keras.layers.Flatten(name="flatten")(x)
     x = dense(x, CODE_LENGTH, "F6")
     if output == "rbf":
+        # The codes are of -1 and +1, which a sigmoid or ReLU cannot reach.
         x = squash(x, "scaled_tanh", "F6")
         return keras.Model(inputs, rbf_distances(x, classes), name="lenet5")
     x = squash(x, activation, "F6")
@@ -113,7 +119,7 @@ def _check(classes: int, pooling: str, output: str) -> None:
     check_pooling(pooling)
     if output not in OUTPUTS:
         raise UsageError(
-            "LeNet-5 does not end like this.",
+            "LeNet-5 has no such output.",
             where="output",
             expected=" or ".join(OUTPUTS),
             received=repr(output),
@@ -138,7 +144,7 @@ def lenet(
     pool_size: int = 2,
     pool_stride: int | None = None,
 ) -> keras.Model:
-    """Builds LeNet as it is taught today, every layer Keras's own.
+    """Builds LeNet as it is taught today, of Keras's own layers.
 
     | layer | channels | size | parameters |
     |---|---|---|---|
@@ -150,30 +156,31 @@ def lenet(
     | F6 | 84 | | 10,164 |
     | predictions | 10 | | 850 |
 
-    61,706 parameters on 28x28 images of ten classes: the network of Zhang,
-    Lipton, Li and Smola, "Dive into Deep Learning", section 7.6. Weights
-    begin as Glorot's uniform, biases at zero.
+    It has 61,706 parameters on 28x28 images of ten classes. It is the
+    network of Zhang, Lipton, Li and Smola, "Dive into Deep Learning",
+    section 7.6. Initial weights are drawn from Glorot's uniform
+    distribution, and biases start at zero.
 
     Args:
-        input_shape: `(height, width, channels)`, such as `(28, 28, 1)`;
-            values about 0 to 1.
-        classes: number of classes, at least 2.
-        activation: a name that Keras knows, such as "sigmoid", "relu" or
-            "tanh".
+        input_shape: `(height, width, channels)`, such as `(28, 28, 1)`. The
+            images have values of about 0 to 1.
+        classes: Number of classes, at least 2.
+        activation: The name of an activation of Keras, such as "sigmoid",
+            "relu" or "tanh".
         pooling: "average" or "max".
-        kernel_size: side of both convolutions, at least 1. C1 is padded so
-            that it keeps the size of the image whatever the kernel.
-        pool_size: side of the pooling windows, at least 1.
-        pool_stride: step of the windows, at least 1; None for `pool_size`,
-            so that they do not overlap.
+        kernel_size: Side of the kernels of both convolutions, at least 1. C1
+            is padded so that it keeps the size of the image with any kernel.
+        pool_size: Side of the pooling windows, at least 1.
+        pool_stride: Step of the pooling windows, at least 1; None for
+            `pool_size`, so that they do not overlap.
 
     Returns:
-        A flat functional `keras.Model` from `(batch, *input_shape)` to
-        probabilities, `(batch, classes)`.
+        A flat functional `keras.Model` from images `(batch, *input_shape)`
+        to probabilities `(batch, classes)`.
 
     Raises:
-        UsageError: an image that is too small, fewer than two classes, or an
-            option outside its range.
+        UsageError: The image is too small, there are fewer than two classes,
+            or an option is outside its range.
     """
     pool_stride = pool_size if pool_stride is None else pool_stride
     check_classes(classes)
@@ -203,7 +210,7 @@ def _check_sizes(kernel_size: int, pool_size: int, pool_stride: int) -> None:
     for option, size in sizes.items():
         if not isinstance(size, int) or size < 1:
             raise UsageError(
-                "A window has a side, and a step, of one pixel or more.",
+                "The side and the step of a window must be one pixel or more.",
                 where=option,
                 expected="a whole number, 1 or more",
                 received=repr(size),

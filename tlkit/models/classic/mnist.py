@@ -1,7 +1,8 @@
-"""Two small networks for digits, as lectures introduce the modules.
+"""Two small networks for digits, with which lectures introduce modules.
 
-Inception with four branches and a residual block without batch
-normalisation, each between two 5x5 convolutions on 28x28 images.
+One has Inception modules with four branches, the other residual blocks
+without batch normalisation. In both, a module follows each of two 5x5
+convolutions on 28x28 images.
 """
 
 from __future__ import annotations
@@ -21,21 +22,22 @@ from tlkit.models.heads import check_classes, class_probabilities
 def four_branches(
     x: keras.KerasTensor, name: str = "inception"
 ) -> keras.KerasTensor:
-    """An Inception module of 24 + 24 + 24 + 16 = 88 channels.
+    """Appends an Inception module of 24 + 24 + 24 + 16 = 88 channels.
 
-    3x3 mean, then 1x1 to 24; 1x1 to 16; 1x1 to 16, then 5x5 to 24; 1x1 to
-    16, then 3x3 to 24 twice. There is no ReLU inside. At the border the mean
-    is taken of the pixels there are.
+    Its four branches are: 3x3 mean, then 1x1 to 24; 1x1 to 16; 1x1 to 16,
+    then 5x5 to 24; 1x1 to 16, then 3x3 to 24 twice. There is no ReLU inside.
+    At the border, the mean is taken over the pixels that exist.
 
     Args:
-        x: feature map, shape `(batch, height, width, channels)`.
-        name: name of the join; the other layers begin with it.
+        x: Feature map of shape `(batch, height, width, channels)`.
+        name: Name of the layer that joins the branches; the names of the
+            other layers begin with it.
 
     Returns:
-        Feature map, shape `(batch, height, width, 88)`.
+        Feature map of shape `(batch, height, width, 88)`.
 
     Raises:
-        UsageError: `x` is no feature map.
+        UsageError: `x` is not a feature map.
     """
     channels_of(x, name)
     pool = keras.layers.AveragePooling2D(3, 1, "same", name=f"{name}_pool")(x)
@@ -62,7 +64,7 @@ def _conv(
 def _conv_pool(
     x: keras.KerasTensor, filters: int, number: int
 ) -> keras.KerasTensor:
-    """A 5x5 convolution with ReLU, without padding, and 2x2 maximum."""
+    """Appends a 5x5 convolution with ReLU, not padded, and a 2x2 maximum."""
     conv = keras.layers.Conv2D(
         filters, 5, activation="relu", name=f"conv{number}"
     )
@@ -70,7 +72,7 @@ def _conv_pool(
 
 
 def inception_mnist(input_shape: ImageShape, classes: int) -> keras.Model:
-    """Builds the small network with two modules of four branches.
+    """Builds the small network with two Inception modules.
 
     | layer | size | channels | parameters |
     |---|---|---|---|
@@ -81,16 +83,17 @@ def inception_mnist(input_shape: ImageShape, classes: int) -> keras.Model:
     | predictions | 10 | | 14,090 |
 
     Args:
-        input_shape: `(height, width, channels)`, 16x16 or more, such as
+        input_shape: `(height, width, channels)`, 16x16 or larger, such as
             `(28, 28, 1)`.
-        classes: number of classes, at least 2.
+        classes: Number of classes, at least 2.
 
     Returns:
-        A flat functional `keras.Model` from `(batch, *input_shape)` to
-        probabilities, `(batch, classes)`.
+        A flat functional `keras.Model` from images `(batch, *input_shape)`
+        to probabilities `(batch, classes)`.
 
     Raises:
-        UsageError: an image that is too small, or fewer than two classes.
+        UsageError: The image is too small, or there are fewer than two
+            classes.
     """
     check_classes(classes)
     inputs = image_input(input_shape)
@@ -113,16 +116,17 @@ def resnet_mnist(input_shape: ImageShape, classes: int) -> keras.Model:
     | predictions | 10 | | 5,130 |
 
     Args:
-        input_shape: `(height, width, channels)`, 16x16 or more, such as
+        input_shape: `(height, width, channels)`, 16x16 or larger, such as
             `(28, 28, 1)`.
-        classes: number of classes, at least 2.
+        classes: Number of classes, at least 2.
 
     Returns:
-        A flat functional `keras.Model` from `(batch, *input_shape)` to
-        probabilities, `(batch, classes)`.
+        A flat functional `keras.Model` from images `(batch, *input_shape)`
+        to probabilities `(batch, classes)`.
 
     Raises:
-        UsageError: an image that is too small, or fewer than two classes.
+        UsageError: The image is too small, or there are fewer than two
+            classes.
     """
     check_classes(classes)
     inputs = x = image_input(input_shape)

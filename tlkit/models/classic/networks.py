@@ -1,4 +1,4 @@
-"""The classic networks by name, with the input each was published with."""
+"""The classic networks by name, each with the input it was published with."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Network:
     """One classic network.
 
     Attributes:
-        build: its builder, called with `input_shape` and `classes`.
-        input_shape: `(height, width, channels)` it was published with.
-        classes: number of classes it was published with.
+        build: The builder, which is called with `input_shape` and `classes`.
+        input_shape: The `(height, width, channels)` it was published with.
+        classes: Number of classes it was published with.
     """
 
     build: Callable[..., keras.Model]
@@ -73,17 +73,19 @@ def build_classic(
     """Builds a classic network by name.
 
     Args:
-        name: a name in `NETWORKS`, such as "vgg16".
-        input_shape: `(height, width, channels)`; None for what the network
-            was published with.
-        classes: number of classes, at least 2; None likewise.
+        name: A name in `NETWORKS`, such as "vgg16".
+        input_shape: `(height, width, channels)`; None for the shape that the
+            network was published with.
+        classes: Number of classes, at least 2; None for the number that the
+            network was published with.
 
     Returns:
-        A flat functional `keras.Model` from `(batch, *input_shape)` to
-        `(batch, classes)`, with random weights.
+        A flat functional `keras.Model` from images `(batch, *input_shape)`
+        to `(batch, classes)`, with random weights.
 
     Raises:
-        UsageError: there is no such network, or it cannot take the image.
+        UsageError: There is no such network, or it cannot be built for these
+            images or classes.
 
     Example:
         >>> build_classic("lenet").count_params()

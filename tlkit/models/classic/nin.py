@@ -1,4 +1,4 @@
-"""Network in Network: a small perceptron slides over the image.
+"""Network in Network: a small network of dense layers at every place.
 
 Lin, Chen and Yan, "Network In Network", arXiv:1312.4400, 2013.
 """
@@ -19,22 +19,24 @@ def mlpconv(
     kernel_size: int,
     name: str = "mlpconv",
 ) -> keras.KerasTensor:
-    """A convolution and, at every place, dense layers on its channels.
+    """Appends a convolution and, at every place, dense layers on its channels.
 
     A dense layer at every place is a 1x1 convolution (equation 2; "cascaded
-    cross channel parametric pooling"). Every one is followed by ReLU.
+    cross channel parametric pooling"). ReLU follows each layer.
 
     Args:
-        x: feature map, shape `(batch, height, width, channels)`.
-        channels: channels of the convolution, then of each 1x1 layer.
-        kernel_size: side of the convolution, padded to keep the size.
-        name: the layers are `{name}_1`, `{name}_2` and so on.
+        x: Feature map of shape `(batch, height, width, channels)`.
+        channels: Channels of the convolution, then of each 1x1 layer.
+        kernel_size: Side of the convolution's kernel. The input is padded,
+            so that the size stays the same.
+        name: Name of the block; its layers are `{name}_1`, `{name}_2` and so
+            on.
 
     Returns:
-        Feature map, shape `(batch, height, width, channels[-1])`.
+        Feature map of shape `(batch, height, width, channels[-1])`.
 
     Raises:
-        UsageError: `x` is no feature map.
+        UsageError: `x` is not a feature map.
     """
     channels_of(x, name)
     for number, width in enumerate(channels, start=1):
@@ -63,23 +65,25 @@ def nin(
     | mlpconv3, 3x3 | 8x8 | 192, 192, 10 | 370,954 |
     | average, over all places | 10 | | |
 
-    966,986 parameters: no dense layer, one map for each class, and its mean
-    is the class's score (section 3.2). The paper describes the network; its
-    widths are those of the authors' published configuration.
+    It has 966,986 parameters and no dense layer. There is one map for each
+    class, and its mean is the score of the class (section 3.2). The paper
+    describes the network without its widths; these are taken from the
+    authors' published configuration.
 
     Args:
-        input_shape: `(height, width, channels)`, any; the paper's is
+        input_shape: `(height, width, channels)` of any size. The paper's is
             `(32, 32, 3)`, normalised.
-        classes: number of classes, at least 2.
-        dropout: share of the outputs of pool1 and pool2 dropped in training.
+        classes: Number of classes, at least 2.
+        dropout: Share of the outputs of pool1 and pool2 dropped in training,
+            0 to below 1.
 
     Returns:
-        A flat functional `keras.Model` from `(batch, *input_shape)` to
-        probabilities, `(batch, classes)`.
+        A flat functional `keras.Model` from images `(batch, *input_shape)`
+        to probabilities `(batch, classes)`.
 
     Raises:
-        UsageError: no shape of an image, fewer than two classes, or a
-            dropout outside its range.
+        UsageError: `input_shape` is not the shape of an image, there are
+            fewer than two classes, or the dropout is outside its range.
     """
     check_classes(classes)
     check_dropout(dropout)
@@ -92,6 +96,8 @@ def nin(
     x = layers.AveragePooling2D(3, 2, "same", name="pool2")(x)
     x = _drop(x, dropout, "dropout2")
     x = mlpconv(x, (192, 192, classes), 3, "mlpconv3")
+    # Mean and softmax in float32 under every dtype policy, as at the end of
+    # the other networks: bfloat16 probabilities do not add up to 1.
     x = layers.GlobalAveragePooling2D(dtype="float32", name="average")(x)
     softmax = layers.Activation("softmax", dtype="float32", name="predictions")
     return keras.Model(inputs, softmax(x), name="nin")

@@ -1,4 +1,4 @@
-"""LeNet-5's output: distances to a picture of each class, and their loss.
+"""The output of LeNet-5: distances to a code for each class, and their loss.
 
 LeCun, Bottou, Bengio and Haffner, "Gradient-Based Learning Applied to
 Document Recognition", Proceedings of the IEEE 86(11), 1998, sections II.B
@@ -14,9 +14,10 @@ import numpy as np
 from keras import ops
 
 CODE_LENGTH = 84
-"""Length of a class's code: a picture of 7 x 12 pixels."""
+"""Length of the code of a class, which is a bitmap of 7 x 12 pixels."""
 
-# Drawn for tlkit. The paper's figure 3 shows the whole printable ASCII set.
+# Drawn for tlkit in the manner of the paper's figure 3, which shows the whole
+# printable ASCII set.
 _DIGITS = """
 .......  .......  .......  .......  .......
 ..###..  ...#...  ..###..  .#####.  ....##.
@@ -47,13 +48,14 @@ _DIGITS = """
 
 
 def class_codes(classes: int) -> np.ndarray:
-    """Codes of -1 and +1, one for each class.
+    """Returns codes of -1 and +1, one for each class.
 
-    Up to ten classes have pictures of the digits from 0. For more, the codes
-    are random, the same every time, which the paper names as the other way.
+    Up to ten classes have bitmaps of the digits from 0 on. For more classes
+    the codes are random, but the same every time; the paper mentions random
+    codes as the alternative.
 
     Args:
-        classes: number of classes, at least 2.
+        classes: Number of classes, at least 2.
 
     Returns:
         Array of shape `(classes, 84)`, float32.
@@ -77,23 +79,24 @@ def class_codes(classes: int) -> np.ndarray:
 def rbf_distances(
     x: keras.KerasTensor, classes: int, name: str = "RBF"
 ) -> keras.KerasTensor:
-    """Squared Euclidean distances to the code of each class, equation 7.
+    """Appends squared distances to the code of each class, equation 7.
 
-    `sum_j (x_j - w_ij)^2 = |x|^2 - 2 w_i x + |w_i|^2`: the last two terms
-    are a `Dense` layer that does not train, as the codes are given by hand.
-    The layers are Keras's own and compute in float32 under every dtype
-    policy, because the terms nearly cancel.
+    `sum_j (x_j - w_ij)^2 = |x|^2 - 2 w_i x + |w_i|^2`. The last two terms
+    are a `Dense` layer that does not train, because the codes are given by
+    hand. The layers are Keras's own. They compute in float32 under every
+    dtype policy, because the terms nearly cancel.
 
     Args:
-        x: vectors, shape `(batch, 84)`.
-        classes: number of classes, at least 2.
-        name: name of the last layer.
+        x: Vectors of shape `(batch, 84)`.
+        classes: Number of classes, at least 2.
+        name: Name of the last layer.
 
     Returns:
-        Distances, shape `(batch, classes)`, float32, 0 or more; the nearest
-        class is the answer.
+        Squared Euclidean distances of shape `(batch, classes)`, float32, 0 or
+        more. The nearest class is the predicted one.
     """
     codes = class_codes(classes)
+    # |w_i|^2 is the length of the code, as all its values are -1 or +1.
     products = keras.layers.Dense(
         classes,
         kernel_initializer=keras.initializers.Constant(-2 * codes.T),
@@ -113,20 +116,21 @@ class MAPLoss(keras.losses.Loss):
 
         E = mean_p [ y_D + log(e^-j + sum_i e^-y_i) ]
 
-    y_i is the distance to the code of class i, D the true class. The first
-    term pulls the true class near. The second pushes the others away, but
-    none that is already much farther than j, the distance at which a
-    "rubbish" class waits for what is no class at all. It keeps the network
-    from winning by moving all codes to one place.
+    y_i is the distance to the code of class i, and D is the true class. The
+    first term pulls the true class near. The second pushes the other classes
+    away, except those that are already much farther than j, the distance of
+    a "rubbish" class for images of no class at all. Without the second term,
+    the network could reach a small loss by moving all codes to one place.
 
-    A model compiled with it is loaded after `import tlkit.models.classic`,
-    or anywhere with `load_model(path, compile=False)`.
+    A model compiled with this loss can be loaded after `import
+    tlkit.models.classic`, or anywhere with `load_model(path, compile=False)`.
 
     Args:
-        rubbish_distance: j, 0 or more. The paper gives no value; on 12,000
-            digits .1 and 5 did equally well in four epochs, 20 and 60 worse.
-        reduction: how Keras joins the losses of a batch.
-        name: name of the loss.
+        rubbish_distance: Distance of the rubbish class, the paper's j, 0 or
+            more. The paper gives no value. On 12,000 digits, .1 and 5 did
+            equally well in four epochs, and 20 and 60 worse.
+        reduction: The way in which Keras combines the losses of a batch.
+        name: Name of the loss.
 
     Example:
         >>> loss, distances = MAPLoss(0.0), np.array([[0.0, 1000.0]])
@@ -141,14 +145,22 @@ class MAPLoss(keras.losses.Loss):
         name: str = "map_loss",
         **kwargs: Any,
     ) -> None:
-        # `kwargs` is Keras's own: the dtype of a saved loss.
+        # Keras passes the dtype of a saved loss in `kwargs`.
         super().__init__(name=name, reduction=reduction, **kwargs)
         self.rubbish_distance = rubbish_distance
 
     def call(
         self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor
     ) -> keras.KerasTensor:
-        """Losses `(batch,)` of labels `(batch,)` and `(batch, classes)`."""
+        """Computes the loss of each image.
+
+        Args:
+            y_true: Labels of shape `(batch,)` or `(batch, 1)`, whole numbers.
+            y_pred: Distances of shape `(batch, classes)`.
+
+        Returns:
+            Losses of shape `(batch,)`.
+        """
         labels = ops.cast(ops.reshape(y_true, (-1, 1)), "int32")
         right = ops.take_along_axis(y_pred, labels, axis=1)[:, 0]
         rubbish = ops.full_like(y_pred[:, :1], self.rubbish_distance)
@@ -156,7 +168,7 @@ class MAPLoss(keras.losses.Loss):
         return right + ops.logsumexp(-everything, axis=1)
 
     def get_config(self) -> dict[str, Any]:
-        """What the loss is made from, for saving."""
+        """Returns the arguments of the loss, for saving."""
         config = super().get_config()
         return {**config, "rubbish_distance": self.rubbish_distance}
 
@@ -165,11 +177,14 @@ class MAPLoss(keras.losses.Loss):
 def nearest_accuracy(
     y_true: keras.KerasTensor, y_pred: keras.KerasTensor
 ) -> keras.KerasTensor:
-    """Whether the nearest code is the right one, as a metric of `compile`.
+    """Says whether the nearest code is the right one, as a Keras metric.
+
+    Keras's own accuracy takes the largest output for the answer, which would
+    be the farthest class here.
 
     Args:
-        y_true: labels, shape `(batch,)` or `(batch, 1)`, whole numbers.
-        y_pred: distances, shape `(batch, classes)`.
+        y_true: Labels of shape `(batch,)` or `(batch, 1)`, whole numbers.
+        y_pred: Distances of shape `(batch, classes)`.
 
     Returns:
         1.0 or 0.0 for each image, shape `(batch,)`, float32.

@@ -14,10 +14,10 @@ from tlkit.models.classic.sizes import ImageShape, channels_of, image_input
 from tlkit.models.heads import check_classes, class_probabilities
 
 SHORTCUTS = ("projection", "identity")
-"""Options B and A of section 4.1: how a shortcut changes its shape."""
+"""Options B and A of section 4.1: two ways for a shortcut to change shape."""
 
 EXPANSION = 4
-"""A bottleneck block gives four times the channels it works at."""
+"""A bottleneck block returns four times the channels that it works with."""
 
 
 def residual(
@@ -30,32 +30,34 @@ def residual(
     batch_normalisation: bool = True,
     name: str = "residual",
 ) -> keras.KerasTensor:
-    """A residual block: `relu(F(x) + shortcut(x))`, equations 1 and 2.
+    """Appends a residual block: `relu(F(x) + shortcut(x))`, equations 1 and 2.
 
     F is two 3x3 convolutions, or the bottleneck of Figure 5: 1x1, 3x3 and a
     1x1 with four times the channels. Batch normalisation follows each
-    convolution, ReLU each but the last. The step is taken by the first
-    convolution, as in the paper; newer code takes it at the 3x3 of a
-    bottleneck, with as many parameters.
+    convolution, and ReLU each but the last. The first convolution takes the
+    step, as in the paper; newer code takes it at the 3x3 of a bottleneck,
+    with the same number of parameters.
 
     Args:
-        x: feature map, shape `(batch, height, width, channels)`.
-        filters: channels the block works at.
-        strides: step of the block, at least 1.
-        bottleneck: whether F is the bottleneck.
-        shortcut: what the shortcut does where the shape changes: "projection"
-            is a 1x1 convolution, "identity" takes every `strides`-th pixel
-            and adds channels of zeros. Elsewhere both leave `x` as it is.
-        batch_normalisation: False for convolutions with a bias instead.
-        name: name of the last layer; the others begin with it.
+        x: Feature map of shape `(batch, height, width, channels)`.
+        filters: Channels that the block works with.
+        strides: Step of the block, at least 1.
+        bottleneck: Whether F is the bottleneck.
+        shortcut: What the shortcut does if the block changes the shape:
+            "projection" is a 1x1 convolution, "identity" takes every
+            `strides`-th pixel and adds channels of zeros. If the shape does
+            not change, both leave `x` as it is.
+        batch_normalisation: Whether batch normalisation follows the
+            convolutions. If False, they have a bias instead.
+        name: Name of the last layer; the names of the others begin with it.
 
     Returns:
         Feature map of sides `ceil(side / strides)` and `filters` channels,
         or four times as many for a bottleneck.
 
     Raises:
-        UsageError: `x` is no feature map, there is no such shortcut, or an
-            identity shortcut would have to lose channels.
+        UsageError: `x` is not a feature map, there is no such shortcut, or
+            an identity shortcut would have to remove channels.
     """
     channels = filters * EXPANSION if bottleneck else filters
     _check_shortcut(shortcut, channels_of(x, name), channels, name)
@@ -97,7 +99,7 @@ def _check_shortcut(
         )
     if shortcut == "identity" and arrives > leaves:
         raise UsageError(
-            "An identity shortcut can add channels but not lose any.",
+            "An identity shortcut can add channels but not remove any.",
             where=f"block {name}",
             expected=f"{leaves} channels or fewer",
             received=arrives,
@@ -108,6 +110,8 @@ def _check_shortcut(
 def _identity(
     x: keras.KerasTensor, channels: int, strides: int, name: str
 ) -> keras.KerasTensor:
+    # A pooling with windows of one pixel takes every `strides`-th pixel and
+    # is, unlike slicing, a layer with a name.
     if strides > 1:
         x = keras.layers.MaxPooling2D(1, strides, name=f"{name}_subsample")(x)
     missing = channels - x.shape[-1]
@@ -124,7 +128,8 @@ def _convolve(
     name: str,
     batch_normalisation: bool = True,
 ) -> keras.KerasTensor:
-    # Keras's "same" pads an even side below only when the step is 2.
+    # At a step of 2, Keras's "same" pads an even side more at its end than at
+    # its beginning. Padding by hand treats both ends alike.
     beside = kernel_size // 2 if strides > 1 else 0
     if beside:
         x = keras.layers.ZeroPadding2D(beside, name=f"{name}_pad")(x)
@@ -141,15 +146,16 @@ def _convolve(
 
 
 def normalise(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    """Batch normalisation as the authors' Caffe did it.
+    """Appends batch normalisation with the constants of the authors' Caffe.
 
     Args:
-        x: feature map, shape `(batch, height, width, channels)`.
-        name: name of the layer.
+        x: Feature map of shape `(batch, height, width, channels)`.
+        name: Name of the layer.
 
     Returns:
-        Feature map of the same shape. Running statistics keep .9 of their
-        value at each step; Keras's own .99 needs some 500 steps to follow.
+        Feature map of the same shape. The running statistics keep .9 of
+        their value at each step. With Keras's default of .99 they would need
+        some 500 steps to follow the data.
     """
     return keras.layers.BatchNormalization(
         momentum=0.9, epsilon=1e-5, name=name
@@ -157,19 +163,22 @@ def normalise(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
 
 
 def stem(x: keras.KerasTensor) -> keras.KerasTensor:
-    """The first layers of ResNet and DenseNet, a quarter of the size.
+    """Appends the first layers of ResNet and DenseNet, which quarter the size.
 
-    `conv1`, 64 channels of 7x7 at steps of 2, batch normalisation, ReLU, and
-    `pool1`, the maximum of 3x3 at steps of 2; both padded on all sides.
+    They are `conv1`, 64 channels of 7x7 at steps of 2, batch normalisation,
+    ReLU, and `pool1`, the maximum of 3x3 at steps of 2. Convolution and
+    pooling are padded on all sides.
 
     Args:
-        x: images, shape `(batch, height, width, channels)`.
+        x: Images of shape `(batch, height, width, channels)`.
 
     Returns:
-        Feature map, shape `(batch, ceil(height / 4), ceil(width / 4), 64)`.
+        Feature map of shape
+        `(batch, ceil(height / 4), ceil(width / 4), 64)`.
     """
     x = _convolve(x, 64, 7, 2, "conv1")
     x = keras.layers.Activation("relu", name="conv1_relu")(x)
+    # Zeros are as good as no padding here: after ReLU nothing is below zero.
     x = keras.layers.ZeroPadding2D(1, name="pool1_pad")(x)
     return keras.layers.MaxPooling2D(3, 2, name="pool1")(x)
 
@@ -177,14 +186,20 @@ def stem(x: keras.KerasTensor) -> keras.KerasTensor:
 def resnet18(
     input_shape: ImageShape, classes: int, *, shortcut: str = "projection"
 ) -> keras.Model:
-    """Builds ResNet-18: 11,689,512 trainable parameters; see `resnet50`."""
+    """Builds ResNet-18: 11,689,512 trainable parameters.
+
+    The arguments are those of `resnet50`.
+    """
     return _resnet("resnet18", input_shape, classes, shortcut)
 
 
 def resnet34(
     input_shape: ImageShape, classes: int, *, shortcut: str = "projection"
 ) -> keras.Model:
-    """Builds ResNet-34: 21,797,672 trainable parameters; see `resnet50`."""
+    """Builds ResNet-34: 21,797,672 trainable parameters.
+
+    The arguments are those of `resnet50`.
+    """
     return _resnet("resnet34", input_shape, classes, shortcut)
 
 
@@ -202,24 +217,25 @@ def resnet50(
     | conv5_1 on | 7x7 | 2, 3, 3 | 512, 2048 |
     | average, over all places | | | 512, 2048 |
 
-    Table 1 of the paper, with 1.8, 3.6 and 3.8 thousand million
-    multiply-adds. Convolutions have no bias, as batch normalisation brings
-    one; `keras.applications.ResNet50` has both, and so 26,560 more.
+    This is Table 1 of the paper, with 1.8, 3.6 and 3.8 thousand million
+    multiply-adds. The convolutions have no bias, because batch normalisation
+    has one. `keras.applications.ResNet50` has both, and therefore 26,560
+    parameters more.
 
     Args:
-        input_shape: `(height, width, channels)`, any; the paper's is
-            `(224, 224, 3)`, the mean taken off.
-        classes: number of classes, at least 2.
-        shortcut: "projection" (option B) or "identity" (option A), as for
+        input_shape: `(height, width, channels)` of any size. The paper's is
+            `(224, 224, 3)`, with the mean subtracted.
+        classes: Number of classes, at least 2.
+        shortcut: "projection" (option B) or "identity" (option A); see
             `residual`.
 
     Returns:
-        A flat functional `keras.Model` from `(batch, *input_shape)` to
-        probabilities, `(batch, classes)`.
+        A flat functional `keras.Model` from images `(batch, *input_shape)`
+        to probabilities `(batch, classes)`.
 
     Raises:
-        UsageError: no shape of an image, fewer than two classes, or an
-            unknown shortcut.
+        UsageError: `input_shape` is not the shape of an image, there are
+            fewer than two classes, or the shortcut is unknown.
     """
     return _resnet("resnet50", input_shape, classes, shortcut)
 

@@ -1,4 +1,4 @@
-"""What a network can take: its input, and layers that fit what arrives."""
+"""Checks of sizes: the input of a network, and windows that must fit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ImageShape = Sequence[int]
 
 
 def image_input(input_shape: ImageShape) -> keras.KerasTensor:
-    """Opens a functional graph with images of one size.
+    """Begins a functional graph with images of one size.
 
     Args:
         input_shape: `(height, width, channels)`, each at least 1.
@@ -25,8 +25,10 @@ def image_input(input_shape: ImageShape) -> keras.KerasTensor:
         The symbolic input `image`, shape `(batch, height, width, channels)`.
 
     Raises:
-        UsageError: anything else, such as a shape without channels.
+        UsageError: The shape is anything else, for example one without
+            channels.
     """
+    # `operator.index` accepts whole numbers of NumPy and refuses 28.0.
     try:
         shape = tuple(operator.index(number) for number in input_shape)
     except TypeError:
@@ -47,8 +49,9 @@ def channels_of(x: keras.KerasTensor, where: str) -> int:
     """Reads the number of channels of a feature map.
 
     Args:
-        x: tensor, shape `(batch, height, width, channels)`.
-        where: what the feature map is for, named in the error.
+        x: Tensor of shape `(batch, height, width, channels)`.
+        where: Name of the layer or block that needs the feature map, for the
+            error message.
 
     Returns:
         The size of the last axis.
@@ -67,19 +70,20 @@ def channels_of(x: keras.KerasTensor, where: str) -> int:
 
 
 def fit(layer: keras.Layer, x: keras.KerasTensor) -> keras.KerasTensor:
-    """Calls a convolution or pooling whose window must lie inside the map.
+    """Calls a convolution or pooling whose window must fit into the map.
 
     Args:
-        layer: a layer with a window, such as `Conv2D` or `MaxPooling2D`.
-        x: feature map, shape `(batch, height, width, channels)`; a side of
+        layer: A layer with a window, such as `Conv2D` or `MaxPooling2D`.
+        x: Feature map of shape `(batch, height, width, channels)`. A side of
             unknown size (None) is not checked.
 
     Returns:
         `layer(x)`.
 
     Raises:
-        UsageError: what arrives is smaller than the window. The error names
-            the layer, both sizes, and the smallest image that would do.
+        UsageError: The feature map is smaller than the window. The error
+            names the layer, both sizes, and the smallest image that would be
+            large enough.
     """
     channels_of(x, f"layer {layer.name}")
     window = _window(layer)
@@ -105,7 +109,7 @@ def _times(sides: Sequence[int]) -> str:
 
 
 def _window(layer: Any) -> tuple[int, int]:
-    """Height and width of what one output unit sees of the layer's input."""
+    """Returns height and width of the layer's window on its input."""
     for attribute in ("kernel_size", "pool_size"):
         if hasattr(layer, attribute):
             return getattr(layer, attribute)
@@ -115,9 +119,10 @@ def _window(layer: Any) -> tuple[int, int]:
 def _smallest_image(
     x: keras.KerasTensor, needed: tuple[int, int]
 ) -> tuple[int, int]:
-    """The smallest input that gives `x` a size of `needed`, walking back.
+    """Returns the smallest image for which `x` has the size `needed`.
 
-    Where paths join they have the same size, so one of them is followed.
+    The graph is followed back to its input. Paths that join have the same
+    size, so it is enough to follow one of them.
     """
     operation = origin(x).operation
     if isinstance(operation, keras.layers.InputLayer):
@@ -127,9 +132,9 @@ def _smallest_image(
 
 
 def _needed_before(layer: Any, needed: tuple[int, int]) -> tuple[int, int]:
-    """`needed` sides after a layer, from how many before it.
+    """Returns the sides before a layer that give `needed` sides after it.
 
-    `(W - F + 2P) / S + 1`, solved for W.
+    This is `(W - F + 2P) / S + 1`, solved for W.
     """
     if isinstance(layer, keras.layers.ZeroPadding2D):
         return tuple(
@@ -138,6 +143,8 @@ def _needed_before(layer: Any, needed: tuple[int, int]) -> tuple[int, int]:
         )
     if not hasattr(layer, "strides"):
         return needed
+    # With padding "same", a side after the layer needs only the pixels at the
+    # steps, as if the window were one pixel.
     windows = _window(layer) if layer.padding == "valid" else (1, 1)
     return tuple(
         (side - 1) * stride + window

@@ -1,4 +1,4 @@
-"""VGG: blocks of 3x3 convolutions, nothing else.
+"""VGG: blocks of 3x3 convolutions and nothing else.
 
 Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale
 Image Recognition", arXiv:1409.1556, 2014.
@@ -23,6 +23,7 @@ from tlkit.models.heads import (
 CHANNELS = (64, 128, 256, 512, 512)
 """Channels of the five blocks."""
 
+# Column C is not offered: it has 1x1 convolutions too.
 CONVOLUTIONS = {
     "vgg11": (1, 1, 2, 2, 2),
     "vgg13": (2, 2, 2, 2, 2),
@@ -35,23 +36,26 @@ CONVOLUTIONS = {
 def vgg_block(
     x: keras.KerasTensor, channels: int, convolutions: int, name: str
 ) -> keras.KerasTensor:
-    """3x3 convolutions with ReLU, then a 2x2 maximum.
+    """Appends 3x3 convolutions with ReLU and a 2x2 maximum.
 
-    Two 3x3 convolutions see as much as one of 5x5, three as much as one of
-    7x7, with fewer weights and a ReLU after each (section 2.3).
+    Two 3x3 convolutions see as much of the image as one of 5x5, and three as
+    much as one of 7x7, with fewer weights and a ReLU after each
+    (section 2.3).
 
     Args:
-        x: feature map, shape `(batch, height, width, channels)`, 2x2 or more.
-        channels: channels of each convolution.
-        convolutions: how many, at least 1.
-        name: number of the block; its layers are `conv{name}_1` and so on
+        x: Feature map of shape `(batch, height, width, channels)`, 2x2 or
+            larger.
+        channels: Channels of each convolution.
+        convolutions: Number of convolutions, at least 1.
+        name: Number of the block. Its layers are `conv{name}_1` and so on
             and `pool{name}`.
 
     Returns:
-        Feature map, shape `(batch, height // 2, width // 2, channels)`.
+        Feature map of shape `(batch, height // 2, width // 2, channels)`.
 
     Raises:
-        UsageError: a feature map that is smaller than the pooling.
+        UsageError: The feature map is smaller than the window of the
+            pooling.
     """
     channels_of(x, f"layer conv{name}_1")
     for number in range(1, convolutions + 1):
@@ -68,14 +72,20 @@ def vgg_block(
 def vgg11(
     input_shape: ImageShape, classes: int, *, dropout: float = 0.5
 ) -> keras.Model:
-    """Builds column A of Table 1: 132,863,336 parameters; see `vgg16`."""
+    """Builds column A of Table 1: 132,863,336 parameters.
+
+    The arguments are those of `vgg16`.
+    """
     return _vgg("vgg11", input_shape, classes, dropout)
 
 
 def vgg13(
     input_shape: ImageShape, classes: int, *, dropout: float = 0.5
 ) -> keras.Model:
-    """Builds column B of Table 1: 133,047,848 parameters; see `vgg16`."""
+    """Builds column B of Table 1: 133,047,848 parameters.
+
+    The arguments are those of `vgg16`.
+    """
     return _vgg("vgg13", input_shape, classes, dropout)
 
 
@@ -96,22 +106,23 @@ def vgg16(
     | predictions | 1,000 | | 4,097,000 |
 
     Table 2 of the paper gives 133, 133, 138 and 144 million for A, B, D and
-    E. Weights begin as Glorot's uniform, which the authors found to make
-    their pre-training unnecessary (section 3.1).
+    E. Initial weights are drawn from Glorot's uniform distribution, which
+    the authors found to make their pre-training unnecessary (section 3.1).
 
     Args:
-        input_shape: `(height, width, channels)`, 32x32 or more; the paper's
-            is `(224, 224, 3)`, the mean colour taken off.
-        classes: number of classes, at least 2.
-        dropout: share of the units of fc6 and fc7 dropped in training.
+        input_shape: `(height, width, channels)`, 32x32 or larger. The
+            paper's is `(224, 224, 3)`, with the mean colour subtracted.
+        classes: Number of classes, at least 2.
+        dropout: Share of the units of fc6 and fc7 dropped in training, 0 to
+            below 1.
 
     Returns:
-        A flat functional `keras.Model` from `(batch, *input_shape)` to
-        probabilities, `(batch, classes)`.
+        A flat functional `keras.Model` from images `(batch, *input_shape)`
+        to probabilities `(batch, classes)`.
 
     Raises:
-        UsageError: an image that is too small, fewer than two classes, or a
-            dropout outside its range.
+        UsageError: The image is too small, there are fewer than two classes,
+            or the dropout is outside its range.
     """
     return _vgg("vgg16", input_shape, classes, dropout)
 
@@ -119,7 +130,10 @@ def vgg16(
 def vgg19(
     input_shape: ImageShape, classes: int, *, dropout: float = 0.5
 ) -> keras.Model:
-    """Builds column E of Table 1: 143,667,240 parameters; see `vgg16`."""
+    """Builds column E of Table 1: 143,667,240 parameters.
+
+    The arguments are those of `vgg16`.
+    """
     return _vgg("vgg19", input_shape, classes, dropout)
 
 
