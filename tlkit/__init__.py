@@ -18,6 +18,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from tlkit.base.errors import TlkitError as TlkitError
     from tlkit.base.errors import UsageError as UsageError
     from tlkit.data.augment import Augmentation as Augmentation
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tlkit.models.transfer import TransferNetwork as TransferNetwork
     from tlkit.reuse.classifier import evaluate as evaluate
     from tlkit.reuse.classifier import load_classifier as load_classifier
+    from tlkit.runs.listing import runs_table as runs_table
     from tlkit.runs.run import Run as Run
     from tlkit.runs.run import find_runs as find_runs
     from tlkit.runs.run import open_run as open_run
@@ -73,6 +75,7 @@ _HOMES = {
     "load_dataset": "tlkit.data.load",
     "make_batches": "tlkit.tensor.pipeline",
     "open_run": "tlkit.runs.run",
+    "runs_table": "tlkit.runs.listing",
     "search_heads": "tlkit.search.heads",
     "train_augmented": "tlkit.ways.augmented",
     "train_best_head": "tlkit.search.bases",
@@ -84,6 +87,10 @@ __all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("tlkit")
     if name not in _HOMES:
         raise AttributeError(f"module 'tlkit' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -14,7 +14,7 @@ from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
 import tlkit
 from tlkit.base.errors import TlkitError, UsageError
-from tlkit.cli.tables import bases_table, heads_table, print_table
+from tlkit.cli.tables import print_table
 from tlkit.data.index import DatasetIndex, Split
 from tlkit.drawn.make import write_sample
 from tlkit.features.extract import Features
@@ -300,7 +300,7 @@ def test_bases_are_ordinary_runs_and_validation_names_the_best(
         assert base.computed in (0, 48)
         alone = tlkit.train_on_features(features, QUICK)
         assert alone.metrics["log_loss"] == base.run.metrics["log_loss"]
-    print_table(bases_table(compared))
+    print_table(compared.table())
     shown = capsys.readouterr().out
     assert f"Best by validation: {compared.best.name}" in shown
     low, high = compared.best.run.metrics["validation"]["accuracy_interval"]
@@ -329,7 +329,7 @@ def test_heads_are_tried_on_every_base(pets, networks, capsys):
     for base in compared.bases:
         assert (base.run.path / "heads.csv").exists()
         assert base.run.config["settings"]["network"]["units"] == 0
-        print_table(heads_table(base.search, base.name))
+        print_table(base.search.table(base.name))
         assert "24 training images, 2-fold" in capsys.readouterr().out
 
 

@@ -25,11 +25,11 @@ def show(
     """Draw a contact sheet, and one image augmented many times."""
     index = read_data(data, validation_fraction, test_fraction)
     from tlkit import plots
-    from tlkit.cli.tables import data_table, print_table
+    from tlkit.cli.tables import print_table
     from tlkit.data.augment import Augmentation
 
     folder = output or Path("sheets") / index.name
-    print_table(data_table(index))
+    print_table(index.table())
     for name, figure in (
         ("images.png", plots.draw_contact_sheet(index)),
         ("augmented.png", plots.draw_augmentation_sheet(index, Augmentation())),

@@ -25,14 +25,13 @@ def read_data(
         test_fraction: share of test images.
     """
     import tlkit
-    from tlkit.cli.tables import describe_data
 
     index = tlkit.load_dataset(
         source,
         validation_fraction=validation_fraction,
         test_fraction=test_fraction,
     )
-    typer.echo(describe_data(index), err=True)
+    typer.echo(index.summary(), err=True)
     return index
 
 

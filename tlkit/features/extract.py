@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from tlkit.base.console import say
+from tlkit.base.records import COUNT, Column, Shown, Table, shorten
 from tlkit.data.index import DatasetIndex
 from tlkit.features.frozen import FrozenPart
 from tlkit.models.heads import pool_features
@@ -19,8 +20,8 @@ from tlkit.store.store import StoredRows
 from tlkit.training.fitting import Training
 
 
-@dataclass(frozen=True, eq=False)
-class Features:
+@dataclass(frozen=True, eq=False, repr=False)
+class Features(Shown):
     """What a conv base gives for every image of a data set.
 
     Args:
@@ -38,6 +39,23 @@ class Features:
     base: keras.Model
     arrays: Mapping[str, StoredRows]
     computed: int
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(x)} {name}" for name, x in self.arrays.items())
+        return (
+            f"Features({self.network.base!r} of {shorten(self.data.name)!r}: "
+            f"{sizes}, {self.computed} computed just now)"
+        )
+
+    def table(self) -> Table:
+        """Returns what there is of each split: rows and their length."""
+        names = "images", "numbers an image"
+        return Table(
+            f"{self.network.base} of {self.data.name}",
+            (Column("split"), *(Column(name, COUNT) for name in names)),
+            tuple((name, *x.shape) for name, x in self.arrays.items()),
+            (f"{self.computed:,} images went through the base just now.",),
+        )
 
 
 def extract_features(

@@ -25,7 +25,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -33,7 +33,9 @@ from typing import Any
 
 from tlkit.base.atomic import write_json, write_text
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.records import Shown, Table, shorten
 from tlkit.data.index import DatasetIndex
+from tlkit.evaluation.evaluation import Evaluation
 
 RUNS_FOLDER = Path("runs")
 _LIBRARIES = (
@@ -46,8 +48,8 @@ _LIBRARIES = (
 )
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, repr=False)
+class Run(Shown):
     """A run folder, read from the disk whenever it is asked.
 
     Args:
@@ -55,6 +57,44 @@ class Run:
     """
 
     path: Path
+
+    def __repr__(self) -> str:
+        try:
+            said = f"{self.state}, {self.metrics.in_short()}"
+        except Exception:
+            # Whatever lies in the folder, a debugger shall show the rest.
+            said = "unreadable"
+        return f"Run({shorten(self.path)!r}: {said})"
+
+    def table(self) -> Table:
+        """Returns what was measured, class by class, and where the run lies."""
+        measured = self.metrics.table()
+        return replace(measured, notes=(*measured.notes, self.in_short()))
+
+    def in_short(self) -> str:
+        """Returns the run's folder and how far it has come."""
+        return f"{self.path}: {self.state}"
+
+    @property
+    def way(self) -> str:
+        """The way that the run went, such as `features`; else empty."""
+        return self.config.get("route", "")
+
+    @property
+    def base(self) -> str | None:
+        """The name of its conv base; None where there is none."""
+        settings = self.config.get("settings", {})
+        return (settings.get("network") or {}).get("base")
+
+    @property
+    def data_name(self) -> str:
+        """The name of the data set that it was trained on; else empty."""
+        return self.config.get("dataset", {}).get("name", "")
+
+    @property
+    def state(self) -> str:
+        """`running`, `finished`, `interrupted`, `failed` or `unknown`."""
+        return self.status.get("state", "unknown")
 
     @property
     def model_path(self) -> Path:
@@ -77,9 +117,9 @@ class Run:
         return _read_json(self.path / "status.json")
 
     @property
-    def metrics(self) -> dict[str, Any]:
+    def metrics(self) -> Evaluation:
         """What was measured, see `tlkit.evaluation.metrics.measure`."""
-        return _read_json(self.path / "metrics.json")
+        return Evaluation(_read_json(self.path / "metrics.json"))
 
     @property
     def history(self) -> dict[str, list[float]]:
@@ -121,16 +161,10 @@ class Run:
 
         Names the split, the number of images and the confidence interval.
         """
-        state = self.status.get("state", "unknown")
-        if not self.metrics:
-            return f"{self.path}: {state}"
         measured = self.metrics
-        low, high = measured["accuracy_interval"]
-        return (
-            f"{measured['accuracy']:.1%} of {measured['count']} "
-            f"{measured['split']} images right "
-            f"(95 % interval {low:.1%} to {high:.1%}); {self.path}"
-        )
+        if not measured:
+            return self.in_short()
+        return f"{measured.summary()}; {self.path}"
 
 
 @contextlib.contextmanager
