@@ -254,13 +254,16 @@ def plain(value: Any) -> Any:
     """Returns a value as JSON can hold it.
 
     Args:
-        value: Text, a truth value, a number (NumPy's too), a mapping, a list
-            or tuple, or anything else, which becomes its text.
+        value: Text, a truth value, a number, a mapping, a list or tuple, all
+            of these in NumPy's form too, or anything else, which becomes its
+            text.
 
     Example:
         >>> plain({"interval": (0.5, float("nan"))})
         {'interval': [0.5, None]}
     """
+    if hasattr(value, "tolist"):  # NumPy's scalars and arrays
+        return plain(value.tolist())
     if value is None or isinstance(value, str | bool):
         return value
     if isinstance(value, Integral):

@@ -37,7 +37,7 @@ def list_pictures(images: Picture | Iterable[Picture]) -> list[Picture]:
     """
     several = _several(images)
     for number, picture in enumerate(several):
-        _check(picture, f"image {number}" if several is not images else "image")
+        _check(picture, f"image {number}")
     if not several:
         raise UsageError(
             "There is no image to classify.",
@@ -59,7 +59,7 @@ def _check(picture: Any, where: str) -> None:
         _check_path(Path(picture))
     elif isinstance(picture, np.ndarray):
         _check_array(picture, where)
-    elif not isinstance(picture, Image.Image):
+    elif not isinstance(picture, Image.Image) or 0 in picture.size:
         raise UsageError(
             "This is no image.",
             where=where,
@@ -134,5 +134,5 @@ def name_of(picture: Picture, number: int) -> str:
         number: Its place among the others, from 0.
     """
     if isinstance(picture, str | os.PathLike):
-        return os.fspath(picture)
+        return os.fsdecode(picture)
     return str(getattr(picture, "filename", "") or f"#{number}")
