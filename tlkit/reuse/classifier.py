@@ -35,11 +35,16 @@ class Classifier(Shown):
     """A model that says what is in a picture.
 
     Args:
-        model: maps pixels, 0 to 255, to probabilities.
-        class_names: one name per output; None if the file does not say.
-        image_size: `(height, width)` in pixels that the network works at.
-        trained_on: digests of the images that trained it, if known.
-        source: where it was loaded from.
+        model: The network, from pixels, 0 to 255, to probabilities.
+        class_names: One name per class; None if the file does not say.
+        image_size: The `(height, width)` in pixels that it works at.
+        trained_on: The digests of the images that trained it, if known.
+        source: The file that it was loaded from.
+
+    Example:
+        classifier = tlkit.load_classifier("runs/my-run")
+        classifier.classify("cat.jpg")  # a table in a notebook
+        classifier.predict(["cat.jpg", pixels])  # (2, classes)
     """
 
     model: keras.Model
@@ -143,11 +148,11 @@ def load_classifier(path: str | os.PathLike[str]) -> Classifier:
     probabilities: a softmax, or one sigmoid unit.
 
     Args:
-        path: a run folder, or a `.keras` file.
+        path: A run folder, or a `.keras` file.
 
     Raises:
-        UsageError: there is no such run or model.
-        TlkitError: the file is damaged, or the model does not map images to
+        UsageError: There is no such run or model.
+        TlkitError: The file is damaged, or the model does not map images to
             classes.
     """
     path = Path(path)

@@ -16,10 +16,10 @@ def find_files(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
     """Returns the files themselves and those inside folders, in order.
 
     Args:
-        paths: files and folders; hidden files inside folders are skipped.
+        paths: Files and folders; hidden files inside folders are skipped.
 
     Raises:
-        UsageError: a path does not exist, or there is no file at all.
+        UsageError: A path does not exist, or there is no file at all.
     """
     files: list[Path] = []
     for path in map(Path, paths):
@@ -47,8 +47,8 @@ def classify_files(
     """Classifies every file that is an image.
 
     Args:
-        classifier: from `tlkit.load_classifier`.
-        files: paths of files.
+        classifier: The model, from `tlkit.load_classifier`.
+        files: The files' paths; some may be no images.
 
     Returns:
         The predictions in order, and the unreadable files with reasons.
