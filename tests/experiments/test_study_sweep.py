@@ -91,7 +91,7 @@ def test_an_unknown_parameter_is_told_with_its_neighbours():
 def test_what_a_study_needs_is_in_reach():
     assert study.Sweep is Sweep
     assert study.load_images is load_images
-    with pytest.raises(AttributeError, match=r"tlkit\.study.*'Sweeep'"):
+    with pytest.raises(AttributeError, match=r"tlkit\.experiments.*'Sweeep'"):
         study.Sweeep  # noqa: B018
 
 
