@@ -22,7 +22,7 @@ import numpy as np
 from ways import BATCH, book_augmentation, book_pooling, book_preprocessing
 
 import tlkit
-from tlkit.evaluation.metrics import wilson_interval
+from tlkit.evaluation.intervals import confidence_interval
 from tlkit.models.freezing import freeze_below
 
 RATES = {"features": 1e-3, "augmented": 1e-3, "fine-tuned": 1e-5}
@@ -53,7 +53,7 @@ def main():
                 started = time.perf_counter()
                 right, count = next(ways)
                 seconds = time.perf_counter() - started
-                low, high = wilson_interval(right, count)
+                low, high = confidence_interval(right, count)
                 print(
                     f"{what:<12}{side:<7}{seconds:7.0f} s  "
                     f"{right / count:.1%} of {count} "

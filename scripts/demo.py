@@ -14,7 +14,8 @@ import numpy as np
 import tlkit
 from tlkit import plots
 from tlkit.cli import errors_in_words
-from tlkit.cli.tables import describe_data, print_table, ways_table
+from tlkit.cli.tables import print_table
+from tlkit.runs.listing import ways_table
 from tlkit.tensor.starting import start_tensorflow
 
 IMAGE_SIZE = 96
@@ -27,7 +28,7 @@ SHOWN = 8
 def main():
     start_tensorflow()
     data = tlkit.load_dataset("cartoon")
-    print(describe_data(data))
+    print(data.summary())
     runs, seconds = {}, {}
     for way in WAYS:
         print(f"\n{way}")

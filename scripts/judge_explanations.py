@@ -29,7 +29,7 @@ from tlkit.base.atomic import write_text
 from tlkit.base.console import say
 from tlkit.cli import errors_in_words
 from tlkit.drawn.sample import draw_pets
-from tlkit.evaluation.metrics import wilson_interval
+from tlkit.evaluation.intervals import confidence_interval
 from tlkit.explain.methods.registry import METHODS, draw_heat_maps
 from tlkit.explain.trials.faithfulness import (
     area_under_curve,
@@ -133,7 +133,7 @@ def score(
     masks: np.ndarray,
 ) -> Row:
     hits, shares = pointing_game(maps, masks), overlap(maps, masks)
-    low, high = wilson_interval(int(hits.sum()), len(hits))
+    low, high = confidence_interval(int(hits.sum()), len(hits))
     row = {
         "method": title,
         "layer": layer or "",

@@ -24,11 +24,11 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.table import Table
 from scipy.stats import t as student
 
 import tlkit
 from tlkit.base.console import say
+from tlkit.base.records import COUNT, Column, Kind, Table
 from tlkit.cli import errors_in_words
 from tlkit.cli.tables import print_table
 from tlkit.data.arrays import array_split
@@ -166,17 +166,26 @@ def table(lines: list[dict]) -> Table:
     for line in lines:
         key = line["task"], int(line["train"]), line["way"], line["weights"]
         shares[key].append(int(line["right"]) / int(line["test"]))
-    shown = Table(title="accuracy in %, mean of the seeds, 95 % interval")
-    for heading in ("task", "images", "seeds"):
-        shown.add_column(heading)
-    for way, weights in PLAN:
-        name = {"tlkit": "embedded", "none": "random"}.get(weights, "")
-        shown.add_column(f"{way}\n{name}", justify="right")
+    mean = Kind("shares", mean_text)
+    rows = []
     for task, train in dict.fromkeys(key[:2] for key in shares):
         cells = [shares.get((task, train, *column), []) for column in PLAN]
         seeds = "/".join(map(str, sorted({len(cell) for cell in cells})))
-        shown.add_row(task, f"{train:,}", seeds, *map(mean_text, cells))
-    return shown
+        rows.append((task, train, seeds, *cells))
+    return Table(
+        "accuracy in %, mean of the seeds, 95 % interval",
+        (
+            *(Column("task"), Column("images", COUNT), Column("seeds")),
+            *(Column(heading(*column), mean) for column in PLAN),
+        ),
+        tuple(rows),
+    )
+
+
+def heading(way: str, weights: str) -> str:
+    """A way over the weights that it starts from."""
+    name = {"tlkit": "embedded", "none": "random"}.get(weights, "")
+    return f"{way}\n{name}"
 
 
 def mean_text(shares: list[float]) -> str:

@@ -137,7 +137,7 @@ def test_nothing_is_called_utils():
 @pytest.mark.parametrize(
     "command",
     [
-        "import tlkit",
+        "import tlkit; tlkit.__version__",
         "import tlkit.cli, sys; sys.argv = ['tlkit', '--help']\n"
         "try: tlkit.cli.main()\nexcept SystemExit: pass",
     ],

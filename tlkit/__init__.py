@@ -17,6 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from tlkit.base.errors import TlkitError as TlkitError
     from tlkit.base.errors import UsageError as UsageError
     from tlkit.data.augment import Augmentation as Augmentation
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from tlkit.plans.recipe import Recipe as Recipe
     from tlkit.reuse.classifier import evaluate as evaluate
     from tlkit.reuse.classifier import load_classifier as load_classifier
+    from tlkit.runs.listing import runs_table as runs_table
     from tlkit.runs.run import Run as Run
     from tlkit.runs.run import find_runs as find_runs
     from tlkit.runs.run import open_run as open_run
@@ -76,6 +78,7 @@ _HOMES = {
     "make_batches": "tlkit.tensor.pipeline",
     "open_run": "tlkit.runs.run",
     "read_plan": "tlkit.plans.files",
+    "runs_table": "tlkit.runs.listing",
     "search_heads": "tlkit.search.heads",
     "train": "tlkit.ways.train",
     "train_best_head": "tlkit.search.bases",
@@ -85,10 +88,14 @@ __all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("tlkit")
     if name not in _HOMES:
         raise AttributeError(f"module 'tlkit' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted([*globals(), *_HOMES, "__version__"])

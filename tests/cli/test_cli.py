@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import metadata
 
 import keras
 import numpy as np
@@ -66,6 +67,14 @@ def test_views_go_into_the_store_that_is_named(
     assert "train, view" not in done.output
     listed = call("store", "ls", "--store", tmp_path / "other")
     assert "minivgg" not in listed.output  # only pixels
+
+
+def test_the_version_is_that_of_the_installed_package():
+    done = call("--version")
+    assert done.exit_code == 0
+    assert done.output == f"tlkit {metadata.version('tlkit')}\n"
+    assert tlkit.__version__ == metadata.version("tlkit")
+    assert "__version__" in dir(tlkit)
 
 
 def assert_one_clear_error(done, code, *words):
@@ -175,6 +184,7 @@ def test_predict_classifies_files_and_folders(pets, run):
         )
         assert line["class"] == ["cats", "dogs"][share.argmax()]
     table = call("predict", run.path, folder / "00000.png").stdout
+    assert "next most likely" in table
     assert "00000.png" in table
     assert "%" in table
 

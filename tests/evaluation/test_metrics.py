@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tlkit.base.errors import UsageError
-from tlkit.evaluation.metrics import measure, wilson_interval
+from tlkit.evaluation.intervals import wilson_interval
+from tlkit.evaluation.metrics import measure
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from tlkit.experiments.images import load_images
 from tlkit.experiments.lenet import AXES, BASE, lenet_points
 from tlkit.experiments.named import open_study
 from tlkit.experiments.points import Point, run_points, summarise
+from tlkit.experiments.report import outcomes_table
 from tlkit.experiments.search import Between, search
 from tlkit.experiments.small_networks import lenet_sized
 from tlkit.experiments.sweep import Sweep, read_sweep
@@ -90,7 +91,7 @@ def test_an_unknown_parameter_is_told_with_its_neighbours():
 def test_what_a_study_needs_is_in_reach():
     assert study.Sweep is Sweep
     assert study.load_images is load_images
-    with pytest.raises(AttributeError, match=r"tlkit\.study.*'Sweeep'"):
+    with pytest.raises(AttributeError, match=r"tlkit\.experiments.*'Sweeep'"):
         study.Sweeep  # noqa: B018
 
 
@@ -105,6 +106,31 @@ def test_an_interval_is_students():
     alone = summarise([0.8])
     assert alone.mean == 0.8
     assert math.isnan(alone.low)
+
+
+def test_outcomes_and_studies_are_told_in_short(data, tmp_path):
+    axes = {"batch_size": [30, 45]}
+    base = {"epochs": 1, "kernel_size": 3}
+    sweep = Sweep(lenet, base, axes, repeats=2)
+    outcomes = sweep.run(data, tmp_path)
+    first = outcomes[0]
+    assert repr(first) == (
+        "Outcome(batch_size=30: test accuracy "
+        f"{first.test_accuracy.mean:.4f}, repeats 2)"
+    )
+    table = outcomes_table("batch_size", outcomes)
+    rows = table.to_records()
+    assert table.title == "batch size"
+    assert [row["value"] for row in rows] == [30, 45]
+    for row, outcome in zip(rows, outcomes, strict=True):
+        one, two = (r.last.test_accuracy for r in outcome.results)
+        assert row["test accuracy"] == pytest.approx((one + two) / 2)
+        assert row["single runs"] == sorted([one, two])
+        assert row["article"] is row["difference"] is None
+    opened = open_study("lenet")
+    assert repr(opened) == (
+        f"Study('lenet': {len(opened.points)} points, repeats 3)"
+    )
 
 
 def test_a_cell_is_known_by_what_determines_it(data, draw_data):
@@ -427,6 +453,11 @@ def test_a_search_comes_again_and_looks_at_no_test_image(data, tmp_path):
     assert kept.items() <= now.items()
     best = max(t.test_accuracy.mean for t in longer.trials)
     assert longer.best.test_accuracy.mean == best
+    table = longer.table()
+    means = [row["test accuracy"] for row in table.to_records()]
+    assert means == [t.test_accuracy.mean for t in longer.trials]
+    assert means[table.best] == best
+    assert len(repr(longer)) < 200
     with pytest.raises(UsageError, match="There is no parameter 'rate'"):
         search(lenet, {"rate": [1, 2]}, data, tmp_path)
 

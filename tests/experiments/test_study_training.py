@@ -9,9 +9,9 @@ from tlkit.data.augment import Augmentation
 from tlkit.experiments import training
 from tlkit.experiments.cells import make_case
 from tlkit.experiments.images import ImageArrays, load_images
-from tlkit.plans.recipe import Recipe
 from tlkit.experiments.training import draw_views, epoch_order, train
 from tlkit.models.classic import lenet
+from tlkit.plans.recipe import Recipe
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from tlkit.cli import app
 from tlkit.data.decode import resize_image
 from tlkit.explain.methods.gradcam import grad_cam
+from tlkit.explain.sheets import regions_table
 from tlkit.models.saving import save_classifier
 from tlkit.plots import overlay
 
@@ -104,6 +105,17 @@ def test_methods_and_models_side_by_side(models, pictures, tmp_path):
         for model in ("first", "second")
         for method in ("gradcam", "cam", "saliency")
     ]
+    table = regions_table(records)
+    assert [row["model"] for row in table.to_records()] == [
+        record["model"] for record in records
+    ]
+    for cells, record in zip(table.cells(), records, strict=True):
+        box = list((record["box"] or {}).values())
+        assert cells[-1] == (str(box)[1:-1] or "none")
+        assert cells[-1] in done.output
+    alone = regions_table(records[:3])
+    assert "model" not in alone.to_records()[0]
+    assert "&lt;0&gt;" in alone._repr_html_()
 
 
 def test_the_surest_pictures_of_a_class(models, pictures, tmp_path):

@@ -18,10 +18,10 @@ from tlkit.pretraining.distil import distil_features
 from tlkit.pretraining.learn import (
     VIEWS,
     Stage,
-    make_recipe,
     batches_of_views,
     build_learner,
     fold,
+    make_recipe,
     pretrain,
     save_minivgg,
     unfold,

@@ -14,7 +14,7 @@ from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
 import tlkit
 from tlkit.base.errors import TlkitError, UsageError
-from tlkit.cli.tables import bases_table, heads_table, print_table
+from tlkit.cli.tables import print_table
 from tlkit.data.index import DatasetIndex, Split
 from tlkit.drawn.make import write_sample
 from tlkit.features.extract import Features
@@ -202,6 +202,13 @@ def test_the_most_accurate_head_is_first_and_losses_break_ties():
     search = HeadSearch(SMALL, scores)
     assert search.best is scores[2]
     assert [scores.index(x) for x in search.ranked] == [2, 1, 3, 0]
+    rows = search.table().to_records()
+    assert [row["accuracy"] for row in rows] == [0.8, 0.8, 0.8, 0.7]
+    # JSON has no infinity.
+    assert [row["log loss"] for row in rows] == [0.3, 0.4, None, 0.5]
+    assert rows[0]["units"] == heads[2].units
+    assert "100 training images, 2-fold" in search._repr_html_()
+    assert len(repr(search)) < 200
 
 
 def test_a_head_that_diverged_has_nothing_right():
@@ -300,12 +307,20 @@ def test_bases_are_ordinary_runs_and_validation_names_the_best(
         assert base.computed in (0, 48)
         alone = tlkit.train_on_features(features, QUICK)
         assert alone.metrics["log_loss"] == base.run.metrics["log_loss"]
-    print_table(bases_table(compared))
+    print_table(compared.table())
     shown = capsys.readouterr().out
     assert f"Best by validation: {compared.best.name}" in shown
     low, high = compared.best.run.metrics["validation"]["accuracy_interval"]
     assert f"{low:.1%} to {high:.1%}" in shown
     assert "12 validation images" in shown
+    rows = compared.table().to_records()
+    kept = [x.run.metrics["validation"] for x in compared.bases]
+    assert [x["validation accuracy"] for x in rows] == [
+        x["accuracy"] for x in kept
+    ]
+    assert rows[compared.table().best]["base"] == compared.best.name
+    assert compared.best.name in compared._repr_html_()
+    assert len(repr(compared)) < 200
     assert "test" not in shown
 
 
@@ -329,7 +344,7 @@ def test_heads_are_tried_on_every_base(pets, networks, capsys):
     for base in compared.bases:
         assert (base.run.path / "heads.csv").exists()
         assert base.run.config["settings"]["network"]["units"] == 0
-        print_table(heads_table(base.search, base.name))
+        print_table(base.search.table(base.name))
         assert "24 training images, 2-fold" in capsys.readouterr().out
 
 

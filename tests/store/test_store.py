@@ -20,6 +20,7 @@ from tlkit.store.housekeeping import (
     prune_store,
     read_size,
     store_cap,
+    store_table,
     verify_store,
 )
 from tlkit.store.store import Store, file_digest
@@ -328,6 +329,12 @@ def test_the_command_lists_checks_and_prunes(root):
     shown = call("ls").stdout
     assert "vgg16" in shown
     assert "150x150" in shown
+    (row,) = store_table(list_store()).to_records()
+    assert (row["base"], row["size"]) == ("vgg16", [150, 150])
+    assert row["images"] == len(NAMES)
+    size = sum(x.stat().st_size for x in root.glob("*/*") if x.is_file())
+    assert row["MB"] == size / 1e6
+    assert abs(row["last used"] - time.time()) < 600
     assert call("verify").stdout == "3 shards, all sound\n"
     path = min(root.glob("*/*.npy"))
     whole = path.read_bytes()

@@ -8,6 +8,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tlkit.cli import app
+from tlkit.sums.describe import describe_network
+from tlkit.sums.facts import bottleneck
 from tlkit.sums.names import describe
 from tlkit.sums.picture import boxes_of
 
@@ -46,6 +48,44 @@ def test_a_file_is_described_layer_by_layer(model_file):
     assert cells["pool"][-3:] == ["4", "2", "1.5"]
     assert cells["dense"][-3:] == ["all", "", ""]
     assert "Training with Adam, 5 images a step" in done.stdout
+
+
+def test_a_network_is_a_record(model_file):
+    network = describe(str(model_file))
+    rows = {row["layer"]: row for row in network.table().to_records()}
+    assert rows["conv"]["output"] == [10, 14, 4]
+    assert rows["conv"]["parameters"] == (9 * 1 + 1) * 4
+    assert rows["conv"]["multiply-adds"] == 10 * 14 * 9 * 4
+    assert rows["conv"]["kB"] == 10 * 14 * 4 * 4 / 1e3
+    assert rows["pool"]["sees"] == [4, 4]
+    assert rows["pool"]["centre"] == [1.5, 1.5]
+    assert rows["dense"]["sees"] == "all"
+    assert rows["dense"]["jump"] is rows["dense"]["centre"] is None
+    assert "<td" in network._repr_html_()
+    total = (9 * 1 + 1) * 4 + (5 * 7 * 4 + 1) * 10
+    assert repr(network) == (
+        f"NetworkArithmetic('small': 5 layers, {total:,} parameters)"
+    )
+
+
+def test_what_is_not_known_is_said():
+    image = keras.Input((6, 6, 1))
+    odd = layers.Lambda(lambda x: x, name="odd", output_shape=(6, 6, 1))
+    network = describe_network(keras.Model(image, odd(image)))
+    row = network.table().to_records()[-1]
+    assert row["multiply-adds"] is row["sees"] is None
+    cells = network.table().cells()[-1]
+    assert "not counted" in cells
+    assert "not known" in cells
+    assert "Not counted: odd." in network.table().notes
+
+
+def test_facts_are_records():
+    table = bottleneck().table()
+    dear, cheap = (row["multiply-adds"] for row in table.to_records())
+    # Szegedy et al.: 120 million come down to 12.4 million.
+    assert (dear, cheap) == (28 * 28 * 32 * 25 * 192, 12_443_648)
+    assert table.notes == (bottleneck().lesson,)
 
 
 def test_a_run_folder_stands_for_its_model(model_file):

@@ -8,7 +8,7 @@ import io
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +22,32 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _say_version(asked: bool) -> None:
+    """Prints the version, if asked, and ends."""
+    if asked:
+        import tlkit
+
+        typer.echo(f"tlkit {tlkit.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _whole_command(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_say_version,
+            is_eager=True,
+            help="Print the version and end.",
+        ),
+    ] = False,
+) -> None:
+    """The options of `tlkit` itself; its help is the application's."""
+
+
 data_app = typer.Typer(
     help="Look at data, fetch public data sets, draw the sample.",
     no_args_is_help=True,

@@ -33,11 +33,11 @@ def _show(given: Mapping[str, Any]) -> None:
     with errors_in_words():
         index = read_data(given["data"], values_of(Fractions, given))
         from tlkit import plots
-        from tlkit.cli.tables import data_table, print_table
+        from tlkit.cli.tables import print_table
 
         augmentation = make_given_augmentation(_LOOK, given)
         folder = given["output"] or Path("sheets") / index.name
-        print_table(data_table(index))
+        print_table(index.table())
         for name, figure in (
             ("images.png", plots.draw_contact_sheet(index)),
             (

@@ -39,13 +39,13 @@ def evaluate(
 ) -> None:
     """Measure a model on images: accuracy with its 95 % interval."""
     import tlkit
-    from tlkit.cli.tables import metrics_table, print_table
+    from tlkit.cli.tables import print_table
 
     start_tensorflow()
     classifier = tlkit.load_classifier(model)
     fractions = given_fractions(validation_fraction, test_fraction)
     index = read_data(data, fractions)
-    print_table(metrics_table(tlkit.evaluate(classifier, index, split)))
+    print_table(tlkit.evaluate(classifier, index, split).table())
 
 
 @verb(app)
@@ -61,7 +61,7 @@ def predict(
 ) -> None:
     """Say what is in pictures."""
     import tlkit
-    from tlkit.cli.tables import predictions_table, print_table
+    from tlkit.cli.tables import print_table
     from tlkit.reuse.predict import classify_files, find_files
 
     start_tensorflow()
@@ -69,9 +69,9 @@ def predict(
     predictions, unreadable = classify_files(classifier, find_files(images))
     if as_json:
         for prediction in predictions:
-            typer.echo(json.dumps(prediction.as_dict(), ensure_ascii=False))
+            typer.echo(json.dumps(prediction.to_dict(), ensure_ascii=False))
     elif predictions:
-        print_table(predictions_table(predictions))
+        print_table(predictions.table())
     left_out(unreadable)
 
 
@@ -132,9 +132,13 @@ def explain(
     """Show what a classifier looks at: heat maps of pictures."""
     start_tensorflow()
     import tlkit
-    from tlkit.cli.tables import explanations_table, print_table
+    from tlkit.cli.tables import print_table
     from tlkit.explain.files import explain_files, pick_files
-    from tlkit.explain.sheets import check_folder, write_sheet
+    from tlkit.explain.sheets import (
+        check_folder,
+        regions_table,
+        write_sheet,
+    )
     from tlkit.explain.through_epochs import write_animations
 
     check_through(through, beside)
@@ -157,7 +161,7 @@ def explain(
             records = write_sheet(
                 folder, found, f"What {classifiers[0].name} looks at"
             )
-            print_table(explanations_table(records))
+            print_table(regions_table(records))
             typer.echo(folder / "sheet.html")
     left_out(unreadable)
 
@@ -182,9 +186,12 @@ def activations(
     """Draw what layers put out for a picture, channel by channel."""
     start_tensorflow()
     import tlkit
-    from tlkit.cli.tables import activations_table, print_table
+    from tlkit.cli.tables import print_table
     from tlkit.explain.files import pick_files
-    from tlkit.explain.layer_pictures import write_activations
+    from tlkit.explain.layer_pictures import (
+        activations_table,
+        write_activations,
+    )
 
     classifier = tlkit.load_classifier(model)
     files, unreadable = pick_files(classifier, images, None, None)
@@ -231,13 +238,13 @@ def runs(
 ) -> None:
     """List all runs: what was trained on what, and how well it does."""
     import tlkit
-    from tlkit.cli.tables import print_table, runs_table
+    from tlkit.cli.tables import print_table
 
     found = tlkit.find_runs(folder)
     if not found:
         typer.echo(f"No runs in {folder}/ yet.")
         return
-    print_table(runs_table(found))
+    print_table(tlkit.runs_table(found))
 
 
 def check_through(through: Path | None, beside: list[Path] | None) -> None:

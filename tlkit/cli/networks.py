@@ -44,12 +44,12 @@ def describe(
 ) -> None:
     """Work a network out: sizes, parameters, sums, memory, what units see."""
     start_tensorflow()
-    from tlkit.cli.tables import network_table, print_table
+    from tlkit.cli.tables import print_table
     from tlkit.sums import names, picture
 
     shape = names.read_input_shape(input_shape) if input_shape else None
     network = names.describe(model, shape)
-    table = network_table(network, batch)
+    table = network.table(batch)
     chosen = picture.read_unit(network, unit) if unit else None
     drawn = picture.draw_pictures(network, out, chosen, image)
     print_table(table)
@@ -66,12 +66,12 @@ def facts(
 ) -> None:
     """Two sums on why convnets look as they do."""
     start_tensorflow()
-    from tlkit.cli.tables import fact_table, print_table
+    from tlkit.cli.tables import print_table
     from tlkit.sums.curves import draw_curves
     from tlkit.sums.facts import bottleneck, two_small_kernels
 
     for fact in (bottleneck(), two_small_kernels()):
-        print_table(fact_table(fact))
+        print_table(fact.table())
     for path in draw_curves(out) if out else ():
         typer.echo(path)
 
@@ -119,10 +119,14 @@ def study(
 ) -> None:
     """Train small networks many times over: one factor after the other."""
     start_tensorflow()
-    from tlkit.cli.tables import print_table, study_table
+    from tlkit.cli.tables import print_table
     from tlkit.experiments.images import load_images
     from tlkit.experiments.named import open_study
-    from tlkit.experiments.report import by_axis, write_report
+    from tlkit.experiments.report import (
+        by_axis,
+        outcomes_table,
+        write_report,
+    )
 
     chosen = open_study(name, quick, repeats, listed(only) if only else ())
     images = load_images(data)
@@ -132,7 +136,7 @@ def study(
     title = f"{chosen.name} on {images.name}"
     written = write_report(folder, title, outcomes, chosen.notes)
     for axis, own in by_axis(outcomes).items():
-        print_table(study_table(axis, own))
+        print_table(outcomes_table(axis, own))
     for note in chosen.notes:
         typer.echo(note)
     typer.echo(written[0])

@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 
 def print_result(run: Run) -> None:
     """Prints what a finished run has achieved and where it lies."""
-    from tlkit.cli.tables import metrics_table, print_table
+    from tlkit.cli.tables import print_table
 
-    print_table(metrics_table(run.metrics))
+    print_table(run.metrics.table())
     typer.echo(run.summary())
 
 
 def print_comparison(compared: BaseComparison) -> None:
     """Prints which head and which conv base are best, and how good that is."""
-    from tlkit.cli.tables import bases_table, heads_table, print_table
+    from tlkit.cli.tables import print_table
 
     for base in compared.bases:
         if base.search is not None:
-            print_table(heads_table(base.search, base.name))
+            print_table(base.search.table(base.name))
     if len(compared.bases) == 1:
         print_result(compared.best.run)
     else:
-        print_table(bases_table(compared))
+        print_table(compared.table())
         typer.echo(compared.best.run.summary())
 
 

@@ -254,14 +254,13 @@ def read_data(source: str, fractions: Fractions) -> DatasetIndex:
     """
     start_tensorflow()
     import tlkit
-    from tlkit.cli.tables import describe_data
 
     index = tlkit.load_dataset(
         source,
         validation_fraction=fractions.validation_fraction,
         test_fraction=fractions.test_fraction,
     )
-    typer.echo(describe_data(index), err=True)
+    typer.echo(index.summary(), err=True)
     return index
 
 

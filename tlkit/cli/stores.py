@@ -14,8 +14,8 @@ from tlkit.cli.options import StoreFolder
 @verb(store_app)
 def ls(store: StoreFolder = None) -> None:
     """List what is in the store, the most recently used first."""
-    from tlkit.cli.tables import print_table, store_table
-    from tlkit.store.housekeeping import list_store
+    from tlkit.cli.tables import print_table
+    from tlkit.store.housekeeping import list_store, store_table
 
     print_table(store_table(list_store()))
 

@@ -91,6 +91,33 @@ def read_image(
         ) from error
 
 
+def read_opened(image: Image.Image) -> np.ndarray:
+    """Returns the pixels of a picture that Pillow has opened or made.
+
+    They are those that `read_image` gives of its file: 8-bit RGB, turned as
+    EXIF tags ask for. The picture itself is left as it is.
+
+    Args:
+        image: The picture, in any mode. Of an animation the frame that it
+            stands at is read.
+
+    Returns:
+        A uint8 array of shape `(height, width, 3)`, values 0 to 255.
+
+    Raises:
+        TlkitError: It was opened from a file that is broken.
+    """
+    try:
+        pixels = _decode_with_pillow(image.copy())
+    except _BROKEN as error:
+        raise TlkitError(
+            "Cannot read this image.",
+            where=getattr(image, "filename", None) or None,
+            received=_reason(error),
+        ) from error
+    return _upright(pixels, _orientation(image))
+
+
 def resize_image(image: np.ndarray, image_size: ImageSize) -> np.ndarray:
     """Resizes with an antialiased bilinear filter (the triangle filter).
 

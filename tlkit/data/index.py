@@ -16,6 +16,7 @@ import numpy as np
 
 from tlkit.base.errors import UsageError
 from tlkit.base.image_size import ImageSize
+from tlkit.base.records import COUNT, Column, Shown, Table, shorten
 from tlkit.data.decode import read_image, resize_image
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
@@ -28,7 +29,7 @@ class LeftOut(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Split:
     """The images of one split, in their fixed order.
 
@@ -46,6 +47,12 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.digests)
+
+    def __repr__(self) -> str:
+        if isinstance(self.images, np.ndarray):
+            height, width = self.images.shape[1:3]
+            return f"Split({len(self)} images of {height} x {width} pixels)"
+        return f"Split({len(self)} files)"
 
     def read(self, row: int, image_size: ImageSize | None = None) -> np.ndarray:
         """Returns image number `row` as uint8 `(height, width, 3)`.
@@ -84,8 +91,8 @@ class Split:
         return Split(images, self.labels[rows], digests)
 
 
-@dataclass(frozen=True, eq=False)
-class DatasetIndex:
+@dataclass(frozen=True, eq=False, repr=False)
+class DatasetIndex(Shown):
     """A data set: its classes, its splits, and what was left out of it.
 
     Args:
@@ -103,6 +110,49 @@ class DatasetIndex:
     splits: Mapping[str, Split]
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"DatasetIndex({shorten(self.name)!r}: {self._in_short()})"
+
+    def _in_short(self) -> str:
+        sizes = ", ".join(
+            f"{len(split)} {name}" for name, split in self.splits.items()
+        )
+        return f"{len(self.class_names)} classes, {sizes} images"
+
+    def summary(self, most: int = 20) -> str:
+        """Says what was found, what was left out and what to beware of.
+
+        Args:
+            most: How many of the files that were left out are named; of more
+                only the number is said.
+        """
+        lines = [f"{self.name}: {self._in_short()}"]
+        if self.left_out:
+            lines.append(f"left out {len(self.left_out)}:")
+            lines += [
+                f"  {left.path}: {left.reason}" for left in self.left_out[:most]
+            ]
+        if len(self.left_out) > most:
+            lines.append(f"  and {len(self.left_out) - most} more")
+        lines += [f"note: {note}" for note in self.notes]
+        return "\n".join(lines)
+
+    def table(self) -> Table:
+        """Returns how many images each class has in each split."""
+        counts, notes = self.counts(), self.notes
+        if self.left_out:
+            left = f"{len(self.left_out)} files or folders are left out."
+            notes = (*notes, left)
+        return Table(
+            self.name,
+            (Column("class"), *(Column(split, COUNT) for split in counts)),
+            tuple(
+                (name, *(split[name] for split in counts.values()))
+                for name in self.class_names
+            ),
+            notes,
+        )
 
     def split(self, name: str) -> Split:
         """Returns a split by its name.

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 from sklearn.metrics import (
     confusion_matrix,
     log_loss,
@@ -14,52 +13,30 @@ from sklearn.metrics import (
 )
 
 from tlkit.base.errors import UsageError
-
-
-def wilson_interval(correct: int, count: int) -> tuple[float, float]:
-    """Returns the 95 % confidence interval of a share of successes.
-
-    Wilson's score interval (E. B. Wilson, *Probable inference, the law of
-    succession, and statistical inference*, JASA 22, 1927): unlike the
-    normal approximation it stays inside [0, 1] and is right for shares
-    near 0 and 1.
-
-    Args:
-        correct: successes, 0 to `count`.
-        count: trials, 1 or more.
-
-    Returns:
-        `(low, high)`, both in [0, 1].
-
-    Example:
-        >>> low, high = wilson_interval(490, 500)
-        >>> round(low, 3), round(high, 3)
-        (0.964, 0.989)
-    """
-    interval = binomtest(correct, count).proportion_ci(0.95, "wilson")
-    return float(interval.low), float(interval.high)
+from tlkit.evaluation.evaluation import Evaluation
+from tlkit.evaluation.intervals import confidence_interval
 
 
 def measure(
     labels: np.ndarray, probabilities: np.ndarray, class_names: Sequence[str]
-) -> dict[str, Any]:
+) -> Evaluation:
     """Measures predictions against the truth.
 
     Args:
-        labels: int array of shape `(count,)`, positions in `class_names`.
-        probabilities: float array of shape `(count, classes)`, rows that
+        labels: An int array of shape `(count,)`, positions in `class_names`.
+        probabilities: A float array of shape `(count, classes)`, whose rows
             sum to 1.
-        class_names: one name per class.
+        class_names: One name per class.
 
     Returns:
         What a run keeps in `metrics.json`: `count`, `correct`, `accuracy`
-        with its 95 % Wilson interval `accuracy_interval`, `log_loss` (mean
-        negative natural logarithm of the true class's probability),
+        with its `accuracy_interval` (see `confidence_interval`), `log_loss`
+        (mean negative natural logarithm of the true class's probability),
         `per_class` (precision, recall with interval, F1 score, count) and
         `confusion_matrix` (rows: true class, columns: predicted class).
 
     Raises:
-        UsageError: the shapes do not fit each other.
+        UsageError: The shapes do not fit each other.
     """
     labels = np.asarray(labels)
     probabilities = np.asarray(probabilities, np.float64)
@@ -75,16 +52,16 @@ def measure(
     every_class = np.arange(len(class_names))
     correct = int((predicted == labels).sum())
     matrix = confusion_matrix(labels, predicted, labels=every_class)
-    return {
-        "count": len(labels),
-        "correct": correct,
-        "accuracy": correct / len(labels),
-        "accuracy_interval": wilson_interval(correct, len(labels)),
-        "log_loss": float(log_loss(labels, probabilities, labels=every_class)),
-        "class_names": list(class_names),
-        "per_class": _per_class(labels, predicted, class_names),
-        "confusion_matrix": matrix.tolist(),
-    }
+    return Evaluation(
+        count=len(labels),
+        correct=correct,
+        accuracy=correct / len(labels),
+        accuracy_interval=confidence_interval(correct, len(labels)),
+        log_loss=float(log_loss(labels, probabilities, labels=every_class)),
+        class_names=list(class_names),
+        per_class=_per_class(labels, predicted, class_names),
+        confusion_matrix=matrix.tolist(),
+    )
 
 
 def _per_class(
@@ -101,7 +78,7 @@ def _per_class(
             "count": int(count[label]),
             "precision": float(precision[label]),
             "recall": float(recall[label]),
-            "recall_interval": wilson_interval(
+            "recall_interval": confidence_interval(
                 round(recall[label] * count[label]), int(count[label])
             )
             if count[label]

@@ -9,13 +9,14 @@ from pathlib import Path
 from tlkit.base.choices import check_known, did_you_mean
 from tlkit.base.errors import UsageError
 from tlkit.base.machine import cores
+from tlkit.base.records import shorten
 from tlkit.experiments import lenet, small_networks
 from tlkit.experiments.images import ImageArrays
 from tlkit.experiments.points import Outcome, Point, run_points
 from tlkit.experiments.sweep import read_sweep
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study:
     """A study, ready to be run.
 
@@ -32,6 +33,12 @@ class Study:
     repeats: int
     notes: tuple[str, ...]
     seed: int = 0
+
+    def __repr__(self) -> str:
+        return (
+            f"Study({shorten(self.name)!r}: {len(self.points)} points, "
+            f"repeats {self.repeats})"
+        )
 
     def run(
         self, data: ImageArrays, folder: Path, processes: int | None = None

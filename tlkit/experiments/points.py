@@ -21,6 +21,7 @@ from scipy.stats import t as student
 from tlkit.base.atomic import write_json
 from tlkit.base.console import say
 from tlkit.base.errors import UsageError
+from tlkit.base.records import shorten
 from tlkit.experiments.cells import (
     Case,
     Cell,
@@ -113,7 +114,7 @@ def summarise(values: Sequence[float]) -> Summary:
     return Summary(mean, mean - half, mean + half, count, *ends)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Outcome:
     """A point with the results of its repeats.
 
@@ -124,6 +125,14 @@ class Outcome:
 
     point: Point
     results: tuple[Result, ...]
+
+    def __repr__(self) -> str:
+        test = self.test_accuracy
+        value = shorten(repr(self.point.value))
+        return (
+            f"Outcome({self.point.axis}={value}: test accuracy "
+            f"{test.mean:.4f}, repeats {test.count})"
+        )
 
     @property
     def test_accuracy(self) -> Summary:

@@ -14,21 +14,61 @@ import numpy as np
 
 from tlkit import plots
 from tlkit.base.atomic import write_text
+from tlkit.base.records import (
+    COUNT,
+    Column,
+    Field,
+    Kind,
+    Table,
+    interval_as,
+    number_as,
+    tabulate,
+)
 from tlkit.experiments.points import Outcome, Summary
 from tlkit.experiments.training import Epoch
 
-COLUMNS = (
-    "value",
-    "test accuracy",
-    "95 % interval",
-    "single runs",
-    "training accuracy",
-    "repeats",
-    "article",
-    "difference",
-    "what differs",
-)
-"""The columns of a study's tables."""
+
+def _ends(summary: Summary) -> tuple[float, float] | None:
+    """The interval of a mean; a single reading has none."""
+    low, high = summary.low, summary.high
+    return None if math.isnan(low) else (low, high)
+
+
+def _extremes(summary: Summary) -> tuple[float, float] | None:
+    return (summary.lowest, summary.highest) if summary.count > 1 else None
+
+
+def _difference(outcome: Outcome) -> float | None:
+    article = outcome.point.article
+    return None if article is None else outcome.test_accuracy.mean - article
+
+
+_ACCURACY = number_as(".4f", "share")
+_RANGE = interval_as(".4f")
+#: None is a value, too: that of an axis such as augmentation.
+_VALUE = Kind("value", str, right=False, missing="None")
+#: What the tables of a study show of an outcome: a line is a column.
+_COLUMNS: list[Field[Outcome]] = [
+    (Column("value", _VALUE), lambda x: x.point.value),
+    (Column("test accuracy", _ACCURACY), lambda x: x.test_accuracy.mean),
+    (Column("95 % interval", _RANGE), lambda x: _ends(x.test_accuracy)),
+    (Column("single runs", _RANGE), lambda x: _extremes(x.test_accuracy)),
+    (Column("training accuracy", _ACCURACY), lambda x: x.train_accuracy.mean),
+    (Column("repeats", COUNT), lambda x: x.test_accuracy.count),
+    (Column("article", number_as(".3f", "share")), lambda x: x.point.article),
+    (Column("difference", number_as("+.3f", "share")), _difference),
+    (Column("what differs", long=True), lambda x: x.point.differs),
+]
+
+
+def outcomes_table(axis: str, outcomes: Sequence[Outcome]) -> Table:
+    """Tabulates what came out along one axis of a study.
+
+    Args:
+        axis: What was varied.
+        outcomes: One outcome a value.
+    """
+    return tabulate(axis.replace("_", " "), _COLUMNS, outcomes)
 
 
 def by_axis(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
@@ -44,30 +84,6 @@ def by_axis(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
     for outcome in outcomes:
         axes.setdefault(outcome.point.axis, []).append(outcome)
     return axes
-
-
-def outcome_row(outcome: Outcome) -> list[str]:
-    """Returns the row of an outcome in a table with `COLUMNS`."""
-    point, test = outcome.point, outcome.test_accuracy
-    article = point.article
-    return [
-        str(point.value),
-        f"{test.mean:.4f}",
-        interval_text(test),
-        f"{test.lowest:.4f} to {test.highest:.4f}" if test.count > 1 else "",
-        f"{outcome.train_accuracy.mean:.4f}",
-        str(test.count),
-        "" if article is None else f"{article:.3f}",
-        "" if article is None else f"{test.mean - article:+.3f}",
-        point.differs,
-    ]
-
-
-def interval_text(summary: Summary) -> str:
-    """Returns the interval of a mean as text; empty for a single reading."""
-    if math.isnan(summary.low):
-        return ""
-    return f"{summary.low:.4f} to {summary.high:.4f}"
 
 
 def write_report(
@@ -112,7 +128,9 @@ def _stem(axis: str) -> str:
 
 
 def _markdown(outcomes: Sequence[Outcome]) -> str:
-    rows = [COLUMNS, ["---"] * len(COLUMNS), *map(outcome_row, outcomes)]
+    table = outcomes_table("", outcomes)
+    names = [column.name for column in table.columns]
+    rows = [names, ["---"] * len(names), *table.cells()]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

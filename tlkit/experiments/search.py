@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.records import Shown, Table
 from tlkit.experiments.cells import Builder, make_case
 from tlkit.experiments.images import ImageArrays
 from tlkit.experiments.points import Outcome, Point, run_points
+from tlkit.experiments.report import outcomes_table
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class Between:
             )
 
 
-@dataclass(frozen=True)
-class Search:
+@dataclass(frozen=True, repr=False)
+class Search(Shown):
     """What a search has found.
 
     Args:
@@ -53,6 +55,16 @@ class Search:
     """
 
     trials: tuple[Outcome, ...]
+
+    def __repr__(self) -> str:
+        return f"Search({len(self.trials)} trials, the best: {self.best})"
+
+    def table(self) -> Table:
+        """Returns the trials, in the order tried, and which was the best."""
+        best = f"Best on the images held out: {self.best.point.value}"
+        table = outcomes_table("search", self.trials)
+        number = self.trials.index(self.best)
+        return replace(table, notes=(best,), best=number)
 
     @property
     def best(self) -> Outcome:

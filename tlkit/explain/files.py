@@ -144,7 +144,7 @@ def _explain(
         {
             "model": classifier.name,
             "method": method,
-            "class_name": class_names(classifier, shares.shape[1])[chosen],
+            "class_name": classifier.names[chosen],
             "probability": float(row[chosen]),
             "heat": heat,
         }
@@ -155,16 +155,6 @@ def _explain(
 def _panel(part: dict[str, Any], image: np.ndarray) -> Panel:
     heat = enlarge(part["heat"][None], image.shape[:2])[0]
     return Panel(**{**part, "heat": heat})
-
-
-def class_names(classifier: Classifier, count: int) -> tuple[str, ...]:
-    """Returns the names of the classes, or "class 0" and so on without names.
-
-    Args:
-        classifier: The model whose classes are meant.
-        count: Number of its classes.
-    """
-    return classifier.class_names or tuple(f"class {n}" for n in range(count))
 
 
 def find_class(classifier: Classifier, name: str | None) -> int | None:
@@ -180,7 +170,7 @@ def find_class(classifier: Classifier, name: str | None) -> int | None:
     """
     if name is None:
         return None
-    names = class_names(classifier, classifier.classes)
+    names = classifier.names
     # Names come first, for classes that are themselves named by numbers.
     if name in names:
         return names.index(name)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
 
 from tlkit import plots
 from tlkit.base.errors import UsageError
+from tlkit.base.records import COUNT, Column, Field, Kind, Table, tabulate
 from tlkit.data.decode import read_image
 from tlkit.explain.activations import (
     activations,
@@ -26,12 +28,20 @@ _MOST = 256
 _LAYERS = 4
 
 
+class DrawnLayer(NamedTuple):
+    """The picture of one layer's channels."""
+
+    channels: int
+    dead: int
+    picture: Path
+
+
 def write_activations(
     classifier: Classifier,
     files: Sequence[Path],
     layers: Sequence[str] | None,
     folder: Path,
-) -> dict[str, tuple[int, int, Path]]:
+) -> dict[str, DrawnLayer]:
     """Draws every channel of layers for one picture, in one file per layer.
 
     Args:
@@ -59,8 +69,31 @@ def write_activations(
     for name, values in drawn.items():
         path = folder / f"{name.replace('/', '.')}.png"
         plots.save(plots.draw_activations(name, values[0], dead[name]), path)
-        written[name] = len(dead[name]), int(dead[name].sum()), path
+        written[name] = DrawnLayer(len(dead[name]), int(dead[name].sum()), path)
     return written
+
+
+_DEAD = Kind("count and share", lambda pair: f"{pair[0]} ({pair[1]:.0%})")
+#: What a table shows of each layer.
+_COLUMNS: list[Field[tuple[str, DrawnLayer]]] = [
+    (Column("layer"), lambda x: x[0]),
+    (Column("channels", COUNT), lambda x: x[1].channels),
+    (Column("dead", _DEAD), lambda x: (x[1].dead, x[1].dead / x[1].channels)),
+    (Column("picture", long=True), lambda x: x[1].picture),
+]
+
+
+def activations_table(
+    written: Mapping[str, DrawnLayer], files: Sequence[Path]
+) -> Table:
+    """Tabulates layers, their dead channels and their pictures.
+
+    Args:
+        written: What `write_activations` returned.
+        files: The pictures that it was given.
+    """
+    title = f"Drawn for {files[0]}; dead over {min(len(files), _MOST)} images"
+    return tabulate(title, _COLUMNS, written.items())
 
 
 def write_filters(

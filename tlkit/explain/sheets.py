@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,14 @@ import jinja2
 from tlkit import plots
 from tlkit.base.atomic import write_json, write_text
 from tlkit.base.errors import UsageError
+from tlkit.base.records import (
+    SHARE,
+    Column,
+    Field,
+    Kind,
+    Table,
+    tabulate,
+)
 from tlkit.explain.files import ExplainedFile, Panel
 from tlkit.explain.methods.registry import METHODS
 
@@ -164,6 +173,35 @@ def _record(one: ExplainedFile, panel: Panel) -> dict[str, Any]:
         "probability": panel.probability,
         "box": box._asdict() if box else None,
     }
+
+
+_BOX = Kind(
+    "box",
+    lambda box: ", ".join(map(str, box.values())),
+    right=False,
+    missing="none",
+)
+#: What a table shows of each explanation in `regions.json`.
+_COLUMNS: list[Field[Mapping[str, Any]]] = [
+    (Column("image", long=True), itemgetter("image")),
+    (Column("model"), itemgetter("model")),
+    (Column("method"), itemgetter("method")),
+    (Column("class"), itemgetter("class")),
+    (Column("probability", SHARE), itemgetter("probability")),
+    (Column("hot region (left, top, right, bottom)", _BOX), itemgetter("box")),
+]
+
+
+def regions_table(records: Sequence[Mapping[str, Any]]) -> Table:
+    """Tabulates where the hot regions of pictures lie.
+
+    Args:
+        records: What `write_sheet` returned. The models are named if there
+            are several.
+    """
+    several = len({record["model"] for record in records}) > 1
+    shown = [field for field in _COLUMNS if several or field[0].name != "model"]
+    return tabulate("", shown, records)
 
 
 def draw_sheet(explained: Sequence[ExplainedFile]) -> plots.Figure:

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from tlkit.base.console import say
+from tlkit.base.records import COUNT, Column, Shown, Table, shorten
 from tlkit.data.index import DatasetIndex
 from tlkit.data.load import load_dataset
 from tlkit.features.frozen import FrozenPart
@@ -22,8 +23,8 @@ from tlkit.store.store import StoredRows
 from tlkit.tensor.strategy import make_strategy
 
 
-@dataclass(frozen=True, eq=False)
-class Features:
+@dataclass(frozen=True, eq=False, repr=False)
+class Features(Shown):
     """What a conv base gives for every image of a data set.
 
     Attributes:
@@ -46,6 +47,24 @@ class Features:
     def network(self) -> ResolvedNetwork:
         """The conv base, and the head planned for it."""
         return self.plan.network
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(x)} {name}" for name, x in self.arrays.items())
+        return (
+            f"Features({self.network.base_name!r} of "
+            f"{shorten(self.data.name)!r}: {sizes}, "
+            f"{self.computed} computed just now)"
+        )
+
+    def table(self) -> Table:
+        """Returns what there is of each split: rows and their length."""
+        names = "images", "numbers an image"
+        return Table(
+            f"{self.network.base_name} of {self.data.name}",
+            (Column("split"), *(Column(name, COUNT) for name in names)),
+            tuple((name, *x.shape) for name, x in self.arrays.items()),
+            (f"{self.computed:,} images went through the base just now.",),
+        )
 
 
 def extract_features(plan: Plan | str, data: DatasetIndex | str) -> Features:

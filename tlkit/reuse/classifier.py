@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,26 +12,39 @@ import keras
 import numpy as np
 
 from tlkit.base.errors import TlkitError, UsageError
-from tlkit.data.decode import read_image, resize_image
+from tlkit.base.records import COUNT, Column, Shown, Table, shorten
 from tlkit.data.index import DatasetIndex
+from tlkit.evaluation.evaluation import Evaluation
 from tlkit.evaluation.metrics import measure
 from tlkit.models.saving import load_model, read_about
+from tlkit.reuse.pictures import (
+    Picture,
+    list_pictures,
+    name_of,
+    read_picture,
+)
+from tlkit.reuse.predictions import Predictions, rank
 from tlkit.runs.run import open_run
 from tlkit.training.results import predict_split
 
 _BATCH = 32
 
 
-@dataclass(frozen=True, eq=False)
-class Classifier:
+@dataclass(frozen=True, eq=False, repr=False)
+class Classifier(Shown):
     """A model that says what is in a picture.
 
     Args:
-        model: maps pixels, 0 to 255, to probabilities.
-        class_names: one name per output; None if the file does not say.
-        image_size: `(height, width)` in pixels that the network works at.
-        trained_on: digests of the images that trained it, if known.
-        source: where it was loaded from.
+        model: The network, from pixels, 0 to 255, to probabilities.
+        class_names: One name per class; None if the file does not say.
+        image_size: The `(height, width)` in pixels that it works at.
+        trained_on: The digests of the images that trained it, if known.
+        source: The file that it was loaded from.
+
+    Example:
+        classifier = tlkit.load_classifier("runs/my-run")
+        classifier.classify("cat.jpg")  # a table in a notebook
+        classifier.predict(["cat.jpg", pixels])  # (2, classes)
     """
 
     model: keras.Model
@@ -39,6 +52,22 @@ class Classifier:
     image_size: tuple[int, int]
     trained_on: frozenset[str]
     source: Path
+
+    def __repr__(self) -> str:
+        return f"Classifier({shorten(self.name)!r}: {self._in_short()})"
+
+    def _in_short(self) -> str:
+        height, width = self.image_size
+        return f"{self.classes} classes, {height} x {width} pixels"
+
+    def table(self) -> Table:
+        """Returns the classes, in the order of the model's outputs."""
+        return Table(
+            f"{self.name}: {self._in_short()}",
+            (Column("output", COUNT), Column("class")),
+            tuple(enumerate(self.names)),
+            (f"Loaded from {self.source}.",),
+        )
 
     @property
     def name(self) -> str:
@@ -51,34 +80,64 @@ class Classifier:
         """Returns how many classes the model tells apart."""
         return max(2, self.model.output_shape[1])
 
-    def predict(
-        self, images: Sequence[str | os.PathLike[str] | np.ndarray]
-    ) -> np.ndarray:
-        """Classifies images.
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Returns a name per class: `class 0` and so on if it has none."""
+        numbered = (f"class {number}" for number in range(self.classes))
+        return self.class_names or tuple(numbered)
+
+    def predict(self, images: Picture | Iterable[Picture]) -> np.ndarray:
+        """Classifies one image or several.
 
         Args:
-            images: paths of files, or uint8 arrays of shape
-                `(height, width, 3)`, in any mixture of sizes.
+            images: A file's path, a picture opened by Pillow, or a uint8
+                array of shape `(height, width, 3)`; or several of them, in
+                any mixture of kinds and sizes. An array of shape
+                `(count, height, width, 3)` is several.
 
         Returns:
-            float32 array of shape `(count, classes)`; rows sum to 1.
+            A float32 array of shape `(count, classes)`, whose rows sum to 1;
+            of one image, too, it has a row.
 
         Raises:
-            TlkitError: a file cannot be read.
+            UsageError: There is no image, there is no such file, or what was
+                passed is no image; found before any of them is classified.
+            TlkitError: A file cannot be read.
         """
+        return self._predict(list_pictures(images))
+
+    def classify(self, images: Picture | Iterable[Picture]) -> Predictions:
+        """Says of one image or several what is in them, in words.
+
+        Args:
+            images: As `predict` takes them.
+
+        Returns:
+            A `Prediction` an image, with all classes, the most probable
+            first; a notebook shows them as a table.
+
+        Raises:
+            UsageError: See `predict`.
+            TlkitError: See `predict`.
+        """
+        pictures = list_pictures(images)
+        names = [name_of(one, number) for number, one in enumerate(pictures)]
+        return rank(names, self._predict(pictures), self.names)
+
+    def _predict(self, pictures: Sequence[Picture]) -> np.ndarray:
         parts = [
             _two_columns(self.model.predict_on_batch(np.stack(batch)))
-            for batch in self._batches(images)
+            for batch in self._batches(pictures)
         ]
         return np.concatenate(parts)
 
-    def _batches(self, images: Sequence[Any]) -> Iterator[list[np.ndarray]]:
-        for start in range(0, len(images), _BATCH):
+    def _batches(
+        self, pictures: Sequence[Picture]
+    ) -> Iterator[list[np.ndarray]]:
+        for start in range(0, len(pictures), _BATCH):
             yield [
-                resize_image(image, self.image_size)
-                if isinstance(image, np.ndarray)
-                else read_image(image, self.image_size)
-                for image in images[start : start + _BATCH]
+                read_picture(picture, self.image_size)
+                for picture in pictures[start : start + _BATCH]
             ]
 
 
@@ -89,11 +148,11 @@ def load_classifier(path: str | os.PathLike[str]) -> Classifier:
     probabilities: a softmax, or one sigmoid unit.
 
     Args:
-        path: a run folder, or a `.keras` file.
+        path: A run folder, or a `.keras` file.
 
     Raises:
-        UsageError: there is no such run or model.
-        TlkitError: the file is damaged, or the model does not map images to
+        UsageError: There is no such run or model.
+        TlkitError: The file is damaged, or the model does not map images to
             classes.
     """
     path = Path(path)
@@ -115,33 +174,27 @@ def load_classifier(path: str | os.PathLike[str]) -> Classifier:
 
 def evaluate(
     classifier: Classifier, data: DatasetIndex, split: str = "test"
-) -> dict[str, Any]:
+) -> Evaluation:
     """Measures a classifier on one split of a data set.
 
     Args:
-        classifier: from `load_classifier`.
-        data: a data set with the same classes, in any order.
-        split: which split.
+        classifier: The model, from `load_classifier`.
+        data: A data set with the same classes, in any order.
+        split: The name of the split.
 
     Returns:
-        See `tlkit.evaluation.metrics.measure`; besides `split` and `notes`,
-        which say how many of the images have trained the model.
+        What `tlkit.evaluation.metrics.measure` gives; besides `split` and
+        `notes`, which say how many of the images have trained the model.
 
     Raises:
-        UsageError: there is no such split, or the classes are others.
+        UsageError: There is no such split, or the classes are others; found
+            before anything is computed.
     """
     images = data.split(split)
     columns = _columns(classifier, data)
     probabilities = _two_columns(
         predict_split(classifier.model, data, split, classifier.image_size)
     )
-    if probabilities.shape[1] != len(columns):
-        raise UsageError(
-            "The model has another number of classes than the data.",
-            where=classifier.source,
-            expected=f"{len(columns)}: {', '.join(data.class_names)}",
-            received=probabilities.shape[1],
-        )
     known = sum(digest in classifier.trained_on for digest in images.digests)
     notes = list(data.notes)
     if known:
@@ -152,22 +205,29 @@ def evaluate(
     measured = measure(
         images.labels, probabilities[:, columns], data.class_names
     )
-    return {"split": split, **measured, "notes": notes}
+    return Evaluation({"split": split, **measured, "notes": notes})
 
 
 def _columns(classifier: Classifier, data: DatasetIndex) -> list[int]:
     """Says which output stands for each class of the data."""
-    names = classifier.class_names
-    if names is None:
-        return list(range(len(data.class_names)))
-    if set(names) != set(data.class_names):
+    names, wanted = classifier.class_names, data.class_names
+    if names is not None and set(names) != set(wanted):
         raise UsageError(
             "The model has other classes than the data.",
             where=classifier.source,
             expected=", ".join(names),
-            received=", ".join(data.class_names),
+            received=", ".join(wanted),
         )
-    return [names.index(name) for name in data.class_names]
+    if classifier.classes != len(wanted):
+        raise UsageError(
+            "The model has another number of classes than the data.",
+            where=classifier.source,
+            expected=f"{len(wanted)}: {', '.join(wanted)}",
+            received=classifier.classes,
+        )
+    if names is None:
+        return list(range(len(wanted)))
+    return [names.index(name) for name in wanted]
 
 
 def _two_columns(outputs: Any) -> np.ndarray:

@@ -25,7 +25,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -33,7 +33,9 @@ from typing import Any
 
 from tlkit.base.atomic import write_json, write_text
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.records import Shown, Table, shorten
 from tlkit.data.index import DatasetIndex
+from tlkit.evaluation.evaluation import Evaluation
 from tlkit.plans.files import plan_from_dict, plan_to_dict
 from tlkit.plans.plan import Plan, ResolvedPlan
 from tlkit.runs.legacy import is_legacy, legacy_plan
@@ -49,8 +51,8 @@ _LIBRARIES = (
 )
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, repr=False)
+class Run(Shown):
     """A run folder, read from the disk whenever it is asked.
 
     Args:
@@ -58,6 +60,28 @@ class Run:
     """
 
     path: Path
+
+    def __repr__(self) -> str:
+        try:
+            said = f"{self.state}, {self.metrics.in_short()}"
+        except Exception:
+            # Whatever lies in the folder, a debugger shall show the rest.
+            said = "unreadable"
+        return f"Run({shorten(self.path)!r}: {said})"
+
+    def table(self) -> Table:
+        """Returns what was measured, class by class, and where the run lies."""
+        measured = self.metrics.table()
+        return replace(measured, notes=(*measured.notes, self.in_short()))
+
+    def in_short(self) -> str:
+        """Returns the run's folder and how far it has come."""
+        return f"{self.path}: {self.state}"
+
+    @property
+    def state(self) -> str:
+        """`running`, `finished`, `interrupted`, `failed` or `unknown`."""
+        return self.status.get("state", "unknown")
 
     @property
     def model_path(self) -> Path:
@@ -88,25 +112,27 @@ class Run:
 
     @property
     def way(self) -> str:
-        """The way to the model, a key of `tlkit.plans.ways.WAYS`."""
+        """The way to the model, a key of `WAYS`; empty in an empty folder."""
         config = self.config
-        return config["route"] if is_legacy(config) else config["way"]
+        return config.get("way", config.get("route", ""))
 
     @property
     def base(self) -> str:
         """Name of the conv base; empty for a network from scratch."""
-        return "" if self.way == "scratch" else self.plan.network.base_name
+        if self.way in ("", "scratch"):
+            return ""
+        return self.plan.network.base_name
 
     @property
     def data(self) -> dict[str, Any]:
         """What is known of the data set: name, fingerprint, classes, counts."""
         config = self.config
-        return config["dataset"] if is_legacy(config) else config["data"]
+        return config.get("data", config.get("dataset", {}))
 
     @property
     def data_name(self) -> str:
         """Name of the data set that the run was trained on."""
-        return self.data["name"]
+        return self.data.get("name", "")
 
     @property
     def class_names(self) -> list[str]:
@@ -119,9 +145,9 @@ class Run:
         return _read_json(self.path / "status.json")
 
     @property
-    def metrics(self) -> dict[str, Any]:
+    def metrics(self) -> Evaluation:
         """What was measured, see `tlkit.evaluation.metrics.measure`."""
-        return _read_json(self.path / "metrics.json")
+        return Evaluation(_read_json(self.path / "metrics.json"))
 
     @property
     def history(self) -> dict[str, list[float]]:
@@ -163,16 +189,10 @@ class Run:
 
         Names the split, the number of images and the confidence interval.
         """
-        state = self.status.get("state", "unknown")
-        if not self.metrics:
-            return f"{self.path}: {state}"
         measured = self.metrics
-        low, high = measured["accuracy_interval"]
-        return (
-            f"{measured['accuracy']:.1%} of {measured['count']} "
-            f"{measured['split']} images right "
-            f"(95 % interval {low:.1%} to {high:.1%}); {self.path}"
-        )
+        if not measured:
+            return self.in_short()
+        return f"{measured.summary()}; {self.path}"
 
 
 @contextlib.contextmanager

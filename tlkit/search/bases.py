@@ -10,10 +10,23 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tlkit.base.console import say
 from tlkit.base.errors import UsageError
+from tlkit.base.records import (
+    COUNT,
+    SECONDS,
+    SHARE,
+    Column,
+    Field,
+    Shown,
+    Table,
+    shorten,
+    tabulate,
+)
 from tlkit.data.index import TEST, DatasetIndex
+from tlkit.evaluation.intervals import INTERVAL_COLUMN
 from tlkit.features.extract import extract_features
 from tlkit.plans.plan import Plan
 from tlkit.runs.run import Run, check_new
@@ -40,9 +53,25 @@ class ComparedBase:
     seconds: float
     search: HeadSearch | None = None
 
+    @property
+    def validation(self) -> dict[str, Any]:
+        """What was measured on the validation images."""
+        return self.run.metrics["validation"]
 
-@dataclass(frozen=True)
-class BaseComparison:
+
+#: What a table shows of each conv base.
+_COLUMNS: list[Field[ComparedBase]] = [
+    (Column("base"), lambda x: x.name),
+    (Column("images through it", COUNT), lambda x: x.computed),
+    (Column("validation accuracy", SHARE), lambda x: x.validation["accuracy"]),
+    (INTERVAL_COLUMN, lambda x: x.validation["accuracy_interval"]),
+    (Column("seconds", SECONDS), lambda x: x.seconds),
+    (Column("run", long=True), lambda x: x.run.path),
+]
+
+
+@dataclass(frozen=True, repr=False)
+class BaseComparison(Shown):
     """What came out of comparing conv bases.
 
     Args:
@@ -51,12 +80,31 @@ class BaseComparison:
 
     bases: tuple[ComparedBase, ...]
 
+    def __repr__(self) -> str:
+        names = ", ".join(base.name for base in self.bases)
+        return f"BaseComparison({shorten(names, 150)})"
+
+    def table(self) -> Table:
+        """Returns the conv bases with what they do on validation images."""
+        best = self.best
+        notes = [
+            f"Best by validation: {best.name}",
+            *best.run.metrics["notes"],
+        ]
+        return tabulate(
+            f"{best.validation['count']} validation images",
+            _COLUMNS,
+            self.bases,
+            notes,
+            best=self.bases.index(best),
+        )
+
     @property
     def best(self) -> ComparedBase:
         """The most accurate on validation; among equals the lowest log loss."""
 
         def rank(base: ComparedBase) -> tuple[int, float]:
-            measured = base.run.metrics["validation"]
+            measured = base.validation
             return measured["correct"], -measured["log_loss"]
 
         return max(self.bases, key=rank)

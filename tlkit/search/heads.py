@@ -15,9 +15,23 @@ import numpy as np
 
 from tlkit.base.console import say
 from tlkit.base.errors import UsageError
+from tlkit.base.records import (
+    NUMBER,
+    SECONDS,
+    SHARE,
+    Column,
+    Field,
+    Shown,
+    Table,
+    number_as,
+    tabulate,
+)
 from tlkit.data.folds import check_folds, make_folds
 from tlkit.data.index import TRAIN
-from tlkit.evaluation.metrics import wilson_interval
+from tlkit.evaluation.intervals import (
+    INTERVAL_COLUMN,
+    confidence_interval,
+)
 from tlkit.features.extract import Features
 from tlkit.models.heads import HeadSpec, build_head
 from tlkit.models.precision import computing_in
@@ -149,12 +163,28 @@ class HeadScore:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % Wilson interval of the accuracy."""
-        return wilson_interval(self.correct, self.count)
+        """The confidence interval of the accuracy."""
+        return confidence_interval(self.correct, self.count)
 
 
-@dataclass(frozen=True)
-class HeadSearch:
+#: What a table shows of each head.
+_COLUMNS: list[Field[HeadScore]] = [
+    (Column("units", number_as("d", "count")), lambda x: x.head.units),
+    (
+        Column("dropout", NUMBER),
+        lambda x: x.head.dropout if x.head.units else None,
+    ),
+    (Column("learning rate", NUMBER), lambda x: x.head.learning_rate),
+    (Column("L2", NUMBER), lambda x: x.head.l2),
+    (Column("accuracy", SHARE), lambda x: x.accuracy),
+    (INTERVAL_COLUMN, lambda x: x.interval),
+    (Column("log loss", number_as(".3f")), lambda x: x.log_loss),
+    (Column("seconds", SECONDS), lambda x: x.seconds),
+]
+
+
+@dataclass(frozen=True, repr=False)
+class HeadSearch(Shown):
     """What came out of trying heads.
 
     Args:
@@ -164,6 +194,31 @@ class HeadSearch:
 
     grid: HeadGrid
     scores: tuple[HeadScore, ...]
+
+    def __repr__(self) -> str:
+        return (
+            f"HeadSearch({len(self.scores)} heads, the best: {self.best.head}, "
+            f"{SHARE.text(self.best.accuracy)})"
+        )
+
+    def table(self, stands_on: str = "") -> Table:
+        """Returns the heads with what cross-validation says, the best first.
+
+        Args:
+            stands_on: What the heads stand on, for the title.
+        """
+        best = self.best
+        title = (
+            f"{best.count} training images, "
+            f"{self.grid.folds}-fold cross-validation"
+        )
+        near = sum(x.accuracy >= best.interval[0] for x in self.scores) - 1
+        chosen = (
+            f"Chosen: {best.head}; {near} of the other "
+            f"{len(self.scores) - 1} are within its interval"
+        )
+        title = f"{stands_on}: {title}" if stands_on else title
+        return tabulate(title, _COLUMNS, self.ranked, [chosen])
 
     @property
     def ranked(self) -> list[HeadScore]:

@@ -6,7 +6,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,16 @@ from typing import Any
 import filelock
 
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.records import (
+    COUNT,
+    SHAPE,
+    Column,
+    Field,
+    Kind,
+    Table,
+    number_as,
+    tabulate,
+)
 from tlkit.store.store import (
     file_digest,
     read_manifest,
@@ -42,6 +53,39 @@ class Entry:
     rows: int
     size: int
     used: float
+
+
+def _when(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
+def _cut(entry: Entry) -> str:
+    """Where the values are from, and whether of views of the images."""
+    views = ", views" if entry.recipe.get("augmentation") else ""
+    return entry.recipe.get("cut", "").partition(" ")[0] + views
+
+
+#: What `tlkit store ls` shows of an entry.
+_COLUMNS: list[Field[Entry]] = [
+    (Column("key"), lambda x: x.folder.name),
+    (Column("base"), lambda x: x.recipe.get("base") or x.recipe.get("kind")),
+    (Column("size", SHAPE), lambda x: x.recipe.get("image_size")),
+    (Column("cut"), _cut),
+    (Column("kept as"), lambda x: x.recipe.get("dtype")),
+    (Column("last used", Kind("time", _when, right=False)), lambda x: x.used),
+    (Column("images", COUNT), lambda x: x.rows),
+    (Column("MB", number_as(",.1f")), lambda x: x.size / 1e6),
+]
+
+
+def store_table(entries: Sequence[Entry]) -> Table:
+    """Tabulates what the store holds.
+
+    Args:
+        entries: What `list_store` returned.
+    """
+    total = sum(entry.size for entry in entries)
+    return tabulate(f"{total / 1e6:,.1f} MB", _COLUMNS, entries)
 
 
 def list_store() -> list[Entry]:

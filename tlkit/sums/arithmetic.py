@@ -14,10 +14,21 @@ import tensorflow as tf
 
 from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import UsageError
+from tlkit.base.records import Shown, Table, shorten, tabulate
+from tlkit.sums.columns import LAYER_COLUMNS
 from tlkit.sums.layer_sums import Fields
 
 #: Numbers that Adam keeps for every weight: two moving averages.
 ADAM_SLOTS = 2
+#: How the table of a network is to be read.
+_READING = (
+    "(one gradient and two moving averages a trained weight, every "
+    "layer's output for every image; workspace is not counted).",
+    "Multiply-adds are those of convolutions and dense layers. Sizes are "
+    "rounded down; 2P is the padding of both sides.",
+    "A unit sees so many pixels a side, its neighbour the same number "
+    "a jump further on; the centre is that of the first unit, in pixels.",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +66,8 @@ class LayerArithmetic:
     fields: Fields | None
 
 
-@dataclass(frozen=True, eq=False)
-class NetworkArithmetic:
+@dataclass(frozen=True, eq=False, repr=False)
+class NetworkArithmetic(Shown):
     """A network in numbers.
 
     Attributes:
@@ -70,6 +81,45 @@ class NetworkArithmetic:
     layers: tuple[LayerArithmetic, ...]
     weight_bytes: int
     trainable_bytes: int
+
+    def __repr__(self) -> str:
+        return (
+            f"NetworkArithmetic({shorten(self.name)!r}: "
+            f"{len(self.layers)} layers, {self.parameters:,} parameters)"
+        )
+
+    def table(self, batch_size: int = 32) -> Table:
+        """Returns the layers in numbers, with what they add up to.
+
+        Args:
+            batch_size: The images in a step of training, 1 or more.
+        """
+        title = (
+            f"{self.name}: {self.parameters:,} parameters, "
+            f"{self.multiply_adds:,} multiply-adds an image"
+        )
+        notes = self._notes(batch_size)
+        return tabulate(title, LAYER_COLUMNS, self.layers, notes)
+
+    def _notes(self, batch_size: int) -> list[str]:
+        parts = self.training_memory(batch_size)
+        sizes = [f"{name} {size / 1e6:,.1f}" for name, size in parts.items()]
+        return [
+            f"Weights: {self.weight_bytes / 1e6:,.1f} MB, of which "
+            f"{self.trainable:,} parameters are trained. Outputs of all "
+            f"layers: {self.activation_bytes / 1e6:,.1f} MB an image.",
+            f"Training with Adam, {batch_size} images a step: "
+            f"{' + '.join(sizes)} = {sum(parts.values()) / 1e6:,.1f} MB",
+            *_READING,
+            *self._not_counted_note(),
+        ]
+
+    def _not_counted_note(self) -> list[str]:
+        unknown = self.not_counted
+        if not unknown:
+            return []
+        more = f" and {len(unknown) - 8} more" if len(unknown) > 8 else ""
+        return [f"Not counted: {', '.join(unknown[:8])}{more}."]
 
     @property
     def parameters(self) -> int:

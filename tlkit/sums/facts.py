@@ -6,12 +6,22 @@ from dataclasses import dataclass
 
 from keras import Input, Model, layers
 
+from tlkit.base.records import COUNT, Column, Field, Shown, Table, tabulate
 from tlkit.sums.arithmetic import NetworkArithmetic
+from tlkit.sums.columns import SEES, sees
 from tlkit.sums.describe import describe_network
+
+#: What a table shows of each way: its name and its network.
+_COLUMNS: list[Field[tuple[str, NetworkArithmetic]]] = [
+    (Column("way"), lambda x: x[0]),
+    (Column("weights and biases", COUNT), lambda x: x[1].parameters),
+    (Column("multiply-adds", COUNT), lambda x: x[1].multiply_adds),
+    (SEES, lambda x: sees(x[1].layers[-1])),
+]
 
 
 @dataclass(frozen=True, eq=False)
-class Fact:
+class Fact(Shown):
     """Two networks with the same output, and what their comparison teaches.
 
     Attributes:
@@ -23,6 +33,10 @@ class Fact:
     title: str
     ways: dict[str, NetworkArithmetic]
     lesson: str
+
+    def table(self) -> Table:
+        """Returns both ways in numbers, with what is learnt from them."""
+        return tabulate(self.title, _COLUMNS, self.ways.items(), [self.lesson])
 
 
 def bottleneck() -> Fact:

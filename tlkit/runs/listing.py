@@ -1,0 +1,100 @@
+"""Several runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tlkit.base.records import (
+    COUNT,
+    SECONDS,
+    SHARE,
+    Column,
+    Field,
+    Kind,
+    Table,
+    number_as,
+    tabulate,
+)
+from tlkit.evaluation.evaluation import Evaluation
+from tlkit.evaluation.intervals import INTERVAL_COLUMN
+from tlkit.runs.run import Run
+
+_MEASURED_ON = Kind("count and split", lambda pair: f"{pair[0]} {pair[1]}")
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """A run whose larger files have been read once for all columns."""
+
+    run: Run
+    status: Mapping[str, Any]
+    measured: Evaluation
+    epochs: int
+
+
+def _measured_on(listed: _Listed) -> tuple[int, str] | None:
+    measured = listed.measured
+    return (measured["count"], measured["split"]) if measured else None
+
+
+#: What `tlkit runs` shows of a run: a line here is a column there.
+_COLUMNS: list[Field[_Listed]] = [
+    (Column("run"), lambda x: x.run.path.name),
+    (Column("way"), lambda x: x.run.way),
+    (Column("data"), lambda x: x.run.data_name),
+    (Column("base"), lambda x: x.run.base),
+    (Column("state"), lambda x: x.status.get("state", "unknown")),
+    (Column("epochs", COUNT), lambda x: x.epochs),
+    (Column("accuracy", SHARE), lambda x: x.measured.get("accuracy")),
+    (INTERVAL_COLUMN, lambda x: x.measured.get("accuracy_interval")),
+    (Column("measured on", _MEASURED_ON), _measured_on),
+    (
+        Column("seconds", number_as(".1f", "seconds")),
+        lambda x: x.status.get("seconds"),
+    ),
+]
+
+
+def runs_table(runs: Iterable[Run]) -> Table:
+    """Tabulates runs: what was trained on what, and how well it does.
+
+    Args:
+        runs: The runs, such as `tlkit.find_runs()` gives.
+
+    Returns:
+        One row a run; `to_records` gives them to programs.
+
+    Raises:
+        TlkitError: A file of a run cannot be read.
+    """
+    return tabulate("", _COLUMNS, map(_read, runs))
+
+
+def _read(run: Run) -> _Listed:
+    epochs = len(run.history.get("epoch", []))
+    return _Listed(run, run.status, run.metrics, epochs)
+
+
+#: What a comparison of ways shows of each: its name, its run, its seconds.
+_WAY_COLUMNS: list[Field[tuple[str, _Listed, float]]] = [
+    (Column("way"), lambda x: x[0]),
+    (Column("accuracy", SHARE), lambda x: x[1].measured["accuracy"]),
+    (INTERVAL_COLUMN, lambda x: x[1].measured["accuracy_interval"]),
+    (Column("epochs", COUNT), lambda x: x[1].epochs),
+    (Column("seconds", SECONDS), lambda x: x[2]),
+]
+
+
+def ways_table(runs: Mapping[str, Run], seconds: Mapping[str, float]) -> Table:
+    """Tabulates several ways to a model on one data set.
+
+    Args:
+        runs: Finished runs by the name of the way.
+        seconds: How long each took, from its start to the finished run.
+    """
+    listed = [(way, _read(run), seconds[way]) for way, run in runs.items()]
+    first = listed[0][1].measured
+    title = f"{first['count']} {first['split']} images"
+    return tabulate(title, _WAY_COLUMNS, listed)
