@@ -13,20 +13,23 @@ from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.arrays import array_split, read_npz
 from tlkit.data.folders import read_folder
 from tlkit.data.index import TEST, TRAIN, VALIDATION, DatasetIndex, Split
-from tlkit.data.names import SAMPLE, dataset_names
+from tlkit.data.names import (
+    SAMPLE,
+    SAMPLE_SIZES,
+    TEST_FRACTION,
+    VALIDATION_FRACTION,
+    dataset_names,
+)
 from tlkit.data.public import download
 from tlkit.data.splitting import complete_splits
 from tlkit.drawn import sample
-
-#: Images in each split of the embedded sample.
-SAMPLE_SIZES = {TRAIN: 200, VALIDATION: 100, TEST: 400}
 
 
 def load_dataset(
     source: str | os.PathLike[str],
     *,
-    validation_fraction: float = 0.2,
-    test_fraction: float = 0.2,
+    validation_fraction: float = VALIDATION_FRACTION,
+    test_fraction: float = TEST_FRACTION,
     seed: int = 0,
 ) -> DatasetIndex:
     """Finds the images of a data set, checks them and fixes the splits.
