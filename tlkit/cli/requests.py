@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from tlkit.base.choices import names_in
 from tlkit.base.errors import UsageError
-from tlkit.cli.generated import Flag, flags_of, values_of
+from tlkit.cli.generated import Flag, default_text, flags_of, values_of
 from tlkit.cli.options import Fractions, Places, Trials, use_store
 from tlkit.data.augment import AUGMENTATIONS, Augmentation
 from tlkit.plans.files import read_augmentation
@@ -127,19 +128,23 @@ def _default(flag: Flag, name: str, way: Way) -> str | None:
     if usual is None and flag.part == "network":
         network = Network(CONVNET if name == "scratch" else None).resolved()
         usual = getattr(network, flag.field)
-        if name != "scratch" and flag.field in _SUITS_THE_BASE:
-            return "suits the base"
+        if name != "scratch" and flag.field in _OF_THE_BASE:
+            return _OF_THE_BASE[flag.field]
     if usual is None:
         return flag.default or _SUITS.get(flag.field)
-    return f"{usual:g}" if isinstance(usual, float) else str(usual)
+    return default_text(usual)
 
 
-_SUITS_THE_BASE = ("weights", "image_size", "pooling")
+_OF_THE_BASE = {
+    "weights": "those published with the base",
+    "image_size": "the usual size of the base",
+    "pooling": "the usual one of the base",
+}
 _SUITS = {
     "batch_size": "32; on stored features up to 256",
-    "learning_rate": "suits the base",
+    "learning_rate": "a small one that suits the base",
     "from_layer": "the last block of the base",
-    "labels": "what the loss needs",
+    "labels": "the form that the loss takes",
 }
 
 
@@ -161,7 +166,7 @@ def read_request(name: str, given: Mapping[str, Any]) -> Request:
     grid = None
     if values_of(Trials, given).head_grid:
         grid = head_grid(plans[0])
-    return Request(plans, data, places.run and Path(places.run), grid)
+    return Request(plans, data, places.run, grid)
 
 
 def make_plans(name: str, given: Mapping[str, Any]) -> tuple[Plan, ...]:
@@ -266,4 +271,4 @@ def read_data(source: str, fractions: Fractions) -> DatasetIndex:
 
 def listed(text: str | None) -> list[str]:
     """Returns what stands between the commas; nothing for None."""
-    return [part.strip() for part in text.split(",")] if text else []
+    return [*names_in(text)] if text else []

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import UsageError
 from tlkit.base.image_size import ImageSize
 from tlkit.base.records import COUNT, Column, Shown, Table, shorten
@@ -168,6 +169,7 @@ class DatasetIndex(Shown):
                 where=self.source,
                 expected=" or ".join(self.splits),
                 received=name,
+                remedy=did_you_mean(name, self.splits),
             )
         return self.splits[name]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.arrays import array_split, read_npz
 from tlkit.data.folders import read_folder
@@ -137,6 +138,7 @@ def _find(source: str) -> DatasetIndex:
         expected="a folder of images, a .npz file, or one of "
         + ", ".join(dataset_names()),
         received=source,
+        remedy=did_you_mean(source, dataset_names()),
     )
 
 
