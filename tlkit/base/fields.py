@@ -42,8 +42,6 @@ class About:
         metavar: What stands for the value in the help.
         group: The heading in the help under which it stands.
         first: Whether a newcomer should see it before all others.
-        unset: What holds where nothing is given, in words, if the default
-            itself does not say it.
     """
 
     help: str
@@ -57,7 +55,6 @@ class About:
     metavar: str | None = None
     group: str = ""
     first: bool = False
-    unset: str | None = None
 
 
 def field(default: Any, about: About) -> Any:

@@ -68,7 +68,7 @@ def flags_of(kind: type, part: str = "") -> list[Flag]:
             name,
             field_types(kind)[name],
             about,
-            default_text(defaults[name]) or about.unset,
+            default_text(defaults[name]) or about.open,
             defaults[name] is True,
         )
         for name, about in about_fields(kind).items()

@@ -60,7 +60,7 @@ class Places(Checked):
         None,
         About(
             "New folder for the run.",
-            unset="one in runs/, named by the time",
+            open="one in runs/, named by the time",
             metavar="FOLDER",
             group="training",
             first=True,
@@ -70,7 +70,7 @@ class Places(Checked):
         None,
         About(
             "Folder of the store, which keeps what the conv base computed.",
-            unset="$TLKIT_STORE, or the platform's cache",
+            open="$TLKIT_STORE, or the platform's cache",
             metavar="FOLDER",
             group="machine",
         ),

@@ -36,7 +36,7 @@ class StudyOptions(Checked):
         About(
             "A .npz file of images, or the name of a data set that is kept as "
             "one.",
-            unset=f"the one the study is about; for a file, {DEFAULT_DATA}",
+            open=f"the one the study is about; for a file, {DEFAULT_DATA}",
             metavar="DATA",
             first=True,
         ),
@@ -54,7 +54,7 @@ class StudyOptions(Checked):
         About(
             "Train every network this many times, from different seeds, for "
             "means and intervals.",
-            unset=f"{_repeats()}; with --quick 1; for a file, what it says",
+            open=f"{_repeats()}; with --quick 1; for a file, what it says",
             at_least=1,
             first=True,
         ),
@@ -64,7 +64,7 @@ class StudyOptions(Checked):
         About(
             "Folder of the results. What is finished there is not trained "
             "again, so that an interrupted study goes on.",
-            unset="studies/STUDY",
+            open="studies/STUDY",
             metavar="FOLDER",
             first=True,
         ),
@@ -74,7 +74,7 @@ class StudyOptions(Checked):
         About(
             "Change only these settings, with commas between, such as "
             "batch_size,pooling.",
-            unset="all of the study",
+            open="all of the study",
             parse=names_in,
             metavar="SETTING,...",
         ),
@@ -83,7 +83,7 @@ class StudyOptions(Checked):
         None,
         About(
             "Train this many networks at the same time.",
-            unset="one for each core",
+            open="one for each core",
             at_least=1,
         ),
     )

@@ -62,7 +62,7 @@ class ExplainOptions(Checked):
         None,
         About(
             "Class to explain, by its name or by its number from 0.",
-            unset="the class that the model gives the image",
+            open="the class that the model gives the image",
             flag="class",
             metavar="CLASS",
             first=True,
@@ -72,7 +72,7 @@ class ExplainOptions(Checked):
         None,
         About(
             "Name of the layer to look at; `tlkit describe` lists the layers.",
-            unset="the last one with a feature map",
+            open="the last one with a feature map",
             metavar="LAYER",
             first=True,
         ),
@@ -81,7 +81,7 @@ class ExplainOptions(Checked):
         None,
         About(
             "Folder to write the pictures to.",
-            unset="explained/MODEL",
+            open="explained/MODEL",
             metavar="FOLDER",
             first=True,
         ),
@@ -91,7 +91,7 @@ class ExplainOptions(Checked):
         About(
             "Explain only this many images: those that the model is surest "
             "show the class of --class.",
-            unset="all images",
+            open="all images",
             at_least=1,
             metavar="N",
         ),
