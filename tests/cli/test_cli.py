@@ -61,7 +61,7 @@ def test_views_go_into_the_store_that_is_named(
     assert "train, view 2: 24 images" in done.output
     listed = call("store", "ls", "--store", place)
     assert "flatten, views" in listed.output
-    book = ["--end-to-end", "--store", tmp_path / "other"]
+    book = ["--views", 0, "--store", tmp_path / "other"]
     done = call("augmented", pets, *base, *book, "--run", tmp_path / "book")
     assert done.exit_code == 0, done.output
     assert "train, view" not in done.output
@@ -86,7 +86,9 @@ def assert_one_clear_error(done, code, *words):
 
 
 def test_scratch_prints_what_it_is_worth(pets, run):
-    done = call("scratch", pets, "--image-size", 64, "--epochs", 1, "--augment")
+    done = call(
+        "scratch", pets, "--image-size", 64, "--epochs", 1, "--augment", "book"
+    )
     assert done.exit_code == 0, done.output
     assert "of 12 test images right (95 % interval" in done.output
     assert "24 train, 12 validation, 12 test images" in done.output
@@ -137,9 +139,9 @@ def test_a_head_grid_prints_what_it_tried(pets, tmp_path):
     assert "Chosen: 0 units" in done.output
     tried = (run / "heads.csv").read_text().splitlines()
     assert len(tried) == 3  # a heading, and both learning rates
-    settings = tlkit.open_run(run).config["settings"]
-    assert settings["network"]["l2"] == 1e-3
-    assert settings["head_grid"]["learning_rate"] == [1e-3, 3e-4]
+    assert tlkit.open_run(run).plan.network.l2 == 1e-3
+    rates = {line.split(",")[2] for line in tried[1:]}
+    assert rates == {"0.001", "0.0003"}
     assert "test images right" in done.output
 
 
@@ -330,7 +332,7 @@ def test_forty_images_with_bad_files_among_them_train(tmp_path):
     assert done.exit_code == 0, done.output
     for name in bad:
         assert f"{name}: " in done.output
-    counted = tlkit.open_run(tmp_path / "run").config["dataset"]["counts"]
+    counted = tlkit.open_run(tmp_path / "run").data["counts"]
     assert sum(sum(split.values()) for split in counted.values()) == 40
     assert before == {
         path: path.read_bytes() for path in folder.rglob("*") if path.is_file()
@@ -361,10 +363,17 @@ def test_mistakes_in_the_command_end_with_2(pets, run, tmp_path):
         (["features", pets, "--head-grid", "--dropout", 1, *new], ["dropout"]),
         (["finetune", pets, "--start", run.path, *new], ["no conv base"]),
         (["finetune", pets, "--start", "gone", *new], ["No such run"]),
-        (
-            ["augmented", pets, "--views", 0, *new],
-            ["1 or more", "--end-to-end"],
-        ),
+        (["augmented", pets, "--views", -1, *new], ["count", "0 or more"]),
+        (["scratch", pets, "--views", 2, *new], ["--views"]),
+        (["augmented", pets, "--augment", "strong"], ["book, mild, none"]),
+        (["augmented", pets, "--augment", "gone.toml"], ["gone.toml"]),
+        (["augmented", pets, "--rotation", -1], ["rotation", "0 or more"]),
+        (["augmented", pets, "--zoom", "much"], ["--zoom"]),
+        (["features", pets, "--optimizer", "adma"], ["Did you mean adam"]),
+        (["features", pets, "--schedule", "cosin"], ["Did you mean cosine"]),
+        (["train", "gone.toml", pets], ["No such plan"]),
+        (["train", "featuers", pets], ["Did you mean features"]),
+        (["train", run.path / "metrics.json", pets], ["field of a plan"]),
         (["evaluate", run.path, pets, "--split", "exam"], ["no exam split"]),
         (["evaluate", "gone", pets], ["No such model"]),
         (["predict", run.path, "gone.jpg"], ["No such image"]),

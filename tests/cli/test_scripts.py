@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import tlkit
 from tlkit.cli import app
 from tlkit.drawn.make import write_sample
+from tlkit.plans.files import plan_to_dict
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 VERBS = {
@@ -83,7 +84,7 @@ def test_a_script_does_what_its_verb_does(verb, pets):
     script, command = (
         tlkit.open_run(f"{verb}-{how}") for how in ("script", "verb")
     )
-    assert script.config["settings"] == command.config["settings"]
+    assert plan_to_dict(script.plan) == plan_to_dict(command.plan)
     assert script.history["val_loss"] == command.history["val_loss"]
     assert script.metrics["log_loss"] == command.metrics["log_loss"]
 

@@ -5,6 +5,7 @@ import numpy as np
 import tlkit
 from tlkit.data.index import DatasetIndex, Split
 from tlkit.features.extract import Features
+from tlkit.plans.plan import ResolvedPlan
 
 
 def test_features_are_told_in_short():
@@ -13,8 +14,9 @@ def test_features_are_told_in_short():
     )
     data = DatasetIndex("<i>", "memory", ("a", "b"), {"train": split})
     rows = {"train": np.zeros((5, 1024), np.float16)}
-    network = tlkit.TransferNetwork("minivgg", weights="none")
-    features = Features(data, network, None, rows, 5)
+    network = tlkit.Network("minivgg", weights="none").resolved()
+    plan = ResolvedPlan("features", network)
+    features = Features(data, plan, None, rows, 5)
     assert repr(features) == (
         "Features('minivgg' of '<i>': 5 train, 5 computed just now)"
     )

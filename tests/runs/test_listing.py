@@ -86,7 +86,7 @@ def test_records_have_the_figures_of_the_files(finished, started):
         },
         {
             **{"run": "second", "way": "scratch", "data": "[red]"},
-            **{"base": None, "state": "running", "epochs": 0},
+            **{"base": "", "state": "running", "epochs": 0},
             **{"accuracy": None, "95 % interval": None, "measured on": None},
             "seconds": 0.0,
         },
@@ -154,9 +154,9 @@ def test_a_run_shows_its_figures_in_a_notebook(finished, started):
 def test_what_a_run_is_of(finished, started):
     assert (finished.way, finished.base) == ("features", "minivgg")
     assert finished.data_name == "pets"
-    assert started.base is None
+    assert started.base == ""
     empty = Run(Path("nowhere"))
-    assert (empty.way, empty.base, empty.data_name) == ("", None, "")
+    assert (empty.way, empty.base, empty.data_name) == ("", "", "")
     assert empty.state == "unknown"
 
 

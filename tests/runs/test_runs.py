@@ -10,7 +10,7 @@ import tlkit
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.index import DatasetIndex, Split
 from tlkit.plans.plan import Plan, ResolvedPlan
-from tlkit.runs.run import recorded_run
+from tlkit.runs.recording import recorded_run
 
 PLAN = ResolvedPlan("scratch")
 #: The same with a plan's own types.

@@ -23,29 +23,32 @@ tf.config.set_logical_device_configuration(
 )
 import tlkit
 data = tlkit.load_dataset(sys.argv[3])
-training = tlkit.Training(
-    epochs=2, batch_size=24, devices=devices, precision="float32"
-)
-still = tlkit.Augmentation(
-    rotation=0, width_shift=0, height_shift=0,
-    shear=0, zoom=0, flip=False,
-)
-network = tlkit.TransferNetwork(
+recipe = tlkit.Recipe(epochs=2, batch_size=24, precision="float32")
+together = dict(recipe=recipe, machine=tlkit.Machine(devices))
+network = tlkit.Network(
     "minivgg", image_size=32, pooling="average", units=8, dropout=0.0
 )
-scratch = tlkit.train_from_scratch(
-    data, 64, dropout=0.0, training=training, run_folder=folder + "/scratch"
+convnet = tlkit.Network(image_size=64, dropout=0.0)
+scratch = tlkit.train(
+    tlkit.Plan("scratch", convnet, **together), data, folder + "/scratch"
 )
-features = tlkit.extract_features(data, network, training, "float32")
-head = tlkit.train_on_features(features, training, folder + "/features")
-tuned = tlkit.fine_tune(
-    data, head, augmentation=still, training=training,
-    run_folder=folder + "/finetune",
+plan = tlkit.Plan(
+    "features", network, views=tlkit.Views(dtype="float32"), **together
 )
-odd = tlkit.train_from_scratch(
-    data, 64, training=tlkit.Training(epochs=1, batch_size=5, devices=devices),
-    run_folder=folder + "/odd",
+features = tlkit.extract_features(plan, data)
+head = tlkit.train(plan, data, folder + "/features")
+tuned = tlkit.train(
+    tlkit.Plan("finetune", augmentation="none", start=head, **together),
+    data,
+    folder + "/finetune",
 )
+odd = tlkit.Plan(
+    "scratch",
+    tlkit.Network(image_size=64),
+    recipe=tlkit.Recipe(epochs=1, batch_size=5),
+    machine=tlkit.Machine(devices),
+)
+tlkit.train(odd, data, folder + "/odd")
 print(json.dumps({
     "computed": features.computed,
     "losses": [run.history["val_loss"] for run in (scratch, head, tuned)],

@@ -42,6 +42,7 @@ class About:
         metavar: What stands for the value in the help.
         group: The heading in the help under which it stands.
         first: Whether a newcomer should see it before all others.
+        open: What the help says of a value that is open, in a few words.
     """
 
     help: str
@@ -55,6 +56,7 @@ class About:
     metavar: str | None = None
     group: str = ""
     first: bool = False
+    open: str | None = None
 
 
 def field(default: Any, about: About) -> Any:

@@ -166,7 +166,10 @@ def _kind(flag: Flag) -> Any:
 def _metavar(flag: Flag, kind: Any) -> str | None:
     if flag.about.choices is not None:
         return "NAME"
-    return {int: "N", float: "NUMBER", Path: "PATH"}.get(kind)
+    return _METAVARS.get(kind)
+
+
+_METAVARS = {int: "N", float: "NUMBER", str: "TEXT", Path: "PATH"}
 
 
 def _help(flag: Flag) -> str:

@@ -11,6 +11,7 @@ import typer
 
 from tlkit.base.choices import names_in
 from tlkit.base.errors import UsageError
+from tlkit.base.fields import About
 from tlkit.cli.generated import Flag, default_text, flags_of, values_of
 from tlkit.cli.options import Fractions, Places, Trials, use_store
 from tlkit.data.augment import AUGMENTATIONS, Augmentation
@@ -81,71 +82,47 @@ def plan_flags(name: str) -> list[Flag]:
 
 def augmentation_flags(way: Way) -> list[Flag]:
     """Returns the options that say what may happen to a training image."""
-    preset = replace(
-        flags_of(Fractions)[0],
-        name=AUGMENT,
-        part=AUGMENT,
-        field="preset",
-        hint=str,
-        about=_PRESET,
-        default=way.augmentation,
-    )
-    return [
-        preset,
-        *(
-            replace(
-                flag,
-                part=AUGMENT,
-                about=replace(flag.about, group="augmentation"),
-                default=None,
-                two_forms=True,
-            )
-            for flag in flags_of(Augmentation)
-        ),
+    fields = [
+        replace(
+            flag,
+            part=AUGMENT,
+            about=replace(flag.about, group="augmentation"),
+            default=None,
+            # Whatever the preset has, either can be asked for.
+            two_forms=True,
+        )
+        for flag in flags_of(Augmentation)
     ]
+    return [replace(_PRESET, default=way.augmentation), *fields]
 
 
-def _preset_names() -> str:
-    return ", ".join(AUGMENTATIONS)
-
-
-_PRESET = replace(
-    flags_of(Fractions)[0].about,
-    help="What may happen to training images: one of "
-    f"{_preset_names()}, or a .toml or .json file of the options under "
-    "Augmentation, each of which changes it further.",
-    above=None,
-    below=None,
-    metavar="NAME|FILE",
-    group="augmentation",
-    first=True,
+_PRESET = Flag(
+    AUGMENT,
+    AUGMENT,
+    "preset",
+    str,
+    About(
+        "What may happen to training images: one of "
+        f"{', '.join(AUGMENTATIONS)}, or a .toml or .json file of the options "
+        "under Augmentation, each of which changes it further.",
+        metavar="NAME|FILE",
+        group="augmentation",
+        first=True,
+    ),
 )
 
 
 def _default(flag: Flag, name: str, way: Way) -> str | None:
-    """What a way takes where nothing is given."""
+    """What a way takes where nothing is given, in words."""
     usual = getattr(way, flag.name, None)
     if usual is None and flag.part == "network":
+        if name != "scratch" and flag.about.open:
+            return flag.about.open
         network = Network(CONVNET if name == "scratch" else None).resolved()
         usual = getattr(network, flag.field)
-        if name != "scratch" and flag.field in _OF_THE_BASE:
-            return _OF_THE_BASE[flag.field]
     if usual is None:
-        return flag.default or _SUITS.get(flag.field)
+        return flag.default or flag.about.open
     return default_text(usual)
-
-
-_OF_THE_BASE = {
-    "weights": "those published with the base",
-    "image_size": "the usual size of the base",
-    "pooling": "the usual one of the base",
-}
-_SUITS = {
-    "batch_size": "32; on stored features up to 256",
-    "learning_rate": "a small one that suits the base",
-    "from_layer": "the last block of the base",
-    "labels": "the form that the loss takes",
-}
 
 
 def read_request(name: str, given: Mapping[str, Any]) -> Request:

@@ -17,6 +17,7 @@ import keras
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.image_size import ImageSize, as_height_width
 from tlkit.models import minivgg
+from tlkit.models.flattening import flatten
 from tlkit.models.inputs import raw_pixels
 from tlkit.models.precision import with_precision
 from tlkit.models.specs import BASES as BASES
@@ -24,7 +25,7 @@ from tlkit.models.specs import MINIVGG, PUBLISHED
 from tlkit.models.specs import ConvBaseSpec as ConvBaseSpec
 from tlkit.models.specs import base_spec as base_spec
 from tlkit.models.weights import check_weights_file, load_weights
-from tlkit.tensor.graphs import every_layer
+from tlkit.tensor.graphs import every_layer, graph_of
 
 
 def build_base(
@@ -98,9 +99,7 @@ def build_given_base(base: keras.Model, image_size: ImageSize) -> keras.Model:
     """
     check_given_base(base, as_height_width(image_size))
     inputs, resized = raw_pixels(image_size)
-    copy = keras.models.clone_model(_inline(base), input_tensors=[resized])
-    copy.set_weights(base.get_weights())
-    model = keras.Model(inputs, copy.output, name=base.name)
+    model = keras.Model(inputs, flatten(base, resized), name=base.name)
     return _with_float32_entry(model)
 
 
@@ -232,29 +231,10 @@ def _inline(model: keras.Model) -> keras.Model:
     ConvNeXt keeps its stem and its downsampling in `Sequential` models;
     their layers could not be reached by name after a reload.
     """
-    nested = [x for x in model.layers if isinstance(x, keras.Sequential)]
-    if not nested:
+    if not any(graph_of(layer) for layer in model.layers):
         return model
-    flat = keras.models.clone_model(
-        model, clone_function=_clone, call_function=_call_inlined
-    )
-    for layer in model.layers:
-        for leaf in layer.layers if layer in nested else [layer]:
-            flat.get_layer(leaf.name).set_weights(leaf.get_weights())
-    return flat
-
-
-def _clone(layer: keras.Layer) -> keras.Layer:
-    return type(layer).from_config(layer.get_config())
-
-
-def _call_inlined(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
-    if not isinstance(layer, keras.Sequential):
-        return layer(*args, **kwargs)
-    (x,) = args
-    for inner in layer.layers:
-        x = _clone(inner)(x)
-    return x
+    pixels = model.inputs[0]
+    return keras.Model(pixels, flatten(model, pixels), name=model.name)
 
 
 def _with_float32_entry(model: keras.Model) -> keras.Model:

@@ -76,6 +76,7 @@ class Network(Checked):
         About(
             f"Conv base to build on: {', '.join(BASES)}.",
             metavar="NAME",
+            open=_DEFAULT_BASE,
             group="network",
             first=True,
         ),
@@ -85,8 +86,10 @@ class Network(Checked):
         About(
             "imagenet (downloaded once), tlkit (of minivgg), the path of a "
             ".h5 or .weights.h5 file, or none for random weights.",
+            metavar="NAME|FILE",
             group="network",
             first=True,
+            open="those that the base comes with",
         ),
     )
     image_size: int | tuple[int, int] | None = field(
@@ -98,6 +101,7 @@ class Network(Checked):
             metavar="PIXELS",
             group="network",
             first=True,
+            open="the base's own",
         ),
     )
     alpha: float = field(
@@ -114,6 +118,7 @@ class Network(Checked):
             "How a feature map becomes a vector.",
             choices=lambda: POOLINGS,
             group="network",
+            open="the base's own",
         ),
     )
     units: int | None = field(

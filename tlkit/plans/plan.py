@@ -171,7 +171,7 @@ class Plan(Checked):
     start: str | None = field(
         None,
         About(
-            "Run of features or augmented to go on from.",
+            "Run of features or augmented to go on from; required.",
             metavar="RUN",
             group="network",
             first=True,
@@ -179,7 +179,14 @@ class Plan(Checked):
     )
     from_layer: str | None = field(
         None,
-        About("First layer or block to train.", group="network", first=True),
+        About(
+            "First layer, or block of layers, to train; what lies below it "
+            "stays frozen.",
+            metavar="LAYER",
+            group="network",
+            first=True,
+            open="the last block of the base",
+        ),
     )
 
     def __post_init__(self) -> None:

@@ -53,7 +53,12 @@ class Recipe(Checked):
 
     learning_rate: float | None = field(
         None,
-        About("Learning rate of the optimizer.", at_least=0, group="training"),
+        About(
+            "Learning rate of the optimizer.",
+            at_least=0,
+            group="training",
+            open="the base's own",
+        ),
     )
     batch_size: int | None = field(
         None,
@@ -61,6 +66,7 @@ class Recipe(Checked):
             "Images in a step, over all devices together.",
             at_least=1,
             group="training",
+            open="32; on stored features up to 256",
         ),
     )
     epochs: int | None = field(
@@ -127,6 +133,7 @@ class Recipe(Checked):
             "Form in which the loss is given its labels.",
             choices=lambda: LABELS,
             group="training",
+            open="the one that the loss needs",
         ),
     )
     precision: str = field(

@@ -14,41 +14,24 @@ runs/20260131-094500-scratch-pets/
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
 import os
-import platform
-import re
-import shutil
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from tlkit.base.atomic import write_json, write_text
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.records import Shown, Table, shorten
-from tlkit.data.index import DatasetIndex
 from tlkit.evaluation.evaluation import Evaluation
-from tlkit.plans.files import plan_from_dict, plan_to_dict
-from tlkit.plans.plan import Plan, ResolvedPlan
+from tlkit.plans.files import plan_from_dict
+from tlkit.plans.plan import Plan
 from tlkit.runs.legacy import is_legacy, legacy_plan
 
 RUNS_FOLDER = Path("runs")
-_LIBRARIES = (
-    "tlkit",
-    "tensorflow",
-    "keras",
-    "numpy",
-    "opencv-python-headless",
-    "pillow",
-)
 
 
 @dataclass(frozen=True, repr=False)
@@ -174,11 +157,11 @@ class Run(Shown):
 
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Writes `history.csv`, one row per epoch."""
-        write_text(self.path / "history.csv", _as_csv(rows))
+        write_text(self.path / "history.csv", as_csv(rows))
 
     def write_heads(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Writes `heads.csv`, one row per head that was tried."""
-        write_text(self.path / "heads.csv", _as_csv(rows))
+        write_text(self.path / "heads.csv", as_csv(rows))
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Writes `metrics.json`."""
@@ -193,51 +176,6 @@ class Run(Shown):
         if not measured:
             return self.in_short()
         return f"{measured.summary()}; {self.path}"
-
-
-@contextlib.contextmanager
-def recorded_run(
-    plan: ResolvedPlan,
-    data: DatasetIndex,
-    folder: str | os.PathLike[str] | None = None,
-) -> Iterator[Run]:
-    """Makes a run folder and keeps its status true, whatever happens.
-
-    Args:
-        plan: What is trained, and how.
-        data: What it is trained on.
-        folder: A new folder; None for `runs/<time>-<way>-<data set>`.
-
-    Yields:
-        The new run.
-
-    Raises:
-        UsageError: `folder` exists already; it is not touched.
-    """
-    run = Run(_make_folder(folder, f"{plan.way}-{data.name}"))
-    started = time.time()
-    try:
-        _write_start(run, plan, data)
-        _write_status(run, "running", started)
-        yield run
-        _write_status(run, "finished", started)
-    except KeyboardInterrupt:
-        _write_status(run, "interrupted", started)
-        _say_what_is_kept(run)
-        raise
-    except BaseException as error:
-        _write_failure(run, started, error)
-        raise
-
-
-def _say_what_is_kept(run: Run) -> None:
-    # It loads Keras, which a list of runs can do without.
-    from tlkit.base.console import say
-
-    if run.model_path.exists():
-        say(f"The best model so far is kept: {run.model_path}")
-    else:
-        say(f"No epoch was finished, so {run.path} holds no model.")
 
 
 def find_runs(folder: str | os.PathLike[str] = RUNS_FOLDER) -> list[Run]:
@@ -281,112 +219,8 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     return run
 
 
-def check_new(folder: str | os.PathLike[str]) -> None:
-    """Raises UsageError if the folder of a run exists already."""
-    if Path(folder).exists():
-        raise UsageError(
-            "The run folder exists already.",
-            where=folder,
-            remedy="Choose another name; nothing was changed.",
-        )
-
-
-def _make_folder(folder: str | os.PathLike[str] | None, title: str) -> Path:
-    if folder is not None:
-        path = Path(folder)
-        check_new(path)
-        _mkdir(path)
-        return path
-    title = re.sub(r"[^\w.-]+", "-", title)
-    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{title}"
-    for number in range(1, 1000):
-        path = RUNS_FOLDER / (stem if number == 1 else f"{stem}-{number}")
-        with contextlib.suppress(FileExistsError):
-            _mkdir(path)
-            return path
-    raise TlkitError("Cannot find a free name for the run.", where=RUNS_FOLDER)
-
-
-def _mkdir(path: Path) -> None:
-    try:
-        path.mkdir(parents=True)
-    except FileExistsError:
-        raise
-    except OSError as error:
-        raise TlkitError(
-            f"Cannot make the run folder: {error.strerror}.", where=path
-        ) from error
-
-
-def _write_start(run: Run, plan: ResolvedPlan, data: DatasetIndex) -> None:
-    write_json(
-        run.path / "config.json",
-        {
-            **plan_to_dict(plan),
-            "data": {
-                "name": data.name,
-                "source": data.source,
-                "fingerprint": data.fingerprint(),
-                "class_names": list(data.class_names),
-                "counts": data.counts(),
-                "left_out": len(data.left_out),
-                "notes": list(data.notes),
-            },
-            "made_by": {"tlkit": version("tlkit"), "command": sys.argv},
-        },
-    )
-    write_json(run.path / "environment.json", _environment())
-    write_text(run.path / "images.csv", _as_csv(_image_rows(data)))
-
-
-def _environment() -> dict[str, Any]:
-    from tlkit.tensor.strategy import describe_devices
-
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "libraries": {name: version(name) for name in _LIBRARIES},
-        **describe_devices(),
-    }
-
-
-def _image_rows(data: DatasetIndex) -> list[dict[str, str]]:
-    return [
-        {
-            "split": name,
-            "class": data.class_names[split.labels[row]],
-            "digest": split.digests[row],
-            "image": split.name(row),
-        }
-        for name, split in data.splits.items()
-        for row in range(len(split))
-    ]
-
-
-def _write_status(
-    run: Run, state: str, started: float, error: str | None = None
-) -> None:
-    status = {
-        "state": state,
-        "started": datetime.fromtimestamp(started).isoformat("T", "seconds"),
-        "seconds": round(time.time() - started, 1),
-    }
-    if error:
-        status["error"] = error
-    write_json(run.path / "status.json", status)
-
-
-def _write_failure(run: Run, started: float, error: BaseException) -> None:
-    """Keeps a failed run that has a model; removes one that has nothing."""
-    if run.model_path.exists():
-        with contextlib.suppress(TlkitError):
-            _write_status(run, "failed", started, str(error))
-    else:
-        # Everything in it was written by this process a moment ago.
-        shutil.rmtree(run.path, ignore_errors=True)
-
-
-def _as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Returns rows as the text of a CSV file; the first names the columns."""
     text = io.StringIO()
     if rows:
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")

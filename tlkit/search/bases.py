@@ -29,7 +29,8 @@ from tlkit.data.index import TEST, DatasetIndex
 from tlkit.evaluation.intervals import INTERVAL_COLUMN
 from tlkit.features.extract import extract_features
 from tlkit.plans.plan import Plan
-from tlkit.runs.run import Run, check_new
+from tlkit.runs.recording import check_new
+from tlkit.runs.run import Run
 from tlkit.search.heads import HeadGrid, HeadSearch, search_heads
 from tlkit.ways.train import resolve_for, train
 

@@ -6,6 +6,7 @@ TensorFlow; for what Keras has and tlkit has not.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -34,8 +35,9 @@ class KerasAugmentation:
     changes_nothing = False
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self._config = dict(config)
-        self._layer = keras.layers.deserialize(dict(config))
+        # As it comes back from a run's config.json: without tuples and None.
+        self._config = json.loads(json.dumps(_given(config)))
+        self._layer = keras.layers.deserialize(dict(self._config))
         self._generators = _seed_generators(self._layer)
 
     @classmethod
@@ -101,6 +103,14 @@ class KerasAugmentation:
                 received=changed.shape,
             )
         return np.clip(np.rint(changed), 0, 255).astype(np.uint8)
+
+
+def _given(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _given(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [_given(item) for item in value]
+    return value
 
 
 def _seed_generators(layer: keras.Layer) -> list[keras.random.SeedGenerator]:

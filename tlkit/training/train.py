@@ -22,7 +22,8 @@ from tlkit.models.cutting import CutModel
 from tlkit.models.precision import computing_in, with_precision
 from tlkit.models.saving import save_classifier
 from tlkit.plans.plan import ResolvedPlan, ResolvedViews
-from tlkit.runs.run import Run, check_new, recorded_run
+from tlkit.runs.recording import check_new, recorded_run
+from tlkit.runs.run import Run
 from tlkit.store.pixels import keep_pixels
 from tlkit.tensor.pipeline import make_batches
 from tlkit.tensor.row_batches import make_row_batches
