@@ -217,7 +217,9 @@ class GroupedCommand(TyperCommand):
         return [
             "[OPTIONS]",
             *(
-                _argument_name(one) if one.required else f"[{one.metavar}]"
+                _argument_name(one)
+                if one.required
+                else f"[{_argument_name(one)}]"
                 for one in arguments
             ),
         ]
@@ -250,7 +252,8 @@ def _is_argument(parameter: Any) -> bool:
 
 
 def _argument_name(parameter: Any) -> str:
-    return parameter.metavar + ("..." if parameter.nargs == -1 else "")
+    name = parameter.metavar or parameter.name.upper()
+    return f"{name}..." if parameter.nargs == -1 else name
 
 
 def _record(parameter: Any, ctx: Any) -> tuple[str, str]:

@@ -44,17 +44,19 @@ def verb(
 
 
 def verb_command(
-    verb: Callable[..., None], run: Callable[..., None]
+    declared: Callable[..., None], run: Callable[..., None]
 ) -> Callable[..., None]:
     """Makes a function that typer reads a verb's options from.
 
     Args:
-        verb: Function whose parameters and docstring make the command. A
-            parameter is annotated for typer, or is a dataclass with `About`
+        declared: Function whose parameters and docstring make the command.
+            A parameter is annotated for typer, or is a dataclass with `About`
             in its fields, each of which becomes an option.
-        run: Function that is called; its parameters are those of the verb.
+        run: Function that is called with these parameters by name: the same
+            one, or a script's.
     """
-    kinds = _kinds(verb)
+    # Annotations are texts until they are evaluated.
+    kinds = inspect.signature(declared, eval_str=True).parameters
 
     def call(given: Mapping[str, Any]) -> None:
         with errors_in_words():
@@ -68,11 +70,7 @@ def verb_command(
             )
 
     told = [one for own in kinds.values() for one in _parameters(own)]
-    return command(call, told, inspect.getdoc(verb) or "")
-
-
-def _kinds(verb: Callable[..., None]) -> Mapping[str, inspect.Parameter]:
-    return inspect.signature(verb, eval_str=True).parameters
+    return command(call, told, inspect.getdoc(declared) or "")
 
 
 def _is_options(annotation: Any) -> bool:
