@@ -6,11 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tlkit.base.errors import TlkitError, UsageError
-from tlkit.data.arrays import array_split, read_npz
+from tlkit.data.arrays import array_split, index_of_arrays, read_npz
 from tlkit.data.folders import read_folder
 from tlkit.data.index import TEST, TRAIN, VALIDATION, DatasetIndex, Split
 from tlkit.data.names import SAMPLE, dataset_names
@@ -18,12 +19,14 @@ from tlkit.data.public import download
 from tlkit.data.splitting import complete_splits
 from tlkit.drawn import sample
 
+Source = str | os.PathLike[str] | tuple[Any, Any] | Mapping[str, Any]
+"""What a data set is made of; see `load_dataset`."""
 #: Images in each split of the embedded sample.
 SAMPLE_SIZES = {TRAIN: 200, VALIDATION: 100, TEST: 400}
 
 
 def load_dataset(
-    source: str | os.PathLike[str],
+    source: Source,
     *,
     validation_fraction: float = 0.2,
     test_fraction: float = 0.2,
@@ -40,7 +43,9 @@ def load_dataset(
       `(count, height, width[, channels])`, integer `y_train`, `y_test`, and
       optionally `class_names`;
     - `cartoon`, the drawn cats and dogs that come with tlkit;
-    - the name of a public data set that `tlkit data fetch` has got.
+    - the name of a public data set that `tlkit data fetch` has got;
+    - from Python also arrays: `(images, labels)`, or such a pair for each of
+      `"train"`, `"validation"` and `"test"` in a mapping.
 
     What the source does not divide, tlkit divides: validation images are
     taken from the training images, and test images too if there is neither
@@ -80,7 +85,7 @@ def load_dataset(
     return index
 
 
-def read_source(source: str | os.PathLike[str]) -> DatasetIndex:
+def read_source(source: Source) -> DatasetIndex:
     """Reads a data set with the splits that it has itself, and no others.
 
     Args:
@@ -90,6 +95,8 @@ def read_source(source: str | os.PathLike[str]) -> DatasetIndex:
         UsageError: there is no such source.
         TlkitError: the source cannot be read.
     """
+    if not isinstance(source, str | os.PathLike):
+        return index_of_arrays(source)
     try:
         return _find(str(source))
     except OSError as error:

@@ -11,7 +11,7 @@ import keras
 from tlkit.base.console import say
 from tlkit.base.records import COUNT, Column, Shown, Table, shorten
 from tlkit.data.index import DatasetIndex
-from tlkit.data.load import load_dataset
+from tlkit.data.load import Source, load_dataset
 from tlkit.features.frozen import FrozenPart
 from tlkit.models.heads import pool_features
 from tlkit.models.precision import computing_in
@@ -67,7 +67,7 @@ class Features(Shown):
         )
 
 
-def extract_features(plan: Plan | str, data: DatasetIndex | str) -> Features:
+def extract_features(plan: Plan | str, data: DatasetIndex | Source) -> Features:
     """Runs every image through the conv base, unless that was done before.
 
     Args:
@@ -89,7 +89,8 @@ def extract_features(plan: Plan | str, data: DatasetIndex | str) -> Features:
         features.arrays["train"][:5]
     """
     plan = Plan(plan) if isinstance(plan, str) else plan
-    data = load_dataset(data) if isinstance(data, str) else data
+    if not isinstance(data, DatasetIndex):
+        data = load_dataset(data)
     resolved = resolve(plan, data)
     network, policy = resolved.network, resolved.recipe.precision
     keras.utils.set_random_seed(resolved.seed)

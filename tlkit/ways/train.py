@@ -10,7 +10,7 @@ import keras
 
 from tlkit.base.errors import UsageError
 from tlkit.data.index import DatasetIndex
-from tlkit.data.load import load_dataset
+from tlkit.data.load import Source, load_dataset
 from tlkit.plans.files import read_plan
 from tlkit.plans.plan import Plan, ResolvedPlan
 from tlkit.plans.resolve import resolve
@@ -30,7 +30,7 @@ BUILDERS: Mapping[str, Build] = {
 
 def train(
     plan: Plan | str | os.PathLike[str],
-    data: DatasetIndex | str | os.PathLike[str],
+    data: DatasetIndex | Source,
     run_folder: str | os.PathLike[str] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     on_start: Callable[[Run], None] | None = None,
