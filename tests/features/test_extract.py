@@ -182,8 +182,7 @@ def test_one_changed_pixel_is_computed_anew(pets):
     # As arrays all ten have digests of their own, as files they had others.
     assert tlkit.extract_features(PLAN, changed).computed == 10
     assert (
-        tlkit.extract_features(PLAN, replace(pets, splits=same)).computed
-        == 0
+        tlkit.extract_features(PLAN, replace(pets, splits=same)).computed == 0
     )
 
 
