@@ -105,7 +105,9 @@ def test_the_embedded_base_learns_photographs(photographs, tmp_path):
     augmented = tlkit.train(plan, data, tmp_path / "augmented")
     assert augmented.metrics["accuracy"] > 0.64
     plan = tlkit.Plan(
-        "finetune", recipe=tlkit.Recipe(epochs=12), start=augmented
+        "finetune",
+        recipe=tlkit.Recipe(epochs=12, patience=10),
+        start=augmented,
     )
     tuned = tlkit.train(plan, data, tmp_path / "finetune")
     # The convnet from scratch comes to about 0.72 with as many.
