@@ -60,6 +60,11 @@ _FIRST_FIELDS = (
     *("learning_rate", "batch_size", "epochs", "optimizer", "schedule"),
     *("weight_decay", "label_smoothing", "precision"),
 )
+#: A builder that has moved keeps the name in the settings that it had when
+#: the first cells were finished, so that these are still known by their keys.
+_FORMER: Mapping[str, str] = {
+    "tlkit.experiments.small_networks": "tlkit.study.small_networks",
+}
 
 
 def make_recipe(parameters: Mapping[str, Any]) -> ResolvedRecipe:
@@ -92,8 +97,9 @@ class Case:
             anew; None for the images as they are.
         image_size: Side in pixels to resize to, bilinearly; None for the
             images' own.
-        asked_precision: What was asked for, which is part of the settings:
-            `"auto"` is another word on another machine.
+        written: Values of the recipe as somebody wrote them, by name. They
+            are part of the settings: `"auto"` means another precision on
+            another machine, and a rate of 1 is kept as it was written.
     """
 
     build: Builder
@@ -103,11 +109,12 @@ class Case:
     )
     augmentation: Augmentation | None = None
     image_size: int | None = None
-    asked_precision: str = "float32"
+    written: Mapping[str, Any] = dataclass_field(default_factory=dict)
 
     def settings(self) -> dict[str, Any]:
         """Returns builder and every parameter by name, defaults too."""
-        name = f"{self.build.__module__}.{self.build.__qualname__}"
+        module = self.build.__module__
+        name = f"{_FORMER.get(module, module)}.{self.build.__qualname__}"
         own = self.augmentation
         return {
             "builder": name,
@@ -128,7 +135,9 @@ class Case:
                 and getattr(self.recipe, own.name) != own.default
             )
         }
-        return {**told, "precision": self.asked_precision}
+        return {
+            name: self.written.get(name, value) for name, value in told.items()
+        }
 
     def build_model(self, data: ImageArrays) -> keras.Model:
         """Builds the network for a data set.
@@ -172,17 +181,29 @@ def make_case(build: Builder, parameters: Mapping[str, Any]) -> Case:
         check_known("parameter", name, known)
     recipe = {n: v for n, v in parameters.items() if n in trained}
     other = {*trained, *_IMAGES}
-    size = parameters.get("image_size")
-    if size is not None:
-        size = as_height_width(size)[0]
     return Case(
         build,
         {n: v for n, v in parameters.items() if n not in other},
         make_recipe(recipe),
         _read_augmentation(parameters.get("augmentation")),
-        size,
-        recipe.get("precision", USUAL["precision"]),
+        _read_side(parameters.get("image_size")),
+        # Numbers with a point are the recipe's own, to the bit.
+        {n: v for n, v in recipe.items() if type(v) in (int, str)},
     )
+
+
+def _read_side(told: Any) -> int | None:
+    if told is None:
+        return None
+    height, width = as_height_width(told)
+    if height != width:
+        raise UsageError(
+            "The images of an experiment become squares.",
+            where="image_size",
+            expected="one number of pixels",
+            received=repr(told),
+        )
+    return height
 
 
 def _read_augmentation(told: Any) -> Augmentation | None:
