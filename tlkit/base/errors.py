@@ -51,7 +51,13 @@ class TlkitError(Exception):
 
 
 class UsageError(TlkitError, ValueError):
-    """An argument or option that cannot be right, whatever the data are."""
+    """An argument or option that cannot be right, whatever the data are.
+
+    Example:
+        >>> error = UsageError("No such data.")
+        >>> isinstance(error, ValueError), error.exit_code
+        (True, 2)
+    """
 
     exit_code = 2
 

@@ -102,6 +102,12 @@ class DatasetIndex(Shown):
         splits: `"train"`, `"validation"` and, where there is one, `"test"`.
         left_out: files and folders that are not used, with reasons.
         notes: what the reader should know before trusting a figure.
+
+    Example:
+        >>> images = np.zeros((2, 8, 8, 3), np.uint8)
+        >>> split = Split(images, np.array([0, 1]), ("a" * 32, "b" * 32))
+        >>> DatasetIndex("pets", "pets/", ("cats", "dogs"), {"train": split})
+        DatasetIndex('pets': 2 classes, 2 train images)
     """
 
     name: str

@@ -35,6 +35,10 @@ class Features(Shown):
             float32, in the order of the index, read from the disk as needed.
         computed: How many images went through the base just now; 0 when all
             features were there already.
+
+    Example:
+        features = tlkit.extract_features("features", "photos/")
+        features.arrays["train"].shape, features.arrays["train"][:5]
     """
 
     data: DatasetIndex

@@ -58,6 +58,10 @@ def build_base(
             smaller than it is made for, or a weights file that is not there.
         TlkitError: the weights could not be fetched, or the file holds those
             of another network.
+
+    Example:
+        >>> build_base("minivgg", "none", image_size=64).output_shape
+        (None, 2, 2, 128)
     """
     spec = base_spec(name)
     size = as_height_width(

@@ -68,6 +68,10 @@ def build_convnet(
     Raises:
         UsageError: fewer than two classes, a dropout or l2 outside its
             range, or an image size that four blocks would shrink to nothing.
+
+    Example:
+        >>> build_convnet(classes=3).output_shape
+        (None, 3)
     """
     _check(classes, image_size, dropout, l2)
     penalty = l2_penalty(l2)

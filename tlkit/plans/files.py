@@ -175,6 +175,14 @@ def read_plan(path: str | Path) -> Plan:
     Raises:
         UsageError: There is no such file, or it is no plan.
         TlkitError: The file is neither TOML nor JSON.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "plan.toml")
+        ...     _ = path.write_text(plan_to_toml(Plan("features", seed=3)))
+        ...     print(read_plan(path).seed)
+        3
     """
     return plan_from_dict(_read(path, "plan"), path)
 

@@ -46,6 +46,10 @@ class Views(Checked):
 
     Raises:
         UsageError: The count is negative, or there is no such dtype.
+
+    Example:
+        >>> Views(3)
+        Views(count=3, dtype='float16')
     """
 
     count: int | None = field(
@@ -89,6 +93,10 @@ class Machine(Checked):
 
     Raises:
         UsageError: The number is below 1, or another word than `"all"`.
+
+    Example:
+        >>> Machine(devices="all").devices
+        'all'
     """
 
     devices: int | str = field(

@@ -49,6 +49,11 @@ class Recipe(Checked):
 
     Raises:
         UsageError: A value is out of its range or unknown.
+
+    Example:
+        >>> recipe = Recipe(epochs=20, schedule="cosine")
+        >>> recipe.optimizer, recipe.learning_rate  # None: open yet
+        ('adam', None)
     """
 
     learning_rate: float | None = field(

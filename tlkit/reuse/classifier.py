@@ -154,6 +154,10 @@ def load_classifier(path: str | os.PathLike[str]) -> Classifier:
         UsageError: There is no such run or model.
         TlkitError: The file is damaged, or the model does not map images to
             classes.
+
+    Example:
+        classifier = tlkit.load_classifier("runs/my-run")
+        classifier.classify("cat.jpg")
     """
     path = Path(path)
     trained_on: set[str] = set()
@@ -189,6 +193,11 @@ def evaluate(
     Raises:
         UsageError: There is no such split, or the classes are others; found
             before anything is computed.
+
+    Example:
+        classifier = tlkit.load_classifier("runs/my-run")
+        measured = tlkit.evaluate(classifier, tlkit.load_dataset("photos/"))
+        print(measured.summary())
     """
     images = data.split(split)
     columns = _columns(classifier, data)

@@ -68,6 +68,10 @@ def runs_table(runs: Iterable[Run]) -> Table:
 
     Raises:
         TlkitError: A file of a run cannot be read.
+
+    Example:
+        >>> [column.name for column in runs_table([]).columns][:4]
+        ['run', 'way', 'data', 'base']
     """
     return tabulate("", _COLUMNS, map(_read, runs))
 

@@ -40,6 +40,10 @@ class Run(Shown):
 
     Args:
         path: the folder.
+
+    Example:
+        run = tlkit.open_run("runs/my-run")
+        run.metrics["accuracy"], run.plan.recipe.epochs, run.history["loss"]
     """
 
     path: Path
@@ -179,7 +183,12 @@ class Run(Shown):
 
 
 def find_runs(folder: str | os.PathLike[str] = RUNS_FOLDER) -> list[Run]:
-    """Returns the runs in a folder, oldest first; it may hold other things."""
+    """Returns the runs in a folder, oldest first; it may hold other things.
+
+    Example:
+        >>> find_runs("no-such-folder")
+        []
+    """
     found = [
         Run(path.parent) for path in sorted(Path(folder).glob("*/config.json"))
     ]
@@ -207,6 +216,10 @@ def open_run(path: str | os.PathLike[str]) -> Run:
 
     Raises:
         UsageError: the folder is not a run.
+
+    Example:
+        run = tlkit.open_run("runs/my-run")
+        print(run.summary())
     """
     run = Run(Path(path))
     if not _is_run(run):

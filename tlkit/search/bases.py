@@ -136,6 +136,14 @@ def compare_bases(
         UsageError: No plan, the same network twice, one that is not possible,
             or the run folder exists; found before anything is computed.
         TlkitError: See `train` and `search_heads`.
+
+    Example:
+        plans = [
+            tlkit.Plan("features", tlkit.Network(base))
+            for base in ("minivgg", "mobilenet_v2")
+        ]
+        compared = tlkit.compare_bases(plans, tlkit.load_dataset("photos/"))
+        print(compared.best.name, compared.best.run.summary())
     """
     _check(plans, data, run_folder)
     if len(plans) > 1 and TEST not in data.splits:
@@ -181,6 +189,13 @@ def train_best_head(
     Raises:
         UsageError: The run folder exists.
         TlkitError: See `train` and `search_heads`.
+
+    Example:
+        run = tlkit.train_best_head(
+            tlkit.Plan("features", tlkit.Network("minivgg")),
+            tlkit.load_dataset("photos/"),
+            tlkit.HeadGrid(units=(0, 64), dropout=(0.5,)),
+        )
     """
     if run_folder is not None:
         check_new(run_folder)

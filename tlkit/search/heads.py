@@ -269,6 +269,11 @@ def search_heads(
 
     Raises:
         TlkitError: A class has fewer training images than there are folds.
+
+    Example:
+        features = tlkit.extract_features("features", "photos/")
+        search = tlkit.search_heads(features)
+        print(search.best.head, search.best.accuracy)
     """
     grid, plan = grid or HeadGrid(), features.plan
     folds = make_folds(features.data, TRAIN, grid.folds, plan.seed)

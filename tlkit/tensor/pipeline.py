@@ -59,6 +59,13 @@ def make_batches(
     Raises:
         UsageError: the split does not exist or may not be augmented, a
             size is not positive, or the seed is negative.
+
+    Example:
+        >>> images = np.zeros((5, 8, 8, 3), np.uint8)
+        >>> split = Split(images, np.zeros(5, np.int64), tuple("abcde"))
+        >>> index = DatasetIndex("dots", "dots", ("dot",), {"train": split})
+        >>> [len(labels) for _, labels in make_batches(index, "train", 8, 2)]
+        [2, 2, 1]
     """
     images = index.split(split)
     _check(split, batch_size, augmentation, seed)
