@@ -71,7 +71,7 @@ class Recipe(Checked):
             "Images in a step, over all devices together.",
             at_least=1,
             group="training",
-            open="32; on stored features up to 256",
+            open="32; for the way features up to 256",
         ),
     )
     epochs: int | None = field(

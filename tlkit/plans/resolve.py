@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from tlkit.base.errors import UsageError
@@ -108,21 +109,21 @@ def _recipe(
     from tlkit.models.precision import choose_precision
 
     asked, way = plan.recipe, WAYS[plan.way]
+    given = {own.name: getattr(asked, own.name) for own in fields(Recipe)}
     spec = None if network.base == CONVNET else network.spec
-    return ResolvedRecipe(
-        learning_rate=_rate(asked, way.learning_rate, spec),
-        batch_size=asked.batch_size
-        or (head_batch_size(images) if plan.way == "features" else _BATCH_SIZE),
-        epochs=asked.epochs or way.epochs,
-        patience=asked.patience or way.patience,
-        optimizer=asked.optimizer,
-        schedule=asked.schedule,
-        weight_decay=asked.weight_decay,
-        label_smoothing=asked.label_smoothing,
-        loss=asked.loss,
-        labels=label_form(asked.loss, asked.labels, asked.label_smoothing),
-        precision=choose_precision(asked.precision, spec),
-    )
+    filled = {
+        "learning_rate": _rate(asked, way.learning_rate, spec),
+        "batch_size": asked.batch_size or _batch_size(plan.way, images),
+        "epochs": asked.epochs or way.epochs,
+        "patience": asked.patience or way.patience,
+        "labels": label_form(asked.loss, asked.labels, asked.label_smoothing),
+        "precision": choose_precision(asked.precision, spec),
+    }
+    return ResolvedRecipe(**{**given, **filled})
+
+
+def _batch_size(way: str, images: int) -> int:
+    return head_batch_size(images) if way == "features" else _BATCH_SIZE
 
 
 def _rate(asked: Recipe, usual: float | None, spec: Any) -> float:

@@ -106,9 +106,13 @@ class Run(Shown):
     @property
     def base(self) -> str:
         """Name of the conv base; empty for a network from scratch."""
-        if self.way in ("", "scratch"):
+        # Not by the plan: a run of a later version is listed, too.
+        config = self.config
+        if self.way == "scratch":
             return ""
-        return self.plan.network.base_name
+        settings = config.get("settings", config)
+        base = (settings.get("network") or {}).get("base", "")
+        return base["keras_model"] if isinstance(base, dict) else base
 
     @property
     def data(self) -> dict[str, Any]:
