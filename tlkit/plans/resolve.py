@@ -92,6 +92,8 @@ def _network_of_start(plan: Plan, start: Plan) -> ResolvedNetwork:
     network = start.network.resolved()
     for name in WAYS["finetune"].from_start:
         asked, has = getattr(plan.network, name), getattr(network, name)
+        if isinstance(asked, int) and name == "image_size":
+            asked = (asked, asked)
         if asked not in (None, 1.0, has):
             raise UsageError(
                 "The run to go on from has another network.",
