@@ -11,8 +11,8 @@
     )
     outcomes = sweep.run(study.load_images("fashion-mnist"), "studies/mine")
 
-With `processes=2` that belongs under `if __name__ == "__main__":`, as every
-process reads the file again.
+With `processes=2` a script needs this under `if __name__ == "__main__":`, as
+every process reads the file again.
 """
 
 from __future__ import annotations
@@ -41,17 +41,19 @@ class Sweep:
     optimizer and so on) and the arguments of the builder.
 
     Args:
-        build: a function of a module, called with `input_shape`, `classes`
-            and parameters of its own by name.
-        base: parameters that all have; the rest have their defaults.
-        axes: values to try, by parameter.
-        grid: every combination of the values, instead of one axis at a time
-            with the others at the base.
-        repeats: from how many seeds each is trained.
-        seed: the first of them.
+        build: The builder of the network, a function of a module. It is
+            called with `input_shape`, `classes` and its own parameters by
+            name.
+        base: Values by parameter that all trainings share. Parameters left
+            out have their defaults.
+        axes: Lists of values to try, by parameter.
+        grid: Whether every combination of the values is trained. False varies
+            one parameter at a time and leaves the others as in `base`.
+        repeats: Number of seeds from which each setting is trained.
+        seed: The first of these seeds; the others follow it.
 
     Raises:
-        UsageError: a parameter is unknown, or a value is not possible.
+        UsageError: A parameter is unknown, or a value is not possible.
     """
 
     build: Builder
@@ -70,10 +72,11 @@ class Sweep:
                     expected=f"such as [{values!r}]",
                     received=repr(values),
                 )
+        # Making the points checks every value, before anything is trained.
         self.points()
 
     def points(self) -> list[Point]:
-        """Returns what is to be trained; without axes, the base alone."""
+        """Returns the settings to train; without axes, the base alone."""
         if not self.axes:
             case = make_case(self.build, self.base)
             return [Point("base", self.build.__name__, case)]
@@ -104,15 +107,17 @@ class Sweep:
         folder: str | os.PathLike[str],
         processes: int = 1,
     ) -> list[Outcome]:
-        """Trains what is not in the folder yet; see `run_points`.
+        """Trains the settings that the folder does not hold yet.
 
         Args:
-            data: the images.
-            folder: where results are kept.
-            processes: how many networks are trained at the same time.
+            data: The images.
+            folder: Folder in which results are kept. A second call with the
+                same folder goes on where the first was interrupted.
+            processes: Number of networks that are trained at the same time.
 
         Returns:
-            One outcome a point, with mean and interval.
+            One outcome for each setting, with mean and interval; see
+            `run_points`.
         """
         return run_points(
             self.points(), data, folder, self.repeats, self.seed, processes
@@ -130,12 +135,13 @@ def read_sweep(path: str | os.PathLike[str]) -> Sweep:
         }
 
     Args:
-        path: of the file; `network` is the name of a classic network.
+        path: Path of the file. Its field `network` is the name of a classic
+            network and stands for `build`.
 
     Raises:
-        UsageError: there is no such file, or a field, network or parameter
+        UsageError: There is no such file, or a field, network or parameter
             in it is unknown.
-        TlkitError: it is not JSON.
+        TlkitError: The file is not JSON.
     """
     path = Path(path)
     try:
