@@ -349,9 +349,7 @@ def test_heads_are_tried_on_every_base(pets, networks, capsys):
 
 
 @pytest.mark.slow
-def test_without_a_test_split_the_figure_is_said_to_be_too_high(
-    pets, networks
-):
+def test_without_a_test_split_the_figure_is_said_to_be_too_high(pets, networks):
     splits = {name: pets.splits[name] for name in ("train", "validation")}
     data = replace(pets, splits=splits)
     compared = tlkit.compare_bases(data, networks, QUICK)
