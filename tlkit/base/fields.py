@@ -214,6 +214,7 @@ def _convert(value: Any, hint: Any) -> Any:
             kinds = typing.get_args(option)
             if typing.get_origin(option) is tuple and len(kinds) == len(value):
                 return tuple(map(_convert, value, kinds))
+    # Only where a whole number is not possible itself.
     if int not in options and float in options and _is(value, int):
         return float(value)
     # NumPy's numbers become Python's, which JSON can hold.

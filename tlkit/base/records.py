@@ -269,6 +269,8 @@ def plain(value: Any) -> Any:
     """
     if hasattr(value, "tolist"):  # NumPy's scalars and arrays
         return plain(value.tolist())
+    # To Python truth values are whole numbers, and whole numbers are real
+    # ones, so the order of these questions matters.
     if value is None or isinstance(value, str | bool):
         return value
     if isinstance(value, Integral):

@@ -208,4 +208,6 @@ class DatasetIndex(Shown):
 
 def digest(content: bytes) -> str:
     """Returns 32 hexadecimal digits that identify `content` (SHA-256)."""
+    # 128 bits: that two different images share them is practically excluded,
+    # and the files that list all images stay half as long.
     return hashlib.sha256(content).hexdigest()[:32]

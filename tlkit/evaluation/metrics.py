@@ -75,7 +75,7 @@ def _per_class(
         labels,
         predicted,
         labels=np.arange(len(class_names)),
-        zero_division=0,
+        zero_division=0,  # of a class that is never predicted
     )
     return {
         name: {

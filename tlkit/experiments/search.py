@@ -125,6 +125,8 @@ def search(
             expected="1 trial or more, 1 parameter or more",
             received=f"{trials} trials, {len(space)} parameters",
         )
+    # The settings must not be chosen by the test images, or these could not
+    # judge the chosen one.
     shown = data.hold_out(max(1, len(data.train_labels) // 6), seed)
     outcomes = []
 
@@ -132,6 +134,7 @@ def search(
         drawn = {name: _draw(trial, name, own) for name, own in space.items()}
         case = make_case(build, {**(base or {}), **drawn})
         label = ", ".join(f"{name} {value}" for name, value in drawn.items())
+        # One after the other, as the sampler learns from each result.
         point = Point("search", label, case)
         outcomes.extend(run_points([point], shown, Path(folder), 1, seed))
         return outcomes[-1].test_accuracy.mean

@@ -65,6 +65,8 @@ class Sweep:
 
     def __post_init__(self) -> None:
         for name, values in self.axes.items():
+            # A text is a sequence, too, whose letters would be tried one by
+            # one.
             if isinstance(values, str) or not isinstance(values, Sequence):
                 raise UsageError(
                     "The values of an axis are a list.",
@@ -145,7 +147,7 @@ def read_sweep(path: str | os.PathLike[str]) -> Sweep:
     """
     path = Path(path)
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError("No such sweep file.", where=path) from error
     except (OSError, ValueError) as error:
@@ -157,12 +159,13 @@ def read_sweep(path: str | os.PathLike[str]) -> Sweep:
         ) from error
     known = ["network", *(f.name for f in fields(Sweep) if f.name != "build")]
     kinds = {"base": dict, "axes": dict, "grid": bool}
-    _check_fields(path, told, known, kinds)
-    check_known("network", told.get("network"), NETWORKS)
-    build = NETWORKS[told.pop("network")].build
-    return Sweep(build, **told)
+    _check_fields(path, content, known, kinds)
+    check_known("network", content.get("network"), NETWORKS)
+    build = NETWORKS[content.pop("network")].build
+    return Sweep(build, **content)
 
 
+#: Names of kinds of values for people who know JSON but not Python.
 _KINDS: Mapping[type, str] = {
     dict: "an object",
     bool: "true or false",
@@ -172,16 +175,16 @@ _KINDS: Mapping[type, str] = {
 
 
 def _check_fields(
-    path: Path, told: Any, known: Sequence[str], kinds: Mapping[str, type]
+    path: Path, content: Any, known: Sequence[str], kinds: Mapping[str, type]
 ) -> None:
-    if not isinstance(told, dict):
+    if not isinstance(content, dict):
         raise UsageError(
             "A sweep file holds one object.",
             where=path,
             expected=f"the fields {', '.join(known)}",
-            received=type(told).__name__,
+            received=type(content).__name__,
         )
-    for name, value in told.items():
+    for name, value in content.items():
         check_known("field", name, known)
         kind = str if name == "network" else kinds.get(name, int)
         if not isinstance(value, kind):

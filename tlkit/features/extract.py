@@ -114,6 +114,7 @@ def extract_features(plan: Plan | str, data: DatasetIndex | str) -> Features:
     for name, split in data.splits.items():
         (arrays[name],), count = part.rows(split, name)
         computed += count
+    # Only new rows can have made the store larger than its cap.
     if computed:
         prune_store(store_cap())
     return Features(data, resolved, base, arrays, computed)

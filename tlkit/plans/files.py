@@ -158,6 +158,7 @@ def _part_from_dict(name: str, told: Any, where: object) -> Any:
 
 
 def _check_version(told: Mapping[str, Any], where: object) -> None:
+    # A plan that a person writes need not name the version.
     version = told.get("version", VERSION)
     if version != VERSION:
         raise UsageError(

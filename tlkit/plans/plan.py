@@ -217,6 +217,8 @@ class Plan(Checked):
     def _check_way(self) -> None:
         if isinstance(self, ResolvedPlan):
             return  # it has empty values where its way has no such setting
+        # Sorted, as the order of a set changes from process to process: the
+        # same mistake shall give the same message.
         given = {
             name: value
             for name in sorted(WAYS[self.way].without)

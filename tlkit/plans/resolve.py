@@ -154,6 +154,7 @@ def head_batch_size(images: int) -> int:
     """
     if images >= 2000:
         return 256
+    # About fifteen steps an epoch, in multiples of 32.
     return max(32, min(128, images // 15 // 32 * 32))
 
 

@@ -199,6 +199,7 @@ def evaluate(
             This is found before anything is computed.
     """
     images = data.split(split)
+    # First, so that other classes are reported before the images are read.
     columns = _columns(classifier, data)
     probabilities = _two_columns(
         predict_split(classifier.model, data, split, classifier.image_size)
@@ -219,6 +220,8 @@ def evaluate(
 
 def _columns(classifier: Classifier, data: DatasetIndex) -> list[int]:
     """Returns the number of the model's output for each class of the data."""
+    # By name, since another data set may have its classes in another order,
+    # and a model would then seem to be always wrong.
     names, wanted = classifier.class_names, data.class_names
     if names is not None and set(names) != set(wanted):
         raise UsageError(

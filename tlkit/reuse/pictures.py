@@ -52,6 +52,7 @@ def list_pictures(images: Picture | Iterable[Picture]) -> list[Picture]:
 def _several(images: Any) -> list[Any]:
     if isinstance(images, np.ndarray):
         return list(images) if images.ndim == 4 else [images]
+    # A text can be iterated over, too: its letters would be taken for paths.
     one = isinstance(images, str | bytes | os.PathLike | Image.Image)
     return [images] if one or not isinstance(images, Iterable) else list(images)
 
@@ -90,6 +91,8 @@ def _check_array(pixels: np.ndarray, where: str) -> None:
             expected="shape (height, width, 3), or (count, height, width, 3)",
             received=f"shape {pixels.shape}",
         )
+    # Floats may run from 0 to 1 or from 0 to 255. A wrong guess would give
+    # wrong predictions without an error.
     if pixels.dtype != np.uint8:
         raise UsageError(
             "The pixels of an image are whole numbers, 0 to 255.",

@@ -101,6 +101,7 @@ class Run(Shown):
     def way(self) -> str:
         """The way to the model, a key of `WAYS`; empty in an empty folder."""
         config = self.config
+        # tlkit 0.1 called a way a route.
         return config.get("way", config.get("route", ""))
 
     @property
@@ -114,6 +115,7 @@ class Run(Shown):
     def data(self) -> dict[str, Any]:
         """Facts of the data set: name, fingerprint, class names, counts."""
         config = self.config
+        # tlkit 0.1 had the same facts under another name.
         return config.get("data", config.get("dataset", {}))
 
     @property
@@ -200,6 +202,7 @@ def _started(run: Run) -> str:
 
 
 def _is_run(run: Run) -> bool:
+    # Other programs write a config.json, too, and theirs may hold a list.
     try:
         config = run.config
         return is_legacy(config) or {"version", "way", "data"} <= config.keys()
@@ -243,6 +246,7 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    # A run that has just begun does not have all of its files yet.
     if not path.exists():
         return {}
     try:

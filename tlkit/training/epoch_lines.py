@@ -47,6 +47,7 @@ class EpochLines(keras.callbacks.Callback):
         logs = logs or {}
         is_best = logs["val_loss"] < self._best
         self._best = min(self._best, logs["val_loss"])
+        # All numbers of one width, so that the lines stand in columns.
         width = len(str(self.epochs))
         say(
             f"epoch {epoch + 1:>{width}}/{self.epochs}  "

@@ -78,6 +78,8 @@ def train_parts(
     if plan.network.warning:
         say(plan.network.warning)
         data = data.with_note(plan.network.warning)
+    # Before the run folder is made: an unreadable image or a full disk then
+    # leaves no run behind.
     source = _Rows(plan, data, parts.cut) if parts.cut else _Pixels(plan, data)
     with recorded_run(plan, data, run_folder) as run:
         if on_start is not None:
@@ -122,6 +124,8 @@ def _fit(
         The number of the best epoch, the number of epochs and the seconds.
     """
 
+    # The whole model, although only its upper part may be trained: what is
+    # saved must take raw pixels.
     def save() -> None:
         whole = with_precision(parts.whole, "float32")
         size = plan.network.image_size

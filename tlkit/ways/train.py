@@ -107,6 +107,8 @@ def resolve_for(plan: Plan, data: DatasetIndex) -> ResolvedPlan:
     if started is not None:
         _check_classes(started, data)
     resolved = resolve(plan, data, started.plan if started else None)
+    # The convnet has no base to check, and fine-tuning goes on with one that
+    # was built before.
     if "base" not in WAYS[plan.way].without | WAYS[plan.way].from_start:
         resolved.network.check()
     return resolved
