@@ -25,7 +25,7 @@ def count_devices(devices: int | str = 1) -> int:
     wanted = len(found) if devices == "all" else int(devices)
     if not 1 <= wanted <= len(found):
         raise UsageError(
-            "This machine does not have this number of devices.",
+            "This number of devices is not possible on this machine.",
             where="--devices",
             expected=f"1 to {len(found)} ({kind}), or all",
             received=devices,
