@@ -13,6 +13,7 @@ import argparse
 import os
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -38,12 +39,12 @@ def main():
     parser.add_argument("--epochs", type=int, default=30)
     flags = parser.parse_args()
     data = tlkit.load_dataset(flags.data)
-    network = tlkit.TransferNetwork(
+    network = tlkit.Network(
         flags.base, flags.weights, flags.image_size, flags.alpha
     )
     with tempfile.TemporaryDirectory() as place:
         os.environ["TLKIT_STORE"] = str(Path(place, "store"))
-        book = Book(flags, network)
+        book = Book(flags, network.resolved())
         sides = {
             "book": book.ways(),
             "tlkit": ours(data, network, flags, place),
@@ -63,41 +64,21 @@ def main():
 
 
 def ours(data, network, flags, place):
-    def training(way):
-        return tlkit.Training(
-            epochs=flags.epochs,
-            patience=flags.epochs,
-            learning_rate=RATES[way],
+    def train(plan, what):
+        recipe = tlkit.Recipe(
+            RATES[what], epochs=flags.epochs, patience=flags.epochs
         )
+        plan = replace(plan, recipe=recipe)
+        return tlkit.train(plan, data, Path(place, plan.way))
 
     def right(run):
         count = run.metrics["count"]
         return round(run.metrics["accuracy"] * count), count
 
-    yield right(
-        tlkit.train_on_features(
-            tlkit.extract_features(data, network),
-            training=training("features"),
-            run_folder=Path(place, "features"),
-        )
-    )
-    head = tlkit.train_augmented(
-        data,
-        network,
-        training=training("augmented"),
-        run_folder=Path(place, "augmented"),
-        views=tlkit.Views(),
-    )
+    yield right(train(tlkit.Plan("features", network), "features"))
+    head = train(tlkit.Plan("augmented", network), "augmented")
     yield right(head)
-    yield right(
-        tlkit.fine_tune(
-            data,
-            head,
-            training=training("fine-tuned"),
-            run_folder=Path(place, "tuned"),
-            views=tlkit.Views(),
-        )
-    )
+    yield right(train(tlkit.Plan("finetune", start=head), "fine-tuned"))
 
 
 class Book:
@@ -109,7 +90,7 @@ class Book:
         self.base = getattr(home, network.spec.builder)(
             include_top=False,
             weights=flags.weights,
-            input_shape=(*network.size, 3),
+            input_shape=(*network.image_size, 3),
             **({"alpha": flags.alpha} if flags.alpha != 1 else {}),
         )
 
@@ -123,7 +104,7 @@ class Book:
     def pictures(self, split):
         return keras.utils.image_dataset_from_directory(
             Path(self.flags.data, split),
-            image_size=self.network.size,
+            image_size=self.network.image_size,
             batch_size=BATCH,
             verbose=False,
             label_mode="binary",
@@ -158,7 +139,7 @@ class Book:
         self.base.trainable = False
         return keras.Sequential(
             [
-                keras.Input((*self.network.size, 3)),
+                keras.Input((*self.network.image_size, 3)),
                 *book_augmentation(),
                 keras.layers.Lambda(book_preprocessing(self.network)),
                 self.base,

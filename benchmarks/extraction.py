@@ -30,7 +30,7 @@ SIZE, BATCH, TURNS, SIDE = 150, 32, 7, 4096
 
 def main():
     print(describe_devices()["processor"], os.cpu_count(), "cores")
-    network = tlkit.TransferNetwork("vgg16", "none", SIZE)
+    network = tlkit.Network("vgg16", "none", SIZE).resolved()
     with computing_in(choose_precision()):
         base = network.build_base()
     images = np.random.default_rng(0).integers(

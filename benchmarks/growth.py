@@ -3,7 +3,8 @@
     python benchmarks/growth.py [COUNT ...]
 
 For each number of images a new process extracts features (MiniVGG at 64
-pixels, average pooling) and trains a head on them for 3 epochs. The pictures
+pixels, average pooling), and then trains a head for 3 epochs on what is
+stored: a whole `tlkit.train`, which builds the base again. The pictures
 are 500 drawn JPEG files, taken again and again under other digests, so that
 each counts as an image of its own. Printed are milliseconds for each image
 and the most memory the process held: in all, and without the pages of mapped
@@ -52,14 +53,16 @@ def watch():
 threading.Thread(target=watch, daemon=True).start()
 data = DatasetIndex("growth", "drawn", ("even", "odd"), {
     "train": split(count, "1e"), "validation": split(100, "7a")})
-network = tlkit.TransferNetwork("minivgg", image_size=64, pooling="average")
-tlkit.extract_features(data, tlkit.TransferNetwork(
-    "minivgg", image_size=64, pooling="max"))  # warm up: another key
+
+def plan(pooling):
+    network = tlkit.Network("minivgg", image_size=64, pooling=pooling)
+    return tlkit.Plan("features", network, recipe=tlkit.Recipe(epochs=3))
+
+tlkit.extract_features(plan("max"), data)  # warm up: another key
 started = time.perf_counter()
-features = tlkit.extract_features(data, network)
+tlkit.extract_features(plan("average"), data)
 extracted = time.perf_counter()
-tlkit.train_on_features(
-    features, tlkit.Training(epochs=3), folder / f"run-{count}")
+tlkit.train(plan("average"), data, folder / f"run-{count}")
 trained = time.perf_counter()
 look()
 print(json.dumps({"extract": extracted - started,

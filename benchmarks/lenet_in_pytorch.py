@@ -15,7 +15,7 @@ import sys
 
 import numpy as np
 
-from tlkit.experiments.workers import cores
+from tlkit.base.machine import cores
 
 EPOCHS, BATCH = 10, 256
 

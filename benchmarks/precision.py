@@ -16,8 +16,8 @@ import tensorflow as tf
 from turns import median, take_turns
 
 import tlkit
-from tlkit.models.bases import BASES
 from tlkit.models.precision import computing_in
+from tlkit.models.specs import BASES
 
 BATCH, TURNS = 32, 3
 
@@ -26,7 +26,7 @@ def main():
     print("base              float32  bfloat16  images/s; ratio")
     for name in sys.argv[1:] or BASES:
         sides = {
-            policy: step(tlkit.TransferNetwork(name, "none"), policy)
+            policy: step(tlkit.Network(name, "none").resolved(), policy)
             for policy in ("float32", "mixed_bfloat16")
         }
         exact, rough = (
@@ -40,7 +40,7 @@ def step(network, policy):
     with computing_in(policy):
         base = network.build_base()
     images = np.random.default_rng(0).integers(
-        0, 256, (BATCH, *network.size, 3), np.uint8
+        0, 256, (BATCH, *network.image_size, 3), np.uint8
     )
     run = tf.function(lambda batch: base(batch, training=False))
     batch = tf.constant(images)

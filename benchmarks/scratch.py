@@ -25,9 +25,10 @@ from ways import book_augmentation, write_photographs
 
 import tlkit
 from tlkit.models.precision import choose_precision, computing_in
+from tlkit.plans.recipe import ResolvedRecipe
 from tlkit.store.pixels import keep_pixels
 from tlkit.tensor.strategy import describe_devices
-from tlkit.training.fitting import Training, compile_model
+from tlkit.training.engine import compile_model, count_steps
 
 SIZE, BATCH, IMAGES, TURNS, EPOCHS, TRAIN = 150, 32, 384, 9, 10, 2000
 
@@ -55,9 +56,10 @@ def main():
 
 
 def ours(data, tuned=False):
-    with computing_in(choose_precision()):
+    recipe = ResolvedRecipe(5e-4, BATCH, EPOCHS, precision=choose_precision())
+    with computing_in(recipe.precision):
         model = tlkit.build_convnet(2, SIZE)
-        compile_model(model, Training(learning_rate=5e-4))
+        compile_model(model, recipe, count_steps(IMAGES, recipe))
     batches = tlkit.make_batches(
         data,
         "train",

@@ -31,11 +31,12 @@ import numpy as np
 import tensorflow as tf
 from turns import median
 
+from tlkit.base.machine import cores
+from tlkit.experiments.cells import make_recipe
 from tlkit.experiments.images import load_images
-from tlkit.plans.recipe import Recipe
 from tlkit.experiments.training import epoch_order, make_epoch
-from tlkit.experiments.workers import cores
 from tlkit.models.classic import lenet
+from tlkit.plans.optimizers import make_optimizer
 from tlkit.tensor.strategy import describe_devices
 
 BATCH, RATE, TURNS = 256, 0.9, 15
@@ -119,8 +120,9 @@ def read(source, count):
 
 
 def ours(images, labels):
-    model, recipe = lenet((28, 28, 1), 10), Recipe(RATE, BATCH)
-    optimizer = recipe.make_optimizer(1)
+    recipe = make_recipe({"learning_rate": RATE, "batch_size": BATCH})
+    model = lenet((28, 28, 1), 10)
+    optimizer = make_optimizer(recipe, steps=1)
     optimizer.build(model.trainable_variables)
     epoch = make_epoch(model, optimizer, recipe)
     held = tf.constant(images), tf.constant(labels)

@@ -36,7 +36,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     flags = parser.parse_args()
     data = without_test(tlkit.load_dataset(flags.data))
-    network = tlkit.TransferNetwork(
+    network = tlkit.Network(
         flags.base, flags.weights, flags.image_size, flags.alpha
     )
     images = len(data.split("validation"))
@@ -59,25 +59,23 @@ def without_test(data):
 
 
 def accuracies(data, network, count, seed, flags):
-    training = tlkit.Training(
-        epochs=flags.epochs, patience=flags.epochs, seed=seed
+    first = tlkit.Plan(
+        "augmented",
+        network,
+        views=tlkit.Views(count),
+        recipe=tlkit.Recipe(epochs=flags.epochs, patience=flags.epochs),
+        seed=seed,
     )
     with tempfile.TemporaryDirectory() as place:
-        head = tlkit.train_augmented(
-            data,
-            network,
-            training=training,
-            run_folder=Path(place, "head"),
-            views=tlkit.Views(count),
+        head = tlkit.train(first, data, Path(place, "head"))
+        second = replace(
+            first,
+            way="finetune",
+            network=tlkit.Network(),  # the head's own
+            start=head,
+            from_layer=flags.from_layer,
         )
-        tuned = tlkit.fine_tune(
-            data,
-            head,
-            flags.from_layer,
-            training=training,
-            run_folder=Path(place, "tuned"),
-            views=tlkit.Views(count),
-        )
+        tuned = tlkit.train(second, data, Path(place, "tuned"))
         return head.metrics["accuracy"], tuned.metrics["accuracy"]
 
 

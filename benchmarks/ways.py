@@ -45,23 +45,26 @@ from tlkit.models.heads import (
     pool_features,
 )
 from tlkit.models.precision import choose_precision, computing_in
-from tlkit.tensor.row_batches import head_batch_size, make_row_batches
+from tlkit.plans.recipe import ResolvedRecipe
+from tlkit.plans.resolve import head_batch_size
+from tlkit.plans.ways import WAYS
+from tlkit.tensor.row_batches import make_row_batches
 from tlkit.tensor.strategy import describe_devices
-from tlkit.training.fitting import Training, compile_model
+from tlkit.training.engine import compile_model, count_steps
 
 IMAGES, TURNS, BATCH, EPOCHS = 96, 3, 32, 30
 TRAIN, VALIDATION, TEST = 2000, 500, 500
-VIEWS = tlkit.Views().count
+VIEWS = WAYS["augmented"].views
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("base", nargs="?", default="vgg16")
     name = parser.parse_args().base
-    network = tlkit.TransferNetwork(name, "none")
+    network = tlkit.Network(name, "none").resolved()
     print(describe_devices()["processor"], os.cpu_count(), "cores")
     precision = precision_of(network)
-    print(f"{name} at {network.size[0]} px, {precision}, {VIEWS} views")
+    print(f"{name} at {network.image_size[0]} px, {precision}, {VIEWS} views")
     with tempfile.TemporaryDirectory() as place:
         os.environ["TLKIT_STORE"] = str(Path(place, "store"))
         folder = write_photographs(Path(place, "pictures"))
@@ -110,9 +113,10 @@ def extraction(network, data, folder):
     count = TRAIN + VALIDATION + TEST
     book_base_s = count * per_image(times["book"], IMAGES)
     ours_base_s = count * per_image(times["tlkit"], IMAGES)
-    tlkit.extract_features(data, network)
+    plan = tlkit.Plan("features", network)
+    tlkit.extract_features(plan, data)
     started = time.perf_counter()
-    tlkit.extract_features(data, network)
+    tlkit.extract_features(plan, data)
     again = time.perf_counter() - started
     started = time.perf_counter()
     part.rows(train, "train")
@@ -170,11 +174,12 @@ def head_sides(length, precision):
     kept = [part[0].astype("float16").view(Rows) for part in split]
 
     batch = head_batch_size(TRAIN)
+    recipe = ResolvedRecipe(1e-3, batch, EPOCHS, precision=precision)
 
     def ours():
         with computing_in(precision):
             head = build_head((length,), HeadSpec(2))
-        compile_model(head, Training(learning_rate=1e-3))
+        compile_model(head, recipe, count_steps(TRAIN, recipe))
         head.fit(
             make_row_batches([kept[0]], split[0][1], batch, seed=0),
             validation_data=make_row_batches([kept[1]], split[1][1], batch),
@@ -228,7 +233,7 @@ def upper_part(network, data, folder, first_layer, what):
     theirs = book_base(network)
     model = keras.Sequential(
         [
-            keras.Input((*network.size, 3)),
+            keras.Input((*network.image_size, 3)),
             *book_augmentation(),
             keras.layers.Lambda(book_preprocessing(network)),
             theirs,
@@ -248,7 +253,7 @@ def upper_part(network, data, folder, first_layer, what):
     part = FrozenPart(
         cut.prefix,
         describe_part(network, cut.at, precision_of(network)),
-        network.size,
+        network.image_size,
         tf.distribute.get_strategy(),
     )
     train, view = data.split("train"), View(tlkit.Augmentation(), 0, 0)
@@ -290,26 +295,29 @@ def upper_part(network, data, folder, first_layer, what):
 
 
 def our_cut(network, first_layer):
-    with computing_in(precision_of(network)):
+    recipe = ResolvedRecipe(
+        1e-5, BATCH, EPOCHS, precision=precision_of(network)
+    )
+    with computing_in(recipe.precision):
         base = network.build_base()
         freeze_all(base)
         model = attach_head(base, network.head(2))
         if first_layer != HEAD_LAYERS[0]:
             freeze_below(model, first_layer)
         cut = cut_model(model, first_layer)
-        compile_model(cut.suffix, Training(learning_rate=1e-5))
+        compile_model(cut.suffix, recipe, count_steps(TRAIN, recipe))
     return cut
 
 
 def frozen_part(network):
     with computing_in(precision_of(network)):
         base = network.build_base()
-        vector = pool_features(base.output, network.head(2).pooling)
+        vector = pool_features(base.output, network.pooling)
     about = describe_part(network, "benchmark", precision_of(network))
     return FrozenPart(
         keras.Model(base.input, vector),
         about,
-        network.size,
+        network.image_size,
         tf.distribute.get_strategy(),
     )
 
@@ -328,13 +336,13 @@ def book_base(network):
     spec = network.spec
     home = getattr(keras.applications, spec.module)
     base = getattr(home, spec.builder)(
-        include_top=False, weights=None, input_shape=(*network.size, 3)
+        include_top=False, weights=None, input_shape=(*network.image_size, 3)
     )
     return base
 
 
 def book_pooling(network):
-    if network.head(2).pooling == "flatten":
+    if network.pooling == "flatten":
         return keras.layers.Flatten()
     return keras.layers.GlobalAveragePooling2D()
 
@@ -346,7 +354,7 @@ def book_preprocessing(network):
 def book_pictures(network, folder):
     return keras.utils.image_dataset_from_directory(
         folder,
-        image_size=network.size,
+        image_size=network.image_size,
         batch_size=BATCH,
         verbose=False,
         label_mode="binary",

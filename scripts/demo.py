@@ -30,10 +30,10 @@ def main():
     data = tlkit.load_dataset("cartoon")
     print(data.summary())
     runs, seconds = {}, {}
-    for way in WAYS:
+    for way, plan in name_plans(runs):
         print(f"\n{way}")
         started = time.time()
-        runs[way] = tlkit.train(plan_of(way, runs), data)
+        runs[way] = tlkit.train(plan, data)
         seconds[way] = time.time() - started
     print_table(ways_table(runs, seconds))
     final = runs["fine-tuned"]
@@ -41,7 +41,16 @@ def main():
     print(f"try:     tlkit predict {final.path} IMAGES...")
 
 
-def plan(way, start=None, patience=8):
+def name_plans(runs):
+    """Yields each way's name and plan; the last goes on from a run."""
+    yield "scratch, augmented", make_plan("scratch", patience=15)
+    yield "fast features", make_plan("features")
+    yield "frozen base, augmented", make_plan("augmented")
+    head = runs["frozen base, augmented"]
+    yield "fine-tuned", make_plan("finetune", start=head)
+
+
+def make_plan(way, start=None, patience=8):
     return tlkit.Plan(
         way,
         tlkit.Network(image_size=IMAGE_SIZE)
@@ -51,23 +60,6 @@ def plan(way, start=None, patience=8):
         recipe=tlkit.Recipe(epochs=EPOCHS, patience=patience),
         start=start,
     )
-
-
-def plan_of(way, runs):
-    """The plan of a way; fine-tuning goes on from the run before it."""
-    if way == "scratch, augmented":
-        return plan("scratch", patience=15)
-    if way == "fine-tuned":
-        return plan("finetune", start=runs["frozen base, augmented"])
-    return plan({"fast features": "features"}.get(way, "augmented"))
-
-
-WAYS = (
-    "scratch, augmented",
-    "fast features",
-    "frozen base, augmented",
-    "fine-tuned",
-)
 
 
 def draw_overview(data, runs):

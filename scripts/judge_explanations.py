@@ -81,17 +81,19 @@ def drawn(
 def train_on_drawn_pets(folder: Path) -> tlkit.Run:
     """CAM needs a network that pools its last map and adds it up."""
     data = tlkit.load_dataset("cartoon")
-    network = tlkit.TransferNetwork(
+    network = tlkit.Network(
         "minivgg", image_size=SIZE, pooling="average", units=0
     )
-    training = tlkit.Training(epochs=12, patience=4)
-    head = tlkit.train_augmented(data, network, MILD, training, folder / "head")
-    return tlkit.fine_tune(
+    recipe = tlkit.Recipe(epochs=12, patience=4)
+    head = tlkit.train(
+        tlkit.Plan("augmented", network, MILD, recipe=recipe),
         data,
-        head,
-        augmentation=MILD,
-        training=training,
-        run_folder=folder / "fine-tuned",
+        folder / "head",
+    )
+    return tlkit.train(
+        tlkit.Plan("finetune", augmentation=MILD, recipe=recipe, start=head),
+        data,
+        folder / "fine-tuned",
     )
 
 
@@ -184,11 +186,9 @@ def photographs(
     """Judges quick methods by deletion and insertion on photographs."""
     with errors_in_words(), tempfile.TemporaryDirectory() as folder:
         data = tlkit.load_dataset(photos)
-        network = tlkit.TransferNetwork(
-            "mobilenet_v2", weights, SIZE, alpha=0.35
-        )
-        features = tlkit.extract_features(data, network)
-        run = tlkit.train_on_features(features, run_folder=Path(folder) / "run")
+        network = tlkit.Network("mobilenet_v2", weights, SIZE, alpha=0.35)
+        plan = tlkit.Plan("features", network)
+        run = tlkit.train(plan, data, Path(folder) / "run")
         model = tlkit.load_classifier(run.path).model
         split = data.split("test")
         rows = np.linspace(0, len(split) - 1, images).astype(int)

@@ -106,16 +106,15 @@ def draw_training_images(task: Task, seed: int) -> DatasetIndex:
 def judge(task: Task, seed: int, done: set[tuple]) -> Iterator[dict]:
     """Trains what is not done yet and yields a line for each run."""
     data = draw_training_images(task, seed)
-    training = tlkit.Training(
-        epochs=task.epochs, patience=task.epochs // 4, seed=seed
-    )
+    recipe = tlkit.Recipe(epochs=task.epochs, patience=task.epochs // 4)
+    how = tlkit.Plan(recipe=recipe, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         for way, weights in PLAN:
             key = (task.name, str(task.train), way, weights, str(seed))
             if key in done:
                 continue
             place = Path(folder) / (weights or "scratch")
-            metrics = train(way, weights, data, training, place).metrics
+            metrics = train(way, weights, data, how, place).metrics
             values = (*key, metrics["count"], metrics["correct"])
             yield dict(zip(COLUMNS, values, strict=True))
 
@@ -124,40 +123,46 @@ def train(
     way: str,
     weights: str,
     data: DatasetIndex,
-    training: tlkit.Training,
+    how: tlkit.Plan,
     folder: Path,
 ) -> tlkit.Run:
     """One run of one way; fine-tuning goes on from an augmented run."""
+    start = folder / "augmented"
+    if way == "finetune" and not start.exists():
+        train("augmented", weights, data, how, folder)
+    plan = make_plan(way, weights, how, start)
+    return tlkit.train(plan, data, folder / way)
+
+
+def make_plan(
+    way: str, weights: str, how: tlkit.Plan, start: Path
+) -> tlkit.Plan:
+    """The plan of a way; of `how` recipe and seed are taken."""
     if way == "scratch":
-        # From random weights it takes longer to come to the same loss.
-        longer = replace(
-            training, epochs=2 * training.epochs, patience=2 * training.patience
+        return replace(
+            how,
+            way="scratch",
+            network=tlkit.Network(image_size=SIZE),
+            augmentation=MILD,
+            recipe=twice_as_long(how.recipe),
         )
-        return tlkit.train_from_scratch(
-            data, SIZE, MILD, training=longer, run_folder=folder / way
+    every = tlkit.Views(0)  # new views in every epoch
+    if way == "finetune":
+        return replace(
+            how, way="finetune", augmentation=MILD, views=every, start=start
         )
     units = 0 if way == "probe" else 256
-    network = tlkit.TransferNetwork("minivgg", weights, SIZE, units=units)
-    if way in ("probe", "features"):
-        extracted = tlkit.extract_features(data, network, training)
-        return tlkit.train_on_features(extracted, training, folder / way)
-    start = folder / "augmented"
-    if start.exists():
-        run = tlkit.open_run(start)
-    else:
-        run = tlkit.train_augmented(
-            data, network, MILD, training, start, views=None
-        )
-    if way == "finetune":
-        run = tlkit.fine_tune(
-            data,
-            run,
-            augmentation=MILD,
-            training=training,
-            run_folder=folder / way,
-            views=None,
-        )
-    return run
+    network = tlkit.Network("minivgg", weights, SIZE, units=units)
+    if way == "augmented":
+        how = replace(how, way="augmented", augmentation=MILD, views=every)
+    return replace(how, network=network)
+
+
+def twice_as_long(recipe: tlkit.Recipe) -> tlkit.Recipe:
+    """From random weights it takes longer to come to the same loss."""
+    return replace(
+        recipe, epochs=2 * recipe.epochs, patience=2 * recipe.patience
+    )
 
 
 def table(lines: list[dict]) -> Table:

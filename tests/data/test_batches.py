@@ -11,10 +11,11 @@ import tlkit
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.index import DatasetIndex, Split
 from tlkit.drawn.make import write_sample
+from tlkit.plans.recipe import ResolvedRecipe
 from tlkit.tensor.pipeline import make_view_batches
 from tlkit.tensor.row_batches import make_row_batches
 from tlkit.tensor.strategy import fill_last_batch
-from tlkit.training.fitting import Training, compile_model, fit
+from tlkit.training.engine import compile_model, fit
 
 
 @pytest.fixture(scope="module")
@@ -170,15 +171,15 @@ def test_a_file_that_vanishes_is_named_in_training(tmp_path):
             keras.layers.Dense(2, activation="softmax"),
         ]
     )
-    compile_model(model, Training(learning_rate=1e-3))
+    recipe = ResolvedRecipe(learning_rate=1e-3, epochs=1)
+    compile_model(model, recipe, steps=2)
     with pytest.raises(TlkitError, match="Cannot read this image") as caught:
         fit(
             model,
             tlkit.make_batches(data, "train", 48, 4, seed=0),
             tlkit.make_batches(data, "validation", 48, 4),
-            Training(epochs=1),
-            tlkit.Run(tmp_path),
-            lambda: None,
+            recipe,
+            [],
         )
     assert gone.name in str(caught.value)
     assert "Traceback" not in str(caught.value)
@@ -203,7 +204,7 @@ def test_fit_shows_view_0_in_its_first_epoch_and_each_image_once(pets):
             keras.layers.Dense(2, activation="softmax"),
         ]
     )
-    compile_model(model, Training(learning_rate=1e-3))
+    compile_model(model, ResolvedRecipe(learning_rate=1e-3), steps=9)
     batches = tlkit.make_batches(pets, "train", 16, 8, NotingViews(), seed=5)
     history = model.fit(batches, epochs=3, verbose=0, shuffle=False)
     assert np.all(np.isfinite(history.history["loss"]))

@@ -37,12 +37,12 @@ def test_defaults_are_in_the_tables():
 def test_a_study_is_about_its_own_data(given, monkeypatch):
     """LeNet-5's figures are of digits: it used to be given clothes."""
 
-    class Asked(Exception):
+    class AskedError(Exception):
         pass
 
     def ask(source):
-        raise Asked(source)
+        raise AskedError(source)
 
     monkeypatch.setattr(studied, "load_images", ask)
-    with pytest.raises(Asked, match=given or "^mnist$"):
+    with pytest.raises(AskedError, match=given or "^mnist$"):
         studied.run_study("lenet5-mnist", StudyOptions(data=given))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from tlkit import experiments as study
@@ -15,13 +16,13 @@ from tlkit.base.errors import TlkitError, UsageError
 from tlkit.experiments import cells
 from tlkit.experiments import search as search_module
 from tlkit.experiments.cells import Cell, make_case, read_result
-from tlkit.experiments.images import load_images
+from tlkit.experiments.images import ImageArrays, load_images
 from tlkit.experiments.lenet import AXES, BASE, lenet_points
 from tlkit.experiments.named import open_study
 from tlkit.experiments.points import Point, run_points, summarise
 from tlkit.experiments.report import outcomes_table
 from tlkit.experiments.search import Between, search
-from tlkit.experiments.small_networks import lenet_sized
+from tlkit.experiments.small_networks import lenet5_for_digits, lenet_sized
 from tlkit.experiments.sweep import Sweep, read_sweep
 from tlkit.models.classic import lenet
 
@@ -145,6 +146,66 @@ def test_a_cell_is_known_by_what_determines_it(data, draw_data):
         Cell(make_case(lenet, BRIEF), 0).key(draw_data(count=60)),
     ]
     assert len({key, *others}) == 6
+
+
+#: Keys of cells as the first tlkit that kept any wrote them.
+FIRST_KEYS = [
+    (lenet, {}, 0, "c968e98c212bff8d"),
+    (lenet, {"augmentation": None, "image_size": None}, 0, "c968e98c212bff8d"),
+    (lenet, BRIEF, 1, "4bdc166595e174f8"),
+    (
+        lenet,
+        {
+            "learning_rate": 0.01,
+            "optimizer": "adam",
+            "schedule": "cosine",
+            "weight_decay": 0.1,
+            "label_smoothing": 0.1,
+            "image_size": 28,
+            "precision": "auto",
+        },
+        0,
+        "09df703b429867c6",
+    ),
+    # A sweep file may have 1 for 1.0.
+    (
+        lenet,
+        {"learning_rate": 1, "weight_decay": 0, "label_smoothing": 0},
+        0,
+        "1b0921a12285ddd3",
+    ),
+    (lenet_sized, {"optimizer": "momentum"}, 0, "f9c253eec09036dc"),
+    (lenet5_for_digits, {}, 0, "4f347944f89c0fc0"),
+]
+
+
+@pytest.mark.parametrize(("build", "told", "seed", "key"), FIRST_KEYS)
+def test_cells_of_older_folders_are_still_known(build, told, seed, key):
+    train, test = (np.zeros((n, 14, 14, 1), np.uint8) for n in (4, 2))
+    labels = np.array([0, 1, 0, 1], np.int32)
+    data = ImageArrays("arrays", ("a", "b"), train, labels, test, labels[:2])
+    assert data.fingerprint == "b75492774db12ad8"
+    assert Cell(make_case(build, told), seed).key(data) == key
+
+
+def test_what_a_later_recipe_can_do_makes_another_cell(data):
+    plain = Cell(make_case(lenet, BRIEF)).key(data)
+    assert (
+        Cell(make_case(lenet, {**BRIEF, "loss": "crossentropy"})).key(data)
+        == plain
+    )
+    others = [
+        Cell(make_case(lenet, {**BRIEF, **more})).key(data)
+        for more in (
+            {"loss": "focal"},
+            {"schedule": "warm_cosine"},
+            {"optimizer": "rmsprop"},
+            {"augmentation": {"flip": True}},
+            {"augmentation": "book"},
+            {"image_size": 28},
+        )
+    ]
+    assert len({plain, *others}) == 7
 
 
 def test_finished_cells_are_not_trained_again(data, tmp_path):

@@ -7,11 +7,10 @@ import pytest
 from tlkit.base.errors import UsageError
 from tlkit.data.augment import Augmentation
 from tlkit.experiments import training
-from tlkit.experiments.cells import make_case
+from tlkit.experiments.cells import make_case, make_recipe
 from tlkit.experiments.images import ImageArrays, load_images
 from tlkit.experiments.training import draw_views, epoch_order, train
 from tlkit.models.classic import lenet
-from tlkit.plans.recipe import Recipe
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +85,7 @@ def fit(model, data, recipe, optimizer):
     ids=["sgd", "adamw", "momentum", "adagrad"],
 )
 def test_training_is_that_of_fit(data, told, optimizer):
-    recipe = Recipe(epochs=3, batch_size=32, **told)
+    recipe = make_recipe({"epochs": 3, "batch_size": 32, **told})
     keras.utils.set_random_seed(1)
     ours, theirs = (small(data.image_shape, 3) for _ in range(2))
     theirs.set_weights(ours.get_weights())
@@ -109,7 +108,8 @@ def test_training_is_that_of_fit(data, told, optimizer):
 def test_a_divided_batch_is_the_batch(draw_data, monkeypatch, count):
     monkeypatch.setattr(training, "_PART", 8)
     monkeypatch.setattr(training, "cores", lambda: 3)
-    data, recipe = draw_data(count=count), Recipe(0.3, 32, epochs=2)
+    data = draw_data(count=count)
+    recipe = make_recipe({"learning_rate": 0.3, "batch_size": 32, "epochs": 2})
     keras.utils.set_random_seed(1)
     ours, theirs = (lenet(data.image_shape, 3, pooling="max") for _ in range(2))
     theirs.set_weights(ours.get_weights())
@@ -143,15 +143,15 @@ def test_an_epoch_sees_every_image_once_in_an_order_of_its_own():
 def test_a_learning_rate_of_zero_changes_nothing(data):
     model = lenet(data.image_shape, 3)
     before = [weight.copy() for weight in model.get_weights()]
-    list(train(model, data, Recipe(learning_rate=0.0, epochs=1)))
+    list(train(model, data, make_recipe({"learning_rate": 0.0, "epochs": 1})))
     for was, now in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(was, now)
 
 
 def test_training_ends_where_the_loss_is_no_number(data):
     model = lenet(data.image_shape, 3, activation="relu")
-    recipe = Recipe(learning_rate=1e38, epochs=9, batch_size=16)
-    epochs = list(train(model, data, recipe))
+    told = {"learning_rate": 1e38, "epochs": 9, "batch_size": 16}
+    epochs = list(train(model, data, make_recipe(told)))
     assert len(epochs) < 9
     assert not np.isfinite(epochs[-1].loss)
 
@@ -169,8 +169,8 @@ def test_views_are_drawn_anew_and_grey_stays_grey(data):
 
 
 def test_flips_alone_are_flips(data):
-    recipe = Recipe(augmentation={"flip": True})
-    views = draw_views(data.train_images, recipe.make_augmentation(), 0, 0)
+    case = make_case(lenet, {"augmentation": {"flip": True}})
+    views = draw_views(data.train_images, case.augmentation, 0, 0)
     flipped = [
         not np.array_equal(view, image)
         for view, image in zip(views, data.train_images, strict=True)
@@ -186,12 +186,14 @@ def test_flips_alone_are_flips(data):
 def test_augmented_training_is_training_on_the_views(data):
     """One epoch of augmented training equals plain training on its views."""
     told = {"width_shift": 2, "flip": True}
-    recipe = Recipe(epochs=1, batch_size=32, augmentation=told)
+    case = make_case(
+        small, {"epochs": 1, "batch_size": 32, "augmentation": told}
+    )
     keras.utils.set_random_seed(1)
     ours, theirs = (small(data.image_shape, 3) for _ in range(2))
     theirs.set_weights(ours.get_weights())
-    list(train(ours, data, recipe, seed=5))
-    views = draw_views(data.train_images, recipe.make_augmentation(), 5, 0)
+    list(train(ours, data, case.recipe, 5, case.augmentation))
+    views = draw_views(data.train_images, case.augmentation, 5, 0)
     shown = ImageArrays(
         "views",
         data.class_names,
@@ -200,7 +202,8 @@ def test_augmented_training_is_training_on_the_views(data):
         data.test_images,
         data.test_labels,
     )
-    list(train(theirs, shown, Recipe(epochs=1, batch_size=32), seed=5))
+    plain = make_recipe({"epochs": 1, "batch_size": 32})
+    list(train(theirs, shown, plain, seed=5))
     for own, other in zip(
         ours.get_weights(), theirs.get_weights(), strict=True
     ):
@@ -208,13 +211,13 @@ def test_augmented_training_is_training_on_the_views(data):
 
 
 def test_a_size_is_a_bilinear_resize(data):
-    recipe = Recipe(epochs=1, image_size=28, batch_size=90)
+    recipe = make_recipe({"epochs": 1, "batch_size": 90})
     inputs = keras.Input((28, 28, 1))
     pooled = keras.layers.GlobalAveragePooling2D()(inputs)
     outputs = keras.layers.Dense(3, activation="softmax")(pooled)
     model = keras.Model(inputs, outputs)
     start = model.get_weights()
-    (epoch,) = train(model, data, recipe)
+    (epoch,) = train(model, data, recipe, image_size=28)
     resized = keras.ops.image.resize(
         data.train_images / np.float32(255), (28, 28)
     )
@@ -269,12 +272,15 @@ def test_wrong_channels_and_classes_are_refused(data, draw_data):
     ("told", "said"),
     [
         ({"optimizer": "adm"}, "Did you mean adam?"),
-        ({"schedule": "cosin"}, "Did you mean cosine?"),
-        ({"augmentation": {"rotation": 3}}, "rotation"),
+        ({"schedule": "cosin"}, "Did you mean cosine"),
+        ({"augmentation": {"rotation_range": 3}}, "Did you mean rotation?"),
         ({"augmentation": 3}, "names and values"),
         ({"batch_size": 0}, "1 or more"),
         ({"batch_size": 2.5}, "whole number"),
         ({"epochs": True}, "whole number"),
+        ({"image_size": 0}, "not an image size"),
+        ({"image_size": 2.5}, "a whole number of pixels"),
+        ({"image_size": (28, 30)}, "become squares"),
         ({"learning_rate": -1}, "0 or more"),
         ({"learning_rate": "fast"}, "a number"),
         ({"label_smoothing": 1.0}, "below 1"),
@@ -282,7 +288,7 @@ def test_wrong_channels_and_classes_are_refused(data, draw_data):
 )
 def test_impossible_recipes_are_refused(told, said):
     with pytest.raises(UsageError) as refused:
-        Recipe(**told)
+        make_case(lenet, told)
     assert said in str(refused.value)
 
 

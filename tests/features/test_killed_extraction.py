@@ -21,8 +21,8 @@ from tlkit.store.housekeeping import verify_store
 
 source, root, kills = sys.argv[1], sys.argv[2], int(sys.argv[3])
 data = tlkit.load_dataset(source)
-network = tlkit.TransferNetwork("minivgg", image_size=32, pooling="average")
-training = tlkit.Training()
+network = tlkit.Network("minivgg", image_size=32, pooling="average")
+plan = tlkit.Plan("features", network)
 store.SHARD_ROWS = 32
 
 ready, started = os.pipe()
@@ -36,7 +36,7 @@ def told(self, ids):
 def extract(place):
     store.Store.missing = told
     os.environ["TLKIT_STORE"] = place
-    return extract_features(data, network, training)
+    return extract_features(plan, data)
 
 def forked(work):
     child = os.fork()

@@ -84,10 +84,10 @@ def test_what_stands_beside_the_plan_of_a_run_is_left_alone():
         ({"recpie": {}}, "Did you mean recipe"),
         ({"recipe": {"epoch": 3}}, "Did you mean epochs"),
         ({"recipe": {"epochs": "3"}}, "a whole number"),
-        ({"recipe": 3}, "a part of its own"),
+        ({"recipe": 3}, "a part of the plan"),
         ({"network": {"base": "vgg61"}}, "Did you mean vgg19, vgg16"),
         ({"augmentation": {"rotaton": 3}}, "Did you mean rotation"),
-        ([], "no plan"),
+        ([], "not a plan"),
     ],
 )
 def test_a_mistake_in_a_file_is_named(told, words):

@@ -110,3 +110,13 @@ def test_a_resolved_recipe_names_its_precision():
     with pytest.raises(UsageError, match="names its precision"):
         ResolvedRecipe(precision="auto")
     assert resolved(Plan("features")).recipe.precision != "auto"
+
+
+def test_fine_tuning_may_repeat_the_network_of_its_start():
+    start = Plan("features", Network("minivgg", image_size=96, units=3))
+    same = Network("minivgg", image_size=96, units=3)
+    plan = resolve(Plan("finetune", same, start="a"), data(), start)
+    assert plan.network == start.network.resolved()
+    other = Network("minivgg", image_size=64)
+    with pytest.raises(UsageError, match="has another network"):
+        resolve(Plan("finetune", other, start="a"), data(), start)

@@ -144,7 +144,7 @@ def test_the_same_seed_gives_the_same_weights(little):
 @pytest.mark.slow
 def test_a_learner_comes_near_its_teacher():
     pictures = draw_pets(60, 32, seed=9)[0]
-    teacher = tlkit.TransferNetwork("minivgg", image_size=32)
+    teacher = tlkit.Network("minivgg", image_size=32).resolved()
 
     def read(number, size):
         assert size == (32, 32)

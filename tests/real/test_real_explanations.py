@@ -43,14 +43,14 @@ def judged(tmp_path_factory):
         splits[name] = split.select(rows)
     data = replace(data, splits=splits)
     name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
-    network = tlkit.TransferNetwork(
+    network = tlkit.Network(
         "mobilenet_v2", Path(WEIGHTS) / name, 96, alpha=0.35
     )
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("explained")
         patch.setenv("TLKIT_STORE", str(folder / "store"))
-        features = tlkit.extract_features(data, network)
-        run = tlkit.train_on_features(features, run_folder=folder / "run")
+        plan = tlkit.Plan("features", network)
+        run = tlkit.train(plan, data, folder / "run")
     model = tlkit.load_classifier(run.path).model
     test = data.split("test")
     return model, np.stack([test.read(row, 96) for row in range(len(test))])

@@ -210,7 +210,7 @@ def test_predictions_show_themselves():
     assert json.loads(json.dumps(whole)) == whole
     assert whole["predictions"][0]["probabilities"]["dogs"] == 0.5
     assert repr(found[0]) == "Prediction('[red].png': dogs 50.0%)"
-    assert repr(Predictions()) == "Predictions(0 pictures)"
+    assert repr(Predictions()) == "Predictions(0 images)"
     assert len(repr(rank(["x" * 999], shares[:1], NAMES))) < 200
 
 

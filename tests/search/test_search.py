@@ -1,10 +1,9 @@
 """What chooses a head or a base is never what judges it."""
 
 import csv
-import json
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -19,6 +18,8 @@ from tlkit.data.index import DatasetIndex, Split
 from tlkit.drawn.make import write_sample
 from tlkit.features.extract import Features
 from tlkit.models.heads import HeadSpec
+from tlkit.plans.recipe import ResolvedRecipe
+from tlkit.plans.resolve import resolve
 from tlkit.search.heads import (
     Head,
     HeadScore,
@@ -27,11 +28,16 @@ from tlkit.search.heads import (
     held_out_probabilities,
 )
 
-NETWORK = tlkit.TransferNetwork(
-    "minivgg", image_size=32, pooling="average", units=8
+NETWORK = tlkit.Network("minivgg", image_size=32, pooling="average", units=8)
+PLAN = tlkit.Plan(
+    "features", NETWORK, recipe=tlkit.Recipe(epochs=2, batch_size=8)
 )
-QUICK = tlkit.Training(epochs=2, batch_size=8)
 SMALL = tlkit.HeadGrid((0, 8), (0.0,), (1e-2,), (0.0, 1e-3), folds=2)
+
+
+def with_network(**changes):
+    """The plan with another network."""
+    return replace(PLAN, network=replace(NETWORK, **changes))
 
 
 class Untouchable:
@@ -68,7 +74,7 @@ def features_of(vectors, labels):
     splits = {"train": train, "validation": unread, "test": unread}
     data = DatasetIndex("clouds", "memory", names, splits)
     arrays = {**dict.fromkeys(splits, Untouchable()), "train": vectors}
-    return Features(data, NETWORK, None, arrays, 0)
+    return Features(data, resolve(PLAN, data), None, arrays, 0)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -88,22 +94,22 @@ def pets(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def features(pets, workplace):
-    return tlkit.extract_features(pets, NETWORK, QUICK)
+    return tlkit.extract_features(PLAN, pets)
 
 
 @pytest.fixture(scope="module")
-def best_head(features):
-    return tlkit.train_best_head(features, SMALL, QUICK, "best-head")
+def best_head(pets, features):
+    return tlkit.train_best_head(PLAN, pets, SMALL, "best-head")
 
 
 @pytest.fixture(scope="module")
-def networks():
-    return [NETWORK, replace(NETWORK, weights="none")]
+def plans():
+    return [PLAN, with_network(weights="none")]
 
 
 @pytest.fixture(scope="module")
-def compared(pets, networks):
-    return tlkit.compare_bases(pets, networks, QUICK, run_folder="bases")
+def compared(pets, plans):
+    return tlkit.compare_bases(plans, pets, run_folder="bases")
 
 
 def test_cross_validation_is_what_scikit_learn_says():
@@ -114,7 +120,9 @@ def test_cross_validation_is_what_scikit_learn_says():
     """
     vectors, labels = clouds(1200)
     folds, l2 = np.arange(1200) // 3 % 3, 0.02
-    long = tlkit.Training(epochs=30, batch_size=50, learning_rate=0.02)
+    long = ResolvedRecipe(
+        epochs=30, batch_size=50, learning_rate=0.02, patience=5
+    )
     spec = HeadSpec(3, units=0, l2=l2)
     ours = held_out_probabilities(vectors, labels, folds, spec, long)
     theirs = cross_val_predict(
@@ -142,17 +150,17 @@ def test_every_fold_starts_from_the_same_weights():
     vectors, labels = clouds(60)
     folds = np.arange(60) // 3 % 3
     spec = HeadSpec(3, units=4, dropout=0.5)
-    training = tlkit.Training(epochs=2, batch_size=8, learning_rate=0.01)
+    recipe = ResolvedRecipe(epochs=2, batch_size=8, learning_rate=0.01)
     one, other = (
-        held_out_probabilities(vectors, labels, numbers, spec, training)
+        held_out_probabilities(vectors, labels, numbers, spec, recipe)
         for numbers in (folds, 2 - folds)
     )
     np.testing.assert_array_equal(one, other)
 
 
 def test_heads_are_chosen_by_training_images_alone(capsys):
-    found = tlkit.search_heads(features_of(*clouds()), SMALL, QUICK)
-    again = tlkit.search_heads(features_of(*clouds()), SMALL, QUICK)
+    found = tlkit.search_heads(features_of(*clouds()), SMALL)
+    again = tlkit.search_heads(features_of(*clouds()), SMALL)
     for one, other in zip(found.scores, again.scores, strict=True):
         assert replace(one, seconds=0) == replace(other, seconds=0)
     assert [x.head for x in found.scores] == SMALL.heads()
@@ -176,10 +184,10 @@ def test_a_head_without_hidden_layer_is_tried_once():
         ({"units": ()}, "units"),
         ({"units": 64}, "units"),
         ({"units": (64.5,)}, "whole numbers"),
-        ({"units": (-1,)}, "negative"),
+        ({"units": (-1,)}, "0 or more"),
         ({"dropout": (0.5, 1.0)}, "below 1"),
         ({"dropout": "0.5"}, "dropout"),
-        ({"learning_rate": (0.0,)}, "learning rate"),
+        ({"learning_rate": (-1e-3,)}, "learning_rate"),
         ({"learning_rate": (None,)}, "learning_rate"),
         ({"l2": (-1e-4,)}, "l2"),
         ({"l2": (float("nan"),)}, "l2"),
@@ -228,27 +236,26 @@ def test_the_run_of_the_best_head_says_how_it_was_chosen(best_head, features):
         rows = list(csv.DictReader(file))
     assert len(rows) == 4
     top = max(rows, key=lambda x: (int(x["correct"]), -float(x["log_loss"])))
-    settings = best_head.config["settings"]
+    plan = best_head.plan
     for name in ("units", "dropout", "l2"):
-        assert settings["network"][name] == float(top[name])
-    assert settings["training"]["learning_rate"] == float(top["learning_rate"])
-    assert settings["head_grid"] == {
-        **json.loads(json.dumps(asdict(SMALL))),
-        "judged_on": "folds of train",
-    }
+        assert getattr(plan.network, name) == float(top[name])
+    assert plan.recipe.learning_rate == float(top["learning_rate"])
+    names = ("units", "dropout", "learning_rate", "l2")
+    tried = [Head(*(float(row[name]) for name in names)) for row in rows]
+    assert tried == SMALL.heads()
+    assert {x["folds"] for x in rows} == {"2"}
     assert {x["images"] for x in rows} == {"24"}
     assert best_head.metrics["split"] == "test"
 
 
-def test_it_is_the_run_that_its_settings_give(best_head, features):
-    settings = best_head.config["settings"]
-    network = tlkit.TransferNetwork(**settings["network"])
-    rate = settings["training"]["learning_rate"]
-    same = tlkit.train_on_features(
-        replace(features, network=network),
-        replace(QUICK, learning_rate=rate),
-        "by-hand",
+def test_it_is_the_run_that_its_plan_gives(best_head, pets):
+    own = best_head.plan
+    plan = replace(
+        PLAN,
+        network=own.network,
+        recipe=replace(PLAN.recipe, learning_rate=own.recipe.learning_rate),
     )
+    same = tlkit.train(plan, pets, "by-hand")
     assert not (same.path / "heads.csv").exists()
     one, other = (
         keras.models.load_model(run.model_path).get_weights()
@@ -268,11 +275,8 @@ print(*map(float, share[0]), len(model.losses))
 
 
 @pytest.mark.slow
-def test_a_model_with_l2_loads_in_plain_keras(features):
-    network = replace(NETWORK, l2=1e-3)
-    run = tlkit.train_on_features(
-        replace(features, network=network), QUICK, "with-l2"
-    )
+def test_a_model_with_l2_loads_in_plain_keras(pets):
+    run = tlkit.train(with_network(l2=1e-3), pets, "with-l2")
     done = subprocess.run(
         [sys.executable, "-c", PLAIN_KERAS, str(run.model_path.absolute())],
         capture_output=True,
@@ -285,14 +289,13 @@ def test_a_model_with_l2_loads_in_plain_keras(features):
     )
     assert shares == pytest.approx(here[0].tolist(), abs=1e-6)
     assert penalties == 2
-    tuned = tlkit.fine_tune(
-        features.data, run, training=replace(QUICK, epochs=1)
-    )
-    assert tuned.config["settings"]["network"]["l2"] == 1e-3
+    recipe = replace(PLAN.recipe, epochs=1)
+    tuned = tlkit.train(tlkit.Plan("finetune", start=run, recipe=recipe), pets)
+    assert tuned.plan.network.l2 == 1e-3
 
 
 def test_bases_are_ordinary_runs_and_validation_names_the_best(
-    compared, pets, networks, capsys
+    compared, pets, plans, capsys
 ):
     assert [x.name for x in compared.bases] == [
         "minivgg (tlkit)",
@@ -302,10 +305,10 @@ def test_bases_are_ordinary_runs_and_validation_names_the_best(
     assert paths == ["bases/minivgg", "bases/minivgg-2"]
     right = [x.run.metrics["validation"]["correct"] for x in compared.bases]
     assert compared.best.run.metrics["validation"]["correct"] == max(right)
-    for base, network in zip(compared.bases, networks, strict=True):
-        features = tlkit.extract_features(pets, network, QUICK)
-        assert base.computed in (0, 48)
-        alone = tlkit.train_on_features(features, QUICK)
+    for base, plan in zip(compared.bases, plans, strict=True):
+        # Test images are judged from their pixels and need no features.
+        assert base.computed in (0, 36)
+        alone = tlkit.train(plan, pets)
         assert alone.metrics["log_loss"] == base.run.metrics["log_loss"]
     print_table(compared.table())
     shown = capsys.readouterr().out
@@ -324,12 +327,12 @@ def test_bases_are_ordinary_runs_and_validation_names_the_best(
     assert "test" not in shown
 
 
-def test_the_test_split_has_no_say(compared, pets, networks):
+def test_the_test_split_has_no_say(compared, pets, plans):
     """Its labels turned round, everything that was chosen is the same."""
     test = pets.splits["test"]
     turned = replace(test, labels=1 - test.labels)
     data = replace(pets, splits={**pets.splits, "test": turned})
-    poisoned = tlkit.compare_bases(data, networks, QUICK)
+    poisoned = tlkit.compare_bases(plans, data)
     assert poisoned.best.name == compared.best.name
     for one, other in zip(poisoned.bases, compared.bases, strict=True):
         clean, dirty = other.run.metrics, one.run.metrics
@@ -338,52 +341,52 @@ def test_the_test_split_has_no_say(compared, pets, networks):
 
 
 @pytest.mark.slow
-def test_heads_are_tried_on_every_base(pets, networks, capsys):
+def test_heads_are_tried_on_every_base(pets, plans, capsys):
     grid = replace(SMALL, units=(0,), l2=(0.0,))
-    compared = tlkit.compare_bases(pets, networks, QUICK, grid=grid)
+    compared = tlkit.compare_bases(plans, pets, grid)
     for base in compared.bases:
         assert (base.run.path / "heads.csv").exists()
-        assert base.run.config["settings"]["network"]["units"] == 0
+        assert base.run.plan.network.units == 0
         print_table(base.search.table(base.name))
         assert "24 training images, 2-fold" in capsys.readouterr().out
 
 
 @pytest.mark.slow
-def test_without_a_test_split_the_figure_is_said_to_be_flattered(
-    pets, networks
-):
+def test_without_a_test_split_the_figure_is_said_to_be_too_high(pets, plans):
     splits = {name: pets.splits[name] for name in ("train", "validation")}
     data = replace(pets, splits=splits)
-    compared = tlkit.compare_bases(data, networks, QUICK)
+    compared = tlkit.compare_bases(plans, data)
     (note,) = compared.bases[0].run.metrics["notes"]
-    assert "flattered" in note
-    alone = tlkit.compare_bases(data, networks[:1], QUICK)
+    assert "Validation has chosen between 2 conv bases" in note
+    assert "higher than it would be on new images" in note
+    alone = tlkit.compare_bases(plans[:1], data)
     assert not alone.best.run.metrics["notes"]
 
 
 def test_mistakes_are_found_before_anything_is_computed(
-    pets, features, networks, tmp_path, monkeypatch
+    pets, plans, tmp_path, monkeypatch
 ):
+    monkeypatch.setattr("tlkit.search.bases.train", Untouchable())
     monkeypatch.setattr("tlkit.search.bases.extract_features", Untouchable())
     monkeypatch.setattr("tlkit.search.bases.search_heads", Untouchable())
-    gone = replace(NETWORK, weights="gone.h5")
-    small = replace(NETWORK, image_size=8)
-    foreign = replace(NETWORK, weights="imagenet")
+    gone = with_network(weights="gone.h5")
+    small = with_network(image_size=8)
+    foreign = with_network(weights="imagenet")
     for wrong, words in [
         ([], "no conv base"),
-        ([*networks, gone], "gone.h5"),
-        ([*networks, small], "too small"),
-        ([*networks, foreign], "does not come with"),
-        ([*networks, NETWORK], "with itself"),
+        ([*plans, gone], "gone.h5"),
+        ([*plans, small], "too small"),
+        ([*plans, foreign], "does not come with"),
+        ([*plans, PLAN], "with itself"),
     ]:
         with pytest.raises(UsageError, match=words):
-            tlkit.compare_bases(pets, wrong, QUICK)
+            tlkit.compare_bases(wrong, pets)
     with pytest.raises(UsageError, match="exists"):
-        tlkit.compare_bases(pets, networks, QUICK, run_folder=tmp_path)
+        tlkit.compare_bases(plans, pets, run_folder=tmp_path)
     with pytest.raises(UsageError, match="exists"):
-        tlkit.train_best_head(features, SMALL, QUICK, tmp_path)
+        tlkit.train_best_head(PLAN, pets, SMALL, tmp_path)
 
 
 def test_more_folds_than_images_of_a_class_end_in_words(features):
     with pytest.raises(TlkitError, match="cats in the train split"):
-        tlkit.search_heads(features, replace(SMALL, folds=13), QUICK)
+        tlkit.search_heads(features, replace(SMALL, folds=13))

@@ -67,10 +67,13 @@ def test_batches_are_the_same_from_kept_pixels(pets):
 
 
 def train(pets, folder):
-    training = tlkit.Training(epochs=3, batch_size=10)
-    return tlkit.train_from_scratch(
-        pets, 48, tlkit.Augmentation(), training=training, run_folder=folder
+    plan = tlkit.Plan(
+        "scratch",
+        tlkit.Network(image_size=48),
+        tlkit.Augmentation(),
+        recipe=tlkit.Recipe(epochs=3, batch_size=10),
     )
+    return tlkit.train(plan, pets, folder)
 
 
 def test_each_picture_is_decoded_once_and_the_model_is_the_same(

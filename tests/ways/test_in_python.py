@@ -82,7 +82,7 @@ class OwnLayer(keras.layers.Layer):
             ),
             "cannot be a conv base",
         ),
-        (lambda: 42, "no conv base"),
+        (lambda: 42, "not a conv base"),
     ],
     ids=["custom layer", "other size", "no feature map", "a number"],
 )
@@ -151,7 +151,7 @@ def test_a_run_augmented_by_keras_is_made_again(pets, small, tmp_path):
 
 def test_an_augmentation_of_another_kind_is_refused(pets):
     for told in (OwnLayer(), 3, lambda image: image):
-        with pytest.raises(UsageError, match="no augmentation"):
+        with pytest.raises(UsageError, match="not an augmentation"):
             tlkit.Plan("augmented", augmentation=told)
 
 
@@ -173,9 +173,9 @@ def test_a_keras_optimizer_is_copied(pets, small, tmp_path):
 
 def test_what_a_keras_optimizer_brings_is_not_given_beside_it():
     for beside in ({"learning_rate": 0.1}, {"schedule": "cosine"}):
-        with pytest.raises(UsageError, match="of its own"):
+        with pytest.raises(UsageError, match="has its own"):
             tlkit.Recipe(optimizer=keras.optimizers.Lion(1e-3), **beside)
-    with pytest.raises(UsageError, match="no optimizer"):
+    with pytest.raises(UsageError, match="not an optimizer"):
         tlkit.Recipe(optimizer=len)
 
 

@@ -1,1 +1,1 @@
-"""The ground: errors, names, console, files that are whole or not there."""
+"""What all other folders use: errors, checked fields, tables, safe files."""

@@ -1,4 +1,4 @@
-"""Names to choose from: which there are, and which was meant."""
+"""Checks names against those that exist, and suggests near ones."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tlkit.base.errors import UsageError
 
 
 def check_known(where: str, name: Any, known: Iterable[str]) -> None:
-    """Raises UsageError that lists the known names unless `name` is one.
+    """Raises UsageError unless a name is known.
 
     Args:
-        where: what the name was given for.
-        name: as it was given.
-        known: the names that exist.
+        where: What the name stands for, such as `way`; the message names it.
+        name: The name that was given.
+        known: The names that exist; the message lists them.
     """
     known = list(known)
     if name not in known:
@@ -28,7 +28,11 @@ def check_known(where: str, name: Any, known: Iterable[str]) -> None:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """A sentence with the known names nearest to `name`, or None.
+    """Returns a sentence with the known names nearest to `name`, or None.
+
+    Args:
+        name: The name that was given.
+        known: The names that exist.
 
     Example:
         >>> did_you_mean("vgg61", ["vgg16", "xception"])

@@ -1,4 +1,8 @@
-"""Progress that a person can read and a log file can bear."""
+"""Prints progress: bars on a terminal, and plain lines elsewhere.
+
+It goes to standard error, so that a program can read the results alone from
+standard output.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,11 @@ from rich.progress import (
 
 
 def _on_a_terminal() -> bool:
-    """Whether a person watches; a notebook only claims to be a terminal."""
+    """Returns whether a person watches the output.
+
+    The process's own stream is asked, since notebooks replace `sys.stderr` by
+    one that claims to be a terminal.
+    """
     try:
         return os.isatty(sys.__stderr__.fileno())  # type: ignore[union-attr]
     except (AttributeError, OSError, ValueError):
@@ -27,7 +35,7 @@ _console = Console(
     stderr=True,
     highlight=False,
     force_terminal=_on_a_terminal(),
-    # Plain lines in notebooks: rich would make a block of HTML of each.
+    # In notebooks rich would make a block of HTML of each line.
     force_jupyter=False,
 )
 
@@ -47,5 +55,6 @@ def steps_bar() -> Progress:
 
 def say(text: str) -> None:
     """Prints a line for the person who waits, beside the results."""
-    # A line that wraps would be two lines in a log file.
+    # Without markup, as rich would take `[...]` in a path for an order; and
+    # unwrapped, as a wrapped line would be two lines in a log file.
     _console.print(text, markup=False, soft_wrap=True)

@@ -1,21 +1,21 @@
-"""Errors that are written for the person at the keyboard.
+"""Errors whose messages are written for the user.
 
-The command prints them without a traceback and ends with their exit code;
-in Python they are ordinary exceptions.
+The command prints them without a traceback and ends with their exit code. In
+Python they are ordinary exceptions.
 """
 
 from __future__ import annotations
 
 
 class TlkitError(Exception):
-    """A failure with a message that says what, where and what to do.
+    """A failure whose message says what went wrong, where, and what to do.
 
     Args:
-        problem: one sentence that says what went wrong.
-        where: the file, folder, layer or option it went wrong at.
-        expected: what would have been right.
-        received: what was found instead.
-        remedy: what the reader can do about it.
+        problem: One sentence that says what went wrong.
+        where: The file, folder, layer or option where it went wrong.
+        expected: What would have been right.
+        received: What was found instead.
+        remedy: What the reader can do about it.
 
     Example:
         >>> print(TlkitError("No images.", where="pets/", remedy="Add some."))
@@ -51,10 +51,18 @@ class TlkitError(Exception):
 
 
 class UsageError(TlkitError, ValueError):
-    """An argument or option that cannot be right, whatever the data are."""
+    """An argument or option that is wrong, whatever the data are.
 
-    exit_code = 2
+    It is a `ValueError` as well, which is what callers in Python expect.
+
+    Example:
+        >>> error = UsageError("No such data.")
+        >>> isinstance(error, ValueError), error.exit_code
+        (True, 2)
+    """
+
+    exit_code = 2  # as command-line programs end on wrong options
 
 
 class Note(UserWarning):
-    """Something a user should know that is no error."""
+    """A warning about something that a user should know but is no error."""

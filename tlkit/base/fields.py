@@ -1,9 +1,9 @@
-"""Fields that know what they mean and which values they take.
+"""Fields of dataclasses with an explanation and a range of values.
 
-A dataclass whose fields are made by `field` says everything about each of
-them in one place: the sentence that explains it, its default, and which
-values are possible. The check when an object is made, the flags of the
-command, the help and the errors are all read from there.
+A dataclass whose fields are made by `field` describes each of them in one
+place: the sentence that explains it, its default, and its possible values.
+The check when an object is made, the flags of the command, its help and its
+errors are all read from there, so they cannot contradict each other.
 """
 
 from __future__ import annotations
@@ -25,23 +25,24 @@ _KEY = "tlkit"
 
 @dataclass(frozen=True)
 class About:
-    """What is known of a field besides its name, type and default.
+    """The description of a field besides its name, type and default.
 
     Args:
-        help: One or two sentences for a newcomer.
-        at_least: The smallest value, if there is one.
-        above: The value must be larger than this.
-        below: The value must be smaller than this.
-        choices: Returns the names to choose from; called when it is needed,
-            since some registries are made later.
-        parse: Turns what stands on the command line into a value; only for
-            types that a command line has no word for.
-        flag: Its name on the command line without the dashes; None for the
-            field's own.
-        also: Further names on the command line, likewise.
-        metavar: What stands for the value in the help.
-        group: The heading in the help under which it stands.
-        first: Whether a newcomer should see it before all others.
+        help: One or two sentences that explain the field to a newcomer.
+        at_least: Smallest possible value; None for no such limit.
+        above: Limit that the value must exceed; None for no such limit.
+        below: Limit that the value must stay under; None for no such limit.
+        choices: Function that returns the possible names. It is called only
+            when they are needed, since some tables are made later.
+        parse: Function that turns text from the command line into a value,
+            for types that the command line does not know.
+        flag: Name on the command line without the dashes; None takes the
+            field's own name.
+        also: Further names on the command line, likewise without dashes.
+        metavar: Word that stands for the value in the help.
+        group: Heading in the help under which the field stands.
+        first: Whether the help shows the field before the others, as a
+            newcomer needs it.
         open: What the help says of a value that is open, in a few words.
     """
 
@@ -60,12 +61,12 @@ class About:
 
 
 def field(default: Any, about: About) -> Any:
-    """Makes a field of a dataclass together with what is known of it.
+    """Makes a field of a dataclass together with its description.
 
     Args:
-        default: The field's default. A nested dataclass is given as its
-            class, which is then called without arguments.
-        about: What is known of the field.
+        default: Default of the field. For a nested dataclass it is the class,
+            which is called without arguments for each new object.
+        about: The description of the field.
     """
     metadata = {_KEY: about}
     if isinstance(default, type):
@@ -74,10 +75,13 @@ def field(default: Any, about: About) -> Any:
 
 
 def about_fields(kind: type) -> dict[str, About]:
-    """Returns what is known of each field of a dataclass, in their order.
+    """Returns the description of each field of a dataclass, in their order.
 
-    A class that narrows a field of its parent need not say everything again:
-    what the parent says holds.
+    A class may declare a field of its parent again, with a narrower type,
+    without repeating the description: the parent's then holds.
+
+    Args:
+        kind: The dataclass.
     """
     found = {}
     for own in dataclasses.fields(kind):
@@ -90,7 +94,7 @@ def about_fields(kind: type) -> dict[str, About]:
 
 
 def field_types(kind: type) -> Mapping[str, Any]:
-    """Returns the types of a dataclass's fields."""
+    """Returns the types of a dataclass's fields by name."""
     if kind not in _TYPES:
         _TYPES[kind] = typing.get_type_hints(kind)
     return _TYPES[kind]
@@ -101,21 +105,22 @@ _TYPES: dict[type, Mapping[str, Any]] = {}
 
 
 def is_open(hint: Any) -> bool:
-    """Says whether None is among the values of a type."""
+    """Returns whether None is among the values of a type."""
     return type(None) in _options(hint)
 
 
 class Checked:
-    """A dataclass that checks its fields when it is made.
+    """A base class of dataclasses that check their fields when made.
 
-    Whole numbers become floats, lists become tuples and texts become paths
-    where the field's type asks for it, as JSON and TOML cannot tell these
-    apart.
+    Whole numbers become floats, lists become tuples, and texts become paths,
+    where the type of the field asks for it: JSON and TOML have no tuples and
+    no paths, and a user may write 1 for 1.0.
     """
 
     def __post_init__(self) -> None:
         for name, about in about_fields(type(self)).items():
             value = _convert(getattr(self, name), field_types(type(self))[name])
+            # The dataclasses are frozen, which ordinary assignment obeys.
             object.__setattr__(self, name, value)
             check_field(type(self), name, value, about)
 
@@ -125,9 +130,9 @@ def check_field(kind: type, name: str, value: Any, about: About) -> None:
 
     Args:
         kind: The dataclass.
-        name: Of the field.
-        value: What it is given.
-        about: What is known of the field.
+        name: Name of the field.
+        value: The value to check.
+        about: The description of the field.
     """
     hint = field_types(kind)[name]
     if not any(_is(value, option) for option in _options(hint)):
@@ -153,7 +158,10 @@ def check_field(kind: type, name: str, value: Any, about: About) -> None:
 
 
 def range_text(about: About) -> str:
-    """Says which numbers a field takes.
+    """Returns the range of a field's numbers in words.
+
+    Args:
+        about: The description of the field.
 
     Example:
         >>> range_text(About("", at_least=0, below=1))
@@ -180,16 +188,17 @@ def _within(number: float, about: About) -> bool:
 
 
 def _options(hint: Any) -> tuple[Any, ...]:
-    """The alternatives of a union, or the type alone."""
+    """Returns the alternatives of a union, or the type alone."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return typing.get_args(hint)
     return (hint,)
 
 
 def _is(value: Any, hint: Any) -> bool:
-    """Whether a value is of one of the few kinds that fields have."""
+    """Returns whether a value has a type, one of the few that fields have."""
     if hint is Any:
         return True
+    # True and False are integers to Python, but no sensible number here.
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:
@@ -220,9 +229,10 @@ def _convert(value: Any, hint: Any) -> Any:
                 kinds = _kinds_of_parts(option, len(value))
                 if len(kinds) == len(value):
                     return tuple(map(_convert, value, kinds))
+    # Only where a whole number is not possible itself.
     if int not in options and float in options and _is(value, int):
         return float(value)
-    # NumPy's numbers know themselves as plain ones.
+    # NumPy's numbers become Python's, which JSON can hold.
     plain = getattr(value, "item", None)
     if type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0:
         return plain() if plain else value

@@ -1,4 +1,4 @@
-"""How an image size may be written: one number, or a pair."""
+"""Reads image sizes, which are one number or a pair."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ ImageSize = int | Sequence[int]
 
 
 def as_height_width(image_size: ImageSize) -> tuple[int, int]:
-    """Reads an image size as `(height, width)`.
+    """Returns an image size as `(height, width)`.
 
     Args:
-        image_size: one number for a square, or a pair `(height, width)`, in
+        image_size: One number for a square, or a pair `(height, width)`, in
             pixels, each at least 1.
 
     Returns:
-        `(height, width)` as plain integers.
+        The `(height, width)` as plain integers.
 
     Raises:
-        UsageError: anything else.
+        UsageError: The size is neither.
 
     Example:
         >>> as_height_width(150), as_height_width([96, 128])

@@ -1,8 +1,8 @@
-"""Tables of plain values, whoever shows them: command, notebook or page.
+"""Tables of plain values, for the command, notebooks and programs.
 
-A `Table` holds numbers and names. The kind of a column says how its values
-are written, so that a figure looks the same wherever it is shown, and whoever
-computes with a table need not take texts apart.
+A `Table` holds numbers and names, not formatted text, so that programs can
+compute with its values. The kind of a column formats them when they are
+shown, so that a figure looks the same everywhere.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ Thing = TypeVar("Thing")
 
 #: A notebook with thousands of rows in one cell is slow to open.
 _MOST_HTML_ROWS = 100
-#: A file's name may hold whatever a terminal takes for an order.
+#: A file's name may hold control characters, which could change the colours
+#: of a terminal or erase its lines.
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How the values of a column are written.
+    """The format of the values of a column.
 
     Args:
-        name: Says in a word what the values are; `Table.to_dict` passes it
-            on.
-        write: Turns a value into text; it is never given None.
-        right: Whether the texts are set flush right, as numbers are.
-        missing: Stands where a value is None.
+        name: One word for what the values are; `Table.to_dict` returns it
+            beside the column's name.
+        write: Function that turns a value into text. It is never given None.
+        right: Whether the texts are aligned to the right, as numbers are.
+        missing: Text that stands for None.
     """
 
     name: str
@@ -41,26 +42,26 @@ class Kind:
     missing: str = ""
 
     def text(self, value: Any) -> str:
-        """Returns a value as it is shown."""
+        """Returns a value as the text that is shown."""
         return self.missing if value is None else self.write(value)
 
 
 def number_as(pattern: str, name: str = "number", missing: str = "") -> Kind:
-    """Returns a kind of numbers.
+    """Returns a kind for numbers.
 
     Args:
         pattern: Python's format of one number, such as `".3f"`.
-        name: The kind's name.
-        missing: Stands where a value is None.
+        name: Name of the kind.
+        missing: Text that stands for None.
     """
     return Kind(name, lambda value: format(value, pattern), missing=missing)
 
 
 def interval_as(pattern: str) -> Kind:
-    """Returns a kind of pairs `(low, high)`.
+    """Returns a kind for pairs `(low, high)`.
 
     Args:
-        pattern: Python's format of either end.
+        pattern: Python's format of each end, such as `".1%"`.
 
     Example:
         >>> interval_as(".1%").text((0.921, 0.965))
@@ -98,13 +99,13 @@ SHAPE = Kind("shape", _sides, right=False)
 
 @dataclass(frozen=True)
 class Column:
-    """What stands in a column.
+    """The heading of a column and the format of its values.
 
     Args:
-        name: The heading, and the key in `Table.to_records`.
-        kind: How the values are written.
-        long: Whether values, such as paths, may take several lines rather
-            than be cut off where there is no room.
+        name: The heading, which is also the key in `Table.to_records`.
+        kind: The format of the values.
+        long: Whether a value, such as a path, takes several lines where it
+            has no room. False cuts it off.
     """
 
     name: str
@@ -113,7 +114,7 @@ class Column:
 
 
 Field = tuple[Column, Callable[[Thing], Any]]
-"""A column, and how its value is got from what a row is about."""
+"""A column, and the function from the object of a row to its value."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -121,12 +122,12 @@ class Table:
     """Rows of plain values under named columns.
 
     Args:
-        title: What the table is about; may be empty.
+        title: Title of the table, which may be empty.
         columns: The columns, from left to right.
-        rows: For each row as many values as there are columns.
-        notes: What a reader must know besides, a sentence or a line each.
-        best: The number, from 0, of the row to be stressed; None for none.
-        totals: How many rows at the top are sums of the others.
+        rows: The rows, each with one value for each column.
+        notes: Sentences or lines that a reader should know besides.
+        best: Number of the row to be emphasised, from 0; None for none.
+        totals: Number of rows at the top that sum up the others.
 
     Example:
         >>> table = Table("pets", (Column("class"), Column("images", COUNT)),
@@ -151,7 +152,7 @@ class Table:
         )
 
     def cells(self) -> list[list[str]]:
-        """Returns the texts of every row."""
+        """Returns the values of every row as texts."""
         return [
             [
                 column.kind.text(value)
@@ -163,8 +164,8 @@ class Table:
     def to_records(self) -> list[dict[str, Any]]:
         """Returns a dictionary for each row, by the names of the columns.
 
-        The values are what JSON can hold: pairs become lists, paths become
-        texts, and what is no finite number becomes None.
+        JSON can hold the values: pairs become lists, paths become texts, and
+        NaN and infinite numbers become None.
         """
         names = [column.name for column in self.columns]
         return [
@@ -172,7 +173,7 @@ class Table:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns title, columns, rows and notes, as JSON can hold them."""
+        """Returns title, columns, rows and notes in a form for JSON."""
         return {
             "title": self.title,
             "columns": [
@@ -184,7 +185,7 @@ class Table:
         }
 
     def _repr_html_(self) -> str:
-        """Returns the table as HTML, for notebooks; of many rows the first."""
+        """Returns the table as HTML for notebooks, at most its first rows."""
         head = "".join(_html_cell("th", c.name, c) for c in self.columns)
         body = "".join(map(self._html_row, range(len(self.rows))))
         left_out = len(self.rows) - _MOST_HTML_ROWS
@@ -217,14 +218,15 @@ def tabulate(
     notes: Iterable[str] = (),
     best: int | None = None,
 ) -> Table:
-    """Makes a table with a row for each of several things.
+    """Makes a table with a row for each of several objects.
 
     Args:
-        title: See `Table`.
-        fields: The columns, each with a function that gets its value.
-        things: What the rows are about.
-        notes: See `Table`.
-        best: See `Table`.
+        title: Title of the table, which may be empty.
+        fields: The columns, each with the function from an object to its
+            value.
+        things: The objects, one for each row.
+        notes: Sentences or lines that a reader should know besides.
+        best: Number of the row to be emphasised, from 0; None for none.
     """
     return Table(
         title,
@@ -236,14 +238,17 @@ def tabulate(
 
 
 class Shown(ABC):
-    """What has a table shows it in notebooks and gives it to programs."""
+    """A base class of results that have a table.
+
+    Notebooks show the table, and programs get its values by `to_dict`.
+    """
 
     @abstractmethod
     def table(self) -> Table:
-        """Returns what there is to show, as plain values."""
+        """Returns the result as a table of plain values."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns what there is to show, as JSON can hold it."""
+        """Returns the result as a dictionary that JSON can hold."""
         return self.table().to_dict()
 
     def _repr_html_(self) -> str:
@@ -251,12 +256,12 @@ class Shown(ABC):
 
 
 def plain(value: Any) -> Any:
-    """Returns a value as JSON can hold it.
+    """Returns a value in a form that JSON can hold.
 
     Args:
-        value: Text, a truth value, a number, a mapping, a list or tuple, all
-            of these in NumPy's form too, or anything else, which becomes its
-            text.
+        value: Text, a truth value, a number, a mapping, a list or a tuple, or
+            any of these as NumPy's. Anything else becomes its text, and a
+            number that is not finite becomes None.
 
     Example:
         >>> plain({"interval": (0.5, float("nan"))})
@@ -264,6 +269,8 @@ def plain(value: Any) -> Any:
     """
     if hasattr(value, "tolist"):  # NumPy's scalars and arrays
         return plain(value.tolist())
+    # To Python truth values are whole numbers, and whole numbers are real
+    # ones, so the order of these questions matters.
     if value is None or isinstance(value, str | bool):
         return value
     if isinstance(value, Integral):
@@ -278,11 +285,13 @@ def plain(value: Any) -> Any:
 
 
 def shorten(text: object, most: int = 60) -> str:
-    """Returns the end of a text, which of a path says the most.
+    """Returns a text without its beginning, if it is too long.
+
+    The end of a path tells more than its beginning.
 
     Args:
-        text: The text, or what has one.
-        most: How many characters may remain.
+        text: The text, or an object whose `str` is shortened.
+        most: Number of characters that remain at most.
 
     Example:
         >>> shorten("runs/20260131-094500-scratch-pets", 13)
@@ -293,8 +302,8 @@ def shorten(text: object, most: int = 60) -> str:
 
 
 def escape(text: str) -> str:
-    """Returns a text as HTML that shows it and nothing else."""
-    # A file's name may be no UTF-8, which a page has to be.
+    """Returns a text as HTML that shows the text itself."""
+    # A page is UTF-8, and a file's name may hold bytes that are not.
     whole = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return html.escape(whole)
 

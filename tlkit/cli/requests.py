@@ -120,6 +120,8 @@ def _default(flag: Flag, name: str, way: Way) -> str | None:
             return flag.about.open
         network = Network(CONVNET if name == "scratch" else None).resolved()
         usual = getattr(network, flag.field)
+        if isinstance(usual, tuple):
+            usual = usual[0]  # a square
     if usual is None:
         return flag.default or flag.about.open
     return default_text(usual)

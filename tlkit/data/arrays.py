@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from tlkit.base.errors import TlkitError
-from tlkit.data.index import TEST, TRAIN, DatasetIndex, Split, digest
+from tlkit.base.errors import TlkitError, UsageError
+from tlkit.data.index import (
+    SPLITS,
+    TEST,
+    TRAIN,
+    DatasetIndex,
+    Split,
+    digest,
+)
 
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 # All the exceptions that NumPy, zipfile and zlib raise for a broken file.
@@ -54,6 +63,60 @@ def read_npz(path: Path) -> DatasetIndex:
     return DatasetIndex(path.stem, str(path), class_names, splits)
 
 
+def index_of_arrays(source: Any) -> DatasetIndex:
+    """Makes an index of arrays in memory.
+
+    Args:
+        source: A pair `(images, labels)`, which is divided into splits later;
+            or such a pair for each of `"train"`, `"validation"` and `"test"`
+            in a mapping, where `"train"` must be. Images are uint8 of shape
+            `(count, height, width)` or `(count, height, width, 1 or 3)`,
+            labels whole numbers from 0. Classes are called "0", "1" and so
+            on; `"class_names"` in the mapping names them.
+
+    Raises:
+        UsageError: The source is of another form.
+        TlkitError: An array has the wrong shape or dtype.
+    """
+    given = dict(source) if isinstance(source, Mapping) else {TRAIN: source}
+    names = given.pop("class_names", None)
+    known = isinstance(source, Mapping | tuple) and set(given) <= set(SPLITS)
+    pairs = {
+        name: pair for name, pair in given.items() if _is_pair_of_arrays(pair)
+    }
+    if not known or TRAIN not in given or len(pairs) < len(given):
+        raise UsageError(
+            "These are no arrays that a data set can be made of.",
+            where="data",
+            expected="(images, labels), or such a pair for each of train, "
+            "validation and test",
+            received=", ".join(map(str, given)) or type(source).__name__,
+        )
+    where = Path("arrays in memory")
+    arrays = {f"x_{name}": np.asarray(x) for name, (x, _) in pairs.items()}
+    arrays |= {f"y_{name}": np.asarray(y) for name, (_, y) in pairs.items()}
+    if names is not None:
+        arrays["class_names"] = np.asarray(names)
+    class_names = _class_names(where, arrays)
+    splits = {
+        name: array_split(
+            _as_rgb(where, f"x_{name}", arrays[f"x_{name}"]),
+            arrays[f"y_{name}"].reshape(-1).astype(np.int64),
+        )
+        for name in SPLITS
+        if name in pairs
+    }
+    return DatasetIndex("arrays", "arrays in memory", class_names, splits)
+
+
+def _is_pair_of_arrays(pair: Any) -> bool:
+    return (
+        isinstance(pair, tuple | list)
+        and len(pair) == 2
+        and all(hasattr(array, "shape") for array in pair)
+    )
+
+
 def array_split(images: np.ndarray, labels: np.ndarray) -> Split:
     """Makes a split from images and labels held in memory.
 
@@ -94,7 +157,8 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _class_names(path: Path, arrays: dict[str, np.ndarray]) -> tuple[str, ...]:
-    for split in (TRAIN, TEST):
+    given = [name for name in SPLITS if f"y_{name}" in arrays]
+    for split in given:
         labels, images = arrays[f"y_{split}"], arrays[f"x_{split}"]
         if (
             labels.dtype.kind not in "iu"
@@ -108,7 +172,7 @@ def _class_names(path: Path, arrays: dict[str, np.ndarray]) -> tuple[str, ...]:
                 expected=f"{len(images)} whole numbers from 0",
                 received=f"{labels.dtype} {labels.shape}",
             )
-    count = 1 + max(int(arrays[name].max()) for name in ("y_train", "y_test"))
+    count = 1 + max(int(arrays[f"y_{name}"].max()) for name in given)
     # Without this bound one wrong label, such as 2**40, would fill the memory
     # with class names.
     if not 2 <= count <= arrays["y_train"].size:

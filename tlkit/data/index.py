@@ -1,6 +1,7 @@
-"""Which images there are, what they show and which split they belong to.
+"""The index of a data set: its images, their classes and their splits.
 
-A `DatasetIndex` is made once, before training; it travels beside the batches.
+A `DatasetIndex` is made once, before training. It is kept beside the batches
+and not on them, since tf.data drops any attribute when a dataset is mapped.
 TensorFlow is not needed here.
 """
 
@@ -26,7 +27,7 @@ from tlkit.data.names import VALIDATION as VALIDATION
 
 
 class LeftOut(NamedTuple):
-    """A file or folder that is not used, and why."""
+    """A file or folder that is not used, and the reason."""
 
     path: str
     reason: str
@@ -37,10 +38,11 @@ class Split:
     """The images of one split, in their fixed order.
 
     Args:
-        images: paths of files, or a uint8 array of shape
+        images: Paths of files, or a uint8 array of shape
             `(count, height, width, 3)`.
-        labels: int64 array of shape `(count,)`, positions in `class_names`.
-        digests: 32 hexadecimal digits an image, of its content; equal
+        labels: Class numbers, an int64 array of shape `(count,)` of positions
+            in `class_names`.
+        digests: For each image 32 hexadecimal digits of its content; equal
             images have equal digests.
     """
 
@@ -61,11 +63,12 @@ class Split:
         """Returns image number `row` as uint8 `(height, width, 3)`.
 
         Args:
-            row: 0 to `len(split) - 1`.
-            image_size: resize to this size; None keeps the image's own.
+            row: Number of the image in this split, 0 to `len(split) - 1`.
+            image_size: Size in pixels to which the image is resized; None
+                keeps its own.
 
         Raises:
-            TlkitError: the file has become unreadable since it was indexed.
+            TlkitError: The file has become unreadable since it was indexed.
         """
         image = self.images[row]
         if isinstance(image, Path):
@@ -73,7 +76,10 @@ class Split:
         return image if image_size is None else resize_image(image, image_size)
 
     def rows_of(self, digests: Sequence[str]) -> np.ndarray:
-        """Returns one row for each of some digests, int64 `(count,)`."""
+        """Returns the row of each digest, an int64 array of shape `(count,)`.
+
+        Of equal images, which share a digest, it is the last one's row.
+        """
         rows = {digest: row for row, digest in enumerate(self.digests)}
         return np.array([rows[digest] for digest in digests], np.int64)
 
@@ -83,7 +89,7 @@ class Split:
         return str(image) if isinstance(image, Path) else f"#{row}"
 
     def select(self, rows: np.ndarray) -> Split:
-        """Returns the split that holds only these rows, in this order."""
+        """Returns a split with only these rows, in this order."""
         rows = np.asarray(rows, dtype=np.int64)
         images = (
             self.images[rows]
@@ -99,12 +105,20 @@ class DatasetIndex(Shown):
     """A data set: its classes, its splits, and what was left out of it.
 
     Args:
-        name: short name, for run folders and titles.
-        source: where it came from: a path or the name of a data set.
-        class_names: fixed once for all splits; labels point into it.
-        splits: `"train"`, `"validation"` and, where there is one, `"test"`.
-        left_out: files and folders that are not used, with reasons.
-        notes: what the reader should know before trusting a figure.
+        name: Short name, for run folders and titles.
+        source: The path or the name that it was loaded from.
+        class_names: Names of the classes. They are the same for all splits,
+            and a label is a position in them.
+        splits: The splits by name: `"train"`, `"validation"` and, where
+            there is one, `"test"`.
+        left_out: Files and folders that are not used, with the reasons.
+        notes: What a reader should know before trusting a figure.
+
+    Example:
+        >>> images = np.zeros((2, 8, 8, 3), np.uint8)
+        >>> split = Split(images, np.array([0, 1]), ("a" * 32, "b" * 32))
+        >>> DatasetIndex("pets", "pets/", ("cats", "dogs"), {"train": split})
+        DatasetIndex('pets': 2 classes, 2 train images)
     """
 
     name: str
@@ -124,11 +138,11 @@ class DatasetIndex(Shown):
         return f"{len(self.class_names)} classes, {sizes} images"
 
     def summary(self, most: int = 20) -> str:
-        """Says what was found, what was left out and what to beware of.
+        """Returns what was found, what was left out, and the notes.
 
         Args:
-            most: How many of the files that were left out are named; of more
-                only the number is said.
+            most: Number of left-out files that are named at most. Of further
+                ones only the number is given.
         """
         lines = [f"{self.name}: {self._in_short()}"]
         if self.left_out:
@@ -142,7 +156,7 @@ class DatasetIndex(Shown):
         return "\n".join(lines)
 
     def table(self) -> Table:
-        """Returns how many images each class has in each split."""
+        """Returns the number of images of each class in each split."""
         counts, notes = self.counts(), self.notes
         if self.left_out:
             left = f"{len(self.left_out)} files or folders are left out."
@@ -161,7 +175,7 @@ class DatasetIndex(Shown):
         """Returns a split by its name.
 
         Raises:
-            UsageError: the data set has no such split.
+            UsageError: The data set has no such split.
         """
         if name not in self.splits:
             raise UsageError(
@@ -193,6 +207,7 @@ class DatasetIndex(Shown):
         They depend on class names, image contents, labels and splits, and
         not on paths: a moved or renamed folder keeps its fingerprint.
         """
+        # Sorted, since renaming a file changes the order of the images.
         parts = [repr(self.class_names)]
         for name in sorted(self.splits):
             split = self.splits[name]
@@ -203,4 +218,6 @@ class DatasetIndex(Shown):
 
 def digest(content: bytes) -> str:
     """Returns 32 hexadecimal digits that identify `content` (SHA-256)."""
+    # 128 bits: that two different images share them is practically excluded,
+    # and the files that list all images stay half as long.
     return hashlib.sha256(content).hexdigest()[:32]

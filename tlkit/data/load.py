@@ -1,4 +1,4 @@
-"""Any source of images becomes a `DatasetIndex`."""
+"""Makes a `DatasetIndex` of any source of images."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import TlkitError, UsageError
-from tlkit.data.arrays import array_split, read_npz
+from tlkit.data.arrays import array_split, index_of_arrays, read_npz
 from tlkit.data.folders import read_folder
 from tlkit.data.index import TEST, TRAIN, VALIDATION, DatasetIndex, Split
 from tlkit.data.names import (
@@ -25,9 +26,12 @@ from tlkit.data.public import download
 from tlkit.data.splitting import complete_splits
 from tlkit.drawn import sample
 
+Source = str | os.PathLike[str] | tuple[Any, Any] | Mapping[str, Any]
+"""What a data set is made of; see `load_dataset`."""
+
 
 def load_dataset(
-    source: str | os.PathLike[str],
+    source: Source,
     *,
     validation_fraction: float = VALIDATION_FRACTION,
     test_fraction: float = TEST_FRACTION,
@@ -44,32 +48,36 @@ def load_dataset(
       `(count, height, width[, channels])`, integer `y_train`, `y_test`, and
       optionally `class_names`;
     - `cartoon`, the drawn cats and dogs that come with tlkit;
-    - the name of a public data set that `tlkit data fetch` has got.
+    - the name of a public data set that `tlkit data fetch` has got;
+    - from Python also arrays: `(images, labels)`, or such a pair for each of
+      `"train"`, `"validation"` and `"test"` in a mapping.
 
-    What the source does not divide, tlkit divides: validation images are
+    Splits that the source does not have are made: validation images are
     taken from the training images, and test images too if there is neither
     a validation nor a test split. The split of an image is decided by its
     content alone: adding, renaming or moving files never moves another
-    image to a different split, and equal files share one. Hence a class has
-    about, not exactly, the fraction asked for; a class that would be missing
-    from a split gives it its nearest image.
+    image to a different split, and equal files share one. Hence the fraction
+    of a class is nearly, not exactly, the one asked for; if a split would
+    have no image of a class, the image closest to the limit goes there.
 
     Files that cannot be used are left out and listed in `left_out` with
     their reason; nothing is deleted or changed.
 
     Args:
-        source: as above.
-        validation_fraction: share of validation images, above 0, below 1.
-        test_fraction: share of test images, 0 to below 1.
-        seed: another seed divides otherwise.
+        source: The source, in one of the forms above.
+        validation_fraction: Share of all images that become validation
+            images where the source has none, above 0 and below 1.
+        test_fraction: Share of all images that become test images where the
+            source has neither split, 0 to below 1.
+        seed: Seed of the division; another seed divides differently.
 
     Returns:
-        The index; images are in order of their path.
+        The index. The images of a split are in the order of their paths.
 
     Raises:
-        UsageError: there is no such source, or a fraction is impossible.
-        TlkitError: the source cannot be read, there are no usable images,
-            fewer than two classes, or a class that not every split has.
+        UsageError: There is no such source, or a fraction is impossible.
+        TlkitError: The source cannot be read, has no usable images or fewer
+            than two classes, or a class is missing from a split.
 
     Example:
         >>> load_dataset("cartoon").class_names
@@ -84,16 +92,18 @@ def load_dataset(
     return index
 
 
-def read_source(source: str | os.PathLike[str]) -> DatasetIndex:
+def read_source(source: Source) -> DatasetIndex:
     """Reads a data set with the splits that it has itself, and no others.
 
     Args:
-        source: see `load_dataset`.
+        source: The source, see `load_dataset`.
 
     Raises:
-        UsageError: there is no such source.
-        TlkitError: the source cannot be read.
+        UsageError: There is no such source.
+        TlkitError: The source cannot be read.
     """
+    if not isinstance(source, str | os.PathLike):
+        return index_of_arrays(source)
     try:
         return _find(str(source))
     except OSError as error:
@@ -115,7 +125,9 @@ def _check_fractions(fractions: Mapping[str, float]) -> None:
 
 
 def _find(source: str) -> DatasetIndex:
-    """Reads a source with the splits that it has itself."""
+    """Finds out which kind of source this is, and reads it."""
+    # A path wins over a name, so that a folder called like a public data set
+    # can still be used.
     path = Path(source)
     if path.is_dir():
         return read_folder(path)
@@ -144,6 +156,7 @@ def _find(source: str) -> DatasetIndex:
 
 def _draw_sample() -> DatasetIndex:
     splits: dict[str, Split] = {}
+    # Another seed for each split, or the splits would share their images.
     for seed, (split, count) in enumerate(SAMPLE_SIZES.items()):
         images, labels, _ = sample.draw_pets(count, seed=seed)
         splits[split] = array_split(images, labels)
@@ -168,7 +181,7 @@ def _check_every_class(index: DatasetIndex) -> None:
 
 
 def _notes(splits: Mapping[str, Split]) -> tuple[str, ...]:
-    """Says which images stand in two splits, and whether a test is missing."""
+    """Notes images that are in two splits, and a missing test split."""
     notes = []
     names = list(splits)
     for position, first in enumerate(names):
@@ -177,11 +190,13 @@ def _notes(splits: Mapping[str, Split]) -> tuple[str, ...]:
             if shared:
                 notes.append(
                     f"{len(shared)} images of {second} are also in {first}: "
-                    "accuracy there is flattered."
+                    f"the accuracy on {second} is higher than it would be on "
+                    "new images."
                 )
     if TEST not in splits:
         notes.append(
             "There is no test split: accuracy is measured on the validation "
-            "images that also chose the best epoch, which flatters it."
+            "images that also chose the best epoch, so it is higher than it "
+            "would be on new images."
         )
     return tuple(notes)

@@ -1,1 +1,1 @@
-"""Evaluation: how good a model really is."""
+"""Evaluation: how good a model is on images it has not seen."""

@@ -1,4 +1,4 @@
-"""What was measured of a classifier, as a record."""
+"""The figures that were measured of a classifier, as a record."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _COLUMNS = (
 class Evaluation(Shown, dict[str, Any]):
     """The figures of a classifier on one split: a dictionary with a table.
 
-    The names are those of `metrics.json`; `tlkit.evaluation.metrics.measure`
-    says what they mean.
+    Its keys are those of `metrics.json`. They are explained in
+    `tlkit.evaluation.metrics.measure`.
 
     Example:
         >>> measured = Evaluation(
@@ -36,6 +36,7 @@ class Evaluation(Shown, dict[str, Any]):
 
     def in_short(self) -> str:
         """Returns accuracy and number of images in a few words."""
+        # The record of a run without `metrics.json` is empty.
         if not self:
             return "nothing measured"
         return f"{SHARE.text(self['accuracy'])} of {self._images()}"
@@ -43,7 +44,8 @@ class Evaluation(Shown, dict[str, Any]):
     def summary(self) -> str:
         """Returns the result in a sentence that can be quoted.
 
-        Names the split, the number of images and the confidence interval.
+        It names the split, the number of images and the confidence interval,
+        without which an accuracy should not be quoted.
         """
         if not self:
             return self.in_short()
@@ -58,11 +60,11 @@ class Evaluation(Shown, dict[str, Any]):
         return " ".join(filter(None, words))
 
     def table(self) -> Table:
-        """Returns what was measured overall, then class by class.
+        """Returns the figures over all images, then class by class.
 
-        Of a class, accuracy is recall: the share of its images that are
-        recognised. Precision is the share of right ones among the images
-        taken for it.
+        The accuracy of a class is its recall, the share of its images that
+        are recognised. Its precision is the share of right answers among the
+        images that the model takes for this class.
         """
         if not self:
             return Table(self.in_short(), _COLUMNS, ())
@@ -84,5 +86,5 @@ class Evaluation(Shown, dict[str, Any]):
         return one["count"], one[share], one[f"{share}_interval"]
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns everything that was measured, as JSON can hold it."""
+        """Returns everything measured as a dictionary that JSON can hold."""
         return plain(self)

@@ -1,24 +1,26 @@
-"""How sure a share is that was counted on so many images."""
+"""Confidence intervals of shares, such as an accuracy."""
 
 from __future__ import annotations
 
 from tlkit.base.records import INTERVAL, Column
 
-#: What every interval of a share is called, in tables and sentences.
+#: Name of every interval of a share, in tables and in sentences.
 INTERVAL_NAME = "95 % interval"
 INTERVAL_COLUMN = Column(INTERVAL_NAME, INTERVAL)
-"""The column in which a table has `confidence_interval`."""
+"""The column of a table that shows a `confidence_interval`."""
 
 
 def confidence_interval(correct: int, count: int) -> tuple[float, float]:
     """Returns the interval that tlkit gives beside every accuracy.
 
-    It is Wilson's. Whoever wants another one changes this function, and its
-    name above if it is no longer one of 95 %: nothing else names the method.
+    It is Wilson's interval. No other place in tlkit depends on the method: to
+    use another one, change this function, and `INTERVAL_NAME` if it is no
+    longer an interval of 95 %.
 
     Args:
-        correct: How many images were classified correctly, 0 to `count`.
-        count: How many images there were, 1 or more.
+        correct: Number of images that were classified correctly, 0 to
+            `count`.
+        count: Number of images, 1 or more.
 
     Returns:
         `(low, high)`, both in [0, 1].
@@ -35,8 +37,8 @@ def wilson_interval(correct: int, count: int) -> tuple[float, float]:
     near 0 and 1.
 
     Args:
-        correct: The number of successes, 0 to `count`.
-        count: The number of trials, 1 or more.
+        correct: Number of successes, 0 to `count`.
+        count: Number of trials, 1 or more.
 
     Returns:
         `(low, high)`, both in [0, 1].
@@ -46,7 +48,8 @@ def wilson_interval(correct: int, count: int) -> tuple[float, float]:
         >>> round(low, 3), round(high, 3)
         (0.964, 0.989)
     """
-    # Tables of runs have their intervals already and do without SciPy.
+    # SciPy takes long to import, and tables of finished runs, which have
+    # their intervals in `metrics.json`, do not need it.
     from scipy.stats import binomtest
 
     interval = binomtest(correct, count).proportion_ci(0.95, "wilson")

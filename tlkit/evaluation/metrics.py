@@ -1,4 +1,4 @@
-"""How good a classifier is on images it has not seen, and how sure that is."""
+"""Measures the predictions of a classifier against the true classes."""
 
 from __future__ import annotations
 
@@ -20,23 +20,25 @@ from tlkit.evaluation.intervals import confidence_interval
 def measure(
     labels: np.ndarray, probabilities: np.ndarray, class_names: Sequence[str]
 ) -> Evaluation:
-    """Measures predictions against the truth.
+    """Measures predictions against the true classes.
 
     Args:
-        labels: An int array of shape `(count,)`, positions in `class_names`.
-        probabilities: A float array of shape `(count, classes)`, whose rows
-            sum to 1.
-        class_names: One name per class.
+        labels: True classes, an int array of shape `(count,)` of positions
+            in `class_names`.
+        probabilities: Predictions, a float array of shape
+            `(count, classes)`, whose rows sum to 1.
+        class_names: One name for each class.
 
     Returns:
-        What a run keeps in `metrics.json`: `count`, `correct`, `accuracy`
-        with its `accuracy_interval` (see `confidence_interval`), `log_loss`
-        (mean negative natural logarithm of the true class's probability),
-        `per_class` (precision, recall with interval, F1 score, count) and
-        `confusion_matrix` (rows: true class, columns: predicted class).
+        The figures that a run keeps in `metrics.json`: `count`, `correct`,
+        `accuracy` with its `accuracy_interval` (see `confidence_interval`),
+        `log_loss` (mean negative natural logarithm of the true class's
+        probability), `per_class` (precision, recall with interval, F1 score,
+        count) and `confusion_matrix` (a row for each true class, a column for
+        each predicted one).
 
     Raises:
-        UsageError: The shapes do not fit each other.
+        UsageError: The shapes of the arguments do not match.
     """
     labels = np.asarray(labels)
     probabilities = np.asarray(probabilities, np.float64)
@@ -46,9 +48,11 @@ def measure(
             expected=f"shape ({len(labels)}, {len(class_names)})",
             received=probabilities.shape,
         )
-    # Float32 rows sum to 1 up to 1e-7; log_loss wants them exact.
+    # Float32 rows sum to 1 up to 1e-7 only, of which scikit-learn's log_loss
+    # would warn.
     probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
     predicted = probabilities.argmax(axis=1)
+    # Named in full, as a split may have no image of some class.
     every_class = np.arange(len(class_names))
     correct = int((predicted == labels).sum())
     matrix = confusion_matrix(labels, predicted, labels=every_class)
@@ -71,7 +75,7 @@ def _per_class(
         labels,
         predicted,
         labels=np.arange(len(class_names)),
-        zero_division=0,
+        zero_division=0,  # of a class that is never predicted
     )
     return {
         name: {

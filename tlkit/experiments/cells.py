@@ -1,8 +1,9 @@
-"""The cells of a study: one network, trained one way, from one seed.
+"""The cells of a study: each is one network, one recipe and one seed.
 
-Each finished cell is a file of its own, written whole or not at all, whose
-name is made of what determines the result. So an interrupted study goes on
-with the cells that are missing, and a changed setting is a cell of its own.
+The result of a finished cell is a file of its own, written whole or not at
+all. Its name is made of everything that determines the result. So an
+interrupted study goes on with the cells that are missing, and a changed
+setting makes another cell.
 """
 
 from __future__ import annotations
@@ -33,14 +34,17 @@ from tlkit.plans.optimizers import label_form
 from tlkit.plans.recipe import Recipe, ResolvedRecipe
 
 Builder = Callable[..., keras.Model]
-"""Called with `input_shape`, `classes` and parameters of its own by name."""
+"""A function that builds a network.
+
+It is called with `input_shape`, `classes` and its own parameters by name.
+"""
 
 _GIVEN = ("input_shape", "classes")
-#: Seconds after which a cell says how far it is.
+#: Seconds after which a long cell prints how far it is.
 _SILENCE = 60
 
 
-#: How experiments are trained unless they say otherwise.
+#: Fields of the recipe of an experiment, where it does not set them.
 USUAL: Mapping[str, Any] = {
     "learning_rate": 0.1,
     "batch_size": 256,
@@ -48,25 +52,32 @@ USUAL: Mapping[str, Any] = {
     "optimizer": "sgd",
     "precision": "float32",
 }
-#: What is no argument of a builder and no field of a recipe.
+#: Parameters that are neither arguments of a builder nor fields of a recipe.
 _IMAGES = ("augmentation", "image_size")
-#: An experiment has no validation split to be patient by, and names its
-#: images' form itself.
+#: Fields of a recipe that an experiment cannot set: without a validation
+#: split there is nothing to be patient by, and the labels' form follows from
+#: the loss.
 _NOT_HERE = ("patience", "labels")
-#: Fields that settings have had from the start, so that what is finished in
-#: an older folder is still known by its key; a later one counts where it is
-#: not as usual.
+#: Fields that are part of every key. A field that recipes got later is part
+#: of it only where it is not at its default, so that cells finished before
+#: then are still found under their keys.
 _FIRST_FIELDS = (
     *("learning_rate", "batch_size", "epochs", "optimizer", "schedule"),
     *("weight_decay", "label_smoothing", "precision"),
 )
+#: A builder that has moved keeps the name in the settings that it had when
+#: the first cells were finished, so that these are still known by their keys.
+_FORMER: Mapping[str, str] = {
+    "tlkit.experiments.small_networks": "tlkit.study.small_networks",
+}
 
 
 def make_recipe(parameters: Mapping[str, Any]) -> ResolvedRecipe:
     """Makes the recipe of an experiment.
 
     Args:
-        parameters: Fields of `tlkit.Recipe` by name; the rest is `USUAL`.
+        parameters: Fields of `tlkit.Recipe` by name. Those left out are as in
+            `USUAL`, or else at their default.
 
     Raises:
         UsageError: A value is not possible.
@@ -82,18 +93,21 @@ def make_recipe(parameters: Mapping[str, Any]) -> ResolvedRecipe:
 
 @dataclass(frozen=True)
 class Case:
-    """A network, how it is trained, and what becomes of its images.
+    """A network, its recipe, and how its images are changed.
 
     Args:
-        build: The network's builder, a function of a module.
-        network: Its parameters by name; those not named have their defaults.
-        recipe: How it is trained.
-        augmentation: What may happen to training images, in every epoch
-            anew; None for the images as they are.
-        image_size: Side in pixels to resize to, bilinearly; None for the
-            images' own.
-        asked_precision: What was asked for, which is part of the settings:
-            `"auto"` is another word on another machine.
+        build: The builder of the network, a function of a module, so that
+            other processes can import it.
+        network: Parameters of the builder by name. Those left out have their
+            defaults.
+        recipe: The recipe by which the network is trained.
+        augmentation: Random changes of the training images, drawn anew in
+            every epoch; None for the images as they are.
+        image_size: Side in pixels to which images are resized, bilinearly;
+            None keeps their own size.
+        written: Values of the recipe as somebody wrote them, by name. They
+            are part of the settings: `"auto"` means another precision on
+            another machine, and a rate of 1 is kept as it was written.
     """
 
     build: Builder
@@ -103,11 +117,12 @@ class Case:
     )
     augmentation: Augmentation | None = None
     image_size: int | None = None
-    asked_precision: str = "float32"
+    written: Mapping[str, Any] = dataclass_field(default_factory=dict)
 
     def settings(self) -> dict[str, Any]:
-        """Returns builder and every parameter by name, defaults too."""
-        name = f"{self.build.__module__}.{self.build.__qualname__}"
+        """Returns the builder's name and all parameters, defaults included."""
+        module = self.build.__module__
+        name = f"{_FORMER.get(module, module)}.{self.build.__qualname__}"
         own = self.augmentation
         return {
             "builder": name,
@@ -119,7 +134,7 @@ class Case:
         }
 
     def _recipe_settings(self) -> dict[str, Any]:
-        told = {
+        given = {
             own.name: getattr(self.recipe, own.name)
             for own in fields(Recipe)
             if own.name in _FIRST_FIELDS
@@ -128,14 +143,16 @@ class Case:
                 and getattr(self.recipe, own.name) != own.default
             )
         }
-        return {**told, "precision": self.asked_precision}
+        return {
+            name: self.written.get(name, value) for name, value in given.items()
+        }
 
     def build_model(self, data: ImageArrays) -> keras.Model:
         """Builds the network for a data set.
 
         Raises:
-            UsageError: it cannot be built for these images, or does not
-                have the classes of the data.
+            UsageError: The network cannot be built for these images, or does
+                not have as many outputs as the data has classes.
         """
         shape = input_shape(data, self.image_size)
         try:
@@ -144,6 +161,7 @@ class Case:
         except UsageError:
             raise
         except ValueError as error:
+            # Keras's own text begins with the reason and goes on for pages.
             raise UsageError(
                 "The network cannot be built for these images.",
                 where=f"{self.build.__qualname__}({shape}, "
@@ -155,16 +173,17 @@ class Case:
 
 
 def make_case(build: Builder, parameters: Mapping[str, Any]) -> Case:
-    """Sorts parameters into those of network, training and images.
+    """Makes a case of parameters, given in one mapping for all its parts.
 
     Args:
-        build: The builder.
-        parameters: Fields of `tlkit.Recipe`, arguments of `build`,
-            `augmentation` (fields of `tlkit.Augmentation` by name; those not
-            named do nothing) and `image_size`, by name.
+        build: The builder of the network.
+        parameters: By name: fields of `tlkit.Recipe`, arguments of `build`,
+            `image_size`, and `augmentation`, which is a mapping of fields of
+            `tlkit.Augmentation`. Fields left out of it change nothing.
 
     Raises:
-        UsageError: A parameter is none of these, or has an impossible value.
+        UsageError: A parameter is none of these, or its value is not
+            possible.
     """
     trained = [f.name for f in fields(Recipe) if f.name not in _NOT_HERE]
     known = [*_defaults(build), *trained, *_IMAGES]
@@ -172,34 +191,50 @@ def make_case(build: Builder, parameters: Mapping[str, Any]) -> Case:
         check_known("parameter", name, known)
     recipe = {n: v for n, v in parameters.items() if n in trained}
     other = {*trained, *_IMAGES}
-    size = parameters.get("image_size")
-    if size is not None:
-        size = as_height_width(size)[0]
     return Case(
         build,
         {n: v for n, v in parameters.items() if n not in other},
         make_recipe(recipe),
         _read_augmentation(parameters.get("augmentation")),
-        size,
-        recipe.get("precision", USUAL["precision"]),
+        _read_side(parameters.get("image_size")),
+        # Numbers with a point are the recipe's own, to the bit.
+        {n: v for n, v in recipe.items() if type(v) in (int, str)},
     )
 
 
-def _read_augmentation(told: Any) -> Augmentation | None:
-    if told is None or isinstance(told, Augmentation):
-        return told
-    if not isinstance(told, Mapping | str):
+def _read_side(told: Any) -> int | None:
+    if told is None:
+        return None
+    height, width = as_height_width(told)
+    if height != width:
+        raise UsageError(
+            "The images of an experiment become squares.",
+            where="image_size",
+            expected="one number of pixels",
+            received=repr(told),
+        )
+    return height
+
+
+def _read_augmentation(given: Any) -> Augmentation | None:
+    if given is None or isinstance(given, Augmentation):
+        return given
+    if not isinstance(given, Mapping | str):
         raise UsageError(
             "An augmentation is written as names and values.",
             where="augmentation",
             expected='such as {"flip": true}, or book, mild or none',
-            received=repr(told),
+            received=repr(given),
         )
-    return make_augmentation(told)
+    return make_augmentation(given)
 
 
 def _differences(augmentation: Augmentation) -> dict[str, Any]:
-    """The fields that do something."""
+    """Returns the fields that change an image.
+
+    Only these are part of the key, so that a field which augmentations get
+    later does not change the keys of finished cells.
+    """
     nothing = AUGMENTATIONS["none"].settings()
     return {
         name: value
@@ -209,7 +244,7 @@ def _differences(augmentation: Augmentation) -> dict[str, Any]:
 
 
 def _defaults(build: Builder) -> dict[str, Any]:
-    """The parameters of a builder, with their defaults."""
+    """Returns the parameters of a builder with their defaults."""
     return {
         name: None if given.default is given.empty else given.default
         for name, given in inspect.signature(build).parameters.items()
@@ -222,34 +257,35 @@ class Cell:
     """A case, trained from one seed.
 
     Args:
-        case: what is trained, and how.
-        seed: of first weights, order, augmentation and dropout.
+        case: The network, its recipe and its images.
+        seed: Seed of initial weights, order, augmentation and dropout.
     """
 
     case: Case
     seed: int = 0
 
     def key(self, data: ImageArrays) -> str:
-        """Returns 16 hexadecimal digits: made of data, settings and seed."""
-        told = {
+        """Returns 16 hexadecimal digits made of data, settings and seed."""
+        determining = {
             "data": data.fingerprint,
             "seed": self.seed,
             **self.case.settings(),
         }
-        return digest(json.dumps(told, sort_keys=True).encode())[:16]
+        return digest(json.dumps(determining, sort_keys=True).encode())[:16]
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came out of a cell.
+    """The result of a cell.
 
     Args:
-        seed: of the cell.
-        epochs: the figures of each epoch; fewer than planned if the loss
-            became no number.
-        parameters: of the network, those that do not train too.
-        seconds: of training and measuring.
-        images_per_second: training images, over all epochs.
+        seed: Seed of the cell.
+        epochs: The figures of each epoch. They are fewer than planned if the
+            loss became NaN or infinite.
+        parameters: Number of the network's parameters, including those that
+            are not trained.
+        seconds: Seconds of training and measuring.
+        images_per_second: Training images per second over all epochs.
     """
 
     seed: int
@@ -272,18 +308,19 @@ def run_cell(
     """Builds and trains the network of a cell.
 
     Args:
-        cell: which.
-        data: the images.
-        on_epoch: called after every epoch.
+        cell: The cell.
+        data: The images.
+        on_epoch: Function that is called after every epoch.
 
     Raises:
-        UsageError: see `Case.build_model`.
+        UsageError: See `Case.build_model`.
     """
-    # What former cells have left in Keras would grow with every cell.
+    # Keras keeps graphs and names of all models of a process, so a study of
+    # many cells would use ever more memory.
     keras.backend.clear_session()
     keras.utils.set_random_seed(cell.seed)
     model = cell.case.build_model(data)
-    started = spoken = time.perf_counter()
+    started = printed = time.perf_counter()
     epochs = []
     case = cell.case
     for epoch in train(
@@ -298,9 +335,9 @@ def run_cell(
         if on_epoch is not None:
             on_epoch()
         now = time.perf_counter()
-        if now - spoken > _SILENCE and len(epochs) < cell.case.recipe.epochs:
-            spoken = now
-            _tell(cell, epochs, now - started)
+        if now - printed > _SILENCE and len(epochs) < cell.case.recipe.epochs:
+            printed = now
+            _print_progress(cell, epochs, now - started)
     seconds = time.perf_counter() - started
     seen = len(epochs) * len(data.train_images)
     return Result(
@@ -312,8 +349,10 @@ def run_cell(
     )
 
 
-def _tell(cell: Cell, epochs: Sequence[Epoch], seconds: float) -> None:
-    """A word from a cell that takes long."""
+def _print_progress(
+    cell: Cell, epochs: Sequence[Epoch], seconds: float
+) -> None:
+    """Prints the latest figures of a long cell, and the time it still needs."""
     left = seconds / len(epochs) * (cell.case.recipe.epochs - len(epochs))
     say(
         f"  {cell.case.build.__name__} seed {cell.seed}: epoch {len(epochs)} "
@@ -326,54 +365,54 @@ def _tell(cell: Cell, epochs: Sequence[Epoch], seconds: float) -> None:
 def write_result(
     folder: Path, cell: Cell, data: ImageArrays, result: Result
 ) -> None:
-    """Keeps the result of a cell in a study's folder.
+    """Writes the result of a cell to a study's folder.
 
     Args:
-        folder: of the study.
-        cell: which cell.
-        data: the images it was trained on.
-        result: what came out.
+        folder: Folder of the study.
+        cell: The cell.
+        data: The images on which it was trained.
+        result: The result of the cell.
 
     Raises:
-        TlkitError: the folder cannot be written.
+        TlkitError: The folder cannot be written.
     """
     columns = {
         name: [_finite(getattr(epoch, name)) for epoch in result.epochs]
         for name in (column.name for column in fields(Epoch))
     }
-    told = {
+    written = {
         "data": data.name,
         "settings": cell.case.settings(),
         **asdict(result),
         "epochs": columns,
     }
-    write_json(_path(folder, cell, data), told)
+    write_json(_path(folder, cell, data), written)
 
 
 def read_result(folder: Path, cell: Cell, data: ImageArrays) -> Result | None:
-    """Returns what is kept of a cell, or None if it is not finished.
+    """Returns the result of a cell, or None if it is not finished.
 
     Args:
-        folder: of the study.
-        cell: which cell.
-        data: the images.
+        folder: Folder of the study.
+        cell: The cell.
+        data: The images.
 
     Raises:
-        TlkitError: the file is there but cannot be read.
+        TlkitError: The file exists but cannot be read.
     """
     path = _path(folder, cell, data)
     if not path.exists():
         return None
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        rows = zip(*told["epochs"].values(), strict=True)
+        written = json.loads(path.read_text(encoding="utf-8"))
+        rows = zip(*written["epochs"].values(), strict=True)
         epochs = [Epoch(*map(_number, row)) for row in rows]
         return Result(
-            told["seed"],
+            written["seed"],
             tuple(epochs),
-            told["parameters"],
-            told["seconds"],
-            told["images_per_second"],
+            written["parameters"],
+            written["seconds"],
+            written["images_per_second"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TlkitError(
@@ -389,7 +428,7 @@ def _path(folder: Path, cell: Cell, data: ImageArrays) -> Path:
 
 
 def _finite(value: float) -> float | None:
-    # JSON has no word for what is not a number.
+    # JSON has no NaN; Python would write one that other readers refuse.
     return value if math.isfinite(value) else None
 
 

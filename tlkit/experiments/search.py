@@ -1,6 +1,6 @@
-"""Search in place of a grid, by Optuna, which is an extra.
+"""Searches for good parameters by Optuna instead of trying a whole grid.
 
-pip install 'tlkit[search]'
+Optuna is an extra: `pip install 'tlkit[search]'`.
 """
 
 from __future__ import annotations
@@ -21,15 +21,18 @@ from tlkit.experiments.report import outcomes_table
 
 @dataclass(frozen=True)
 class Between:
-    """Values that a search may draw from an interval.
+    """An interval from which a search draws values.
 
     Args:
-        low: the smallest.
-        high: the largest, above `low`; whole numbers are drawn if both are.
-        log: draw the logarithm evenly; then `low` is above 0.
+        low: The smallest value.
+        high: The largest value, above `low`. If both are whole numbers, only
+            whole numbers are drawn.
+        log: Whether the values' logarithms are drawn evenly, so that 0.001 to
+            0.01 is as likely as 0.1 to 1. It needs a `low` above 0.
 
     Raises:
-        UsageError: the ends are not in order.
+        UsageError: `low` is not below `high`, or not above 0 although `log`
+            is true.
     """
 
     low: float
@@ -39,7 +42,7 @@ class Between:
     def __post_init__(self) -> None:
         if not self.low < self.high or (self.log and self.low <= 0):
             raise UsageError(
-                "There is nothing between these ends.",
+                "There are no values between these ends.",
                 expected="low below high, and above 0 for a logarithm",
                 received=f"{self.low} to {self.high}",
             )
@@ -47,11 +50,11 @@ class Between:
 
 @dataclass(frozen=True, repr=False)
 class Search(Shown):
-    """What a search has found.
+    """The result of a search.
 
     Args:
-        trials: one outcome a setting, in the order tried; accuracy is that
-            on training images held out from training.
+        trials: One outcome for each setting, in the order tried. Its accuracy
+            is that on training images that were held out from training.
     """
 
     trials: tuple[Outcome, ...]
@@ -70,8 +73,9 @@ class Search(Shown):
     def best(self) -> Outcome:
         """The trial that is most accurate on the images held out.
 
-        It was chosen by them, which flatters it: train its case on all
-        training images to quote a test accuracy.
+        These images chose it, so its accuracy is higher than it would be on
+        new images. To quote one, train its case on all training images and
+        measure it on the test images.
         """
         return max(self.trials, key=lambda o: o.test_accuracy.mean)
 
@@ -85,25 +89,27 @@ def search(
     trials: int = 20,
     seed: int = 0,
 ) -> Search:
-    """Looks for parameters by Optuna's tree-structured Parzen estimator.
+    """Searches for parameters by Optuna's tree-structured Parzen estimator.
 
     Bergstra, Bardenet, Bengio and Kegl, *Algorithms for Hyper-Parameter
     Optimization*, NeurIPS 2011, section 4. A sixth of the training images is
-    held out to judge by; the test images are not looked at. The same call
-    goes on where it was interrupted: the sampler draws the same settings
-    again, and those that are finished are read from the folder.
+    held out to judge the settings; the test images are not used. A call that
+    is repeated goes on where it was interrupted: the sampler draws the same
+    settings again, and those that are finished are read from the folder.
 
     Args:
-        build: see `Sweep`.
-        space: by parameter, a list of values or `Between(low, high)`.
-        data: the images.
-        folder: where results are kept, cell by cell.
-        base: parameters that all have.
-        trials: how many settings to try, 1 or more.
-        seed: of the sampler, the images held out and the trainings.
+        build: The builder of the network, see `Sweep`.
+        space: Values to draw from, by parameter: a list of values, or
+            `Between(low, high)`.
+        data: The images.
+        folder: Folder in which the results are kept.
+        base: Values by parameter that all trainings share.
+        trials: Number of settings to try, 1 or more.
+        seed: Seed of the sampler, of the images held out and of the
+            trainings.
 
     Raises:
-        UsageError: a parameter is unknown, or a value not possible.
+        UsageError: A parameter is unknown, or a value is not possible.
         TlkitError: Optuna is not installed.
 
     Example:
@@ -115,10 +121,12 @@ def search(
     optuna = _import_optuna()
     if trials < 1 or not space:
         raise UsageError(
-            "A search needs a trial, and something to vary.",
+            "A search needs at least one trial and one parameter to vary.",
             expected="1 trial or more, 1 parameter or more",
             received=f"{trials} trials, {len(space)} parameters",
         )
+    # The settings must not be chosen by the test images, or these could not
+    # judge the chosen one.
     shown = data.hold_out(max(1, len(data.train_labels) // 6), seed)
     outcomes = []
 
@@ -126,6 +134,7 @@ def search(
         drawn = {name: _draw(trial, name, own) for name, own in space.items()}
         case = make_case(build, {**(base or {}), **drawn})
         label = ", ".join(f"{name} {value}" for name, value in drawn.items())
+        # One after the other, as the sampler learns from each result.
         point = Point("search", label, case)
         outcomes.extend(run_points([point], shown, Path(folder), 1, seed))
         return outcomes[-1].test_accuracy.mean
@@ -145,7 +154,7 @@ def _import_optuna() -> Any:
             remedy="Run: pip install 'tlkit[search]'. A Sweep with grid=True "
             "needs nothing more.",
         ) from error
-    # Every trial has its line from tlkit already.
+    # tlkit prints a line for every trial already.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna
 

@@ -11,8 +11,8 @@
     )
     outcomes = sweep.run(study.load_images("fashion-mnist"), "studies/mine")
 
-With `processes=2` that belongs under `if __name__ == "__main__":`, as every
-process reads the file again.
+With `processes=2` a script needs this under `if __name__ == "__main__":`, as
+every process reads the file again.
 """
 
 from __future__ import annotations
@@ -41,17 +41,19 @@ class Sweep:
     optimizer and so on) and the arguments of the builder.
 
     Args:
-        build: a function of a module, called with `input_shape`, `classes`
-            and parameters of its own by name.
-        base: parameters that all have; the rest have their defaults.
-        axes: values to try, by parameter.
-        grid: every combination of the values, instead of one axis at a time
-            with the others at the base.
-        repeats: from how many seeds each is trained.
-        seed: the first of them.
+        build: The builder of the network, a function of a module. It is
+            called with `input_shape`, `classes` and its own parameters by
+            name.
+        base: Values by parameter that all trainings share. Parameters left
+            out have their defaults.
+        axes: Lists of values to try, by parameter.
+        grid: Whether every combination of the values is trained. False varies
+            one parameter at a time and leaves the others as in `base`.
+        repeats: Number of seeds from which each setting is trained.
+        seed: The first of these seeds; the others follow it.
 
     Raises:
-        UsageError: a parameter is unknown, or a value is not possible.
+        UsageError: A parameter is unknown, or a value is not possible.
     """
 
     build: Builder
@@ -63,6 +65,8 @@ class Sweep:
 
     def __post_init__(self) -> None:
         for name, values in self.axes.items():
+            # A text is a sequence, too, whose letters would be tried one by
+            # one.
             if isinstance(values, str) or not isinstance(values, Sequence):
                 raise UsageError(
                     "The values of an axis are a list.",
@@ -70,10 +74,11 @@ class Sweep:
                     expected=f"such as [{values!r}]",
                     received=repr(values),
                 )
+        # Making the points checks every value, before anything is trained.
         self.points()
 
     def points(self) -> list[Point]:
-        """Returns what is to be trained; without axes, the base alone."""
+        """Returns the settings to train; without axes, the base alone."""
         if not self.axes:
             case = make_case(self.build, self.base)
             return [Point("base", self.build.__name__, case)]
@@ -104,15 +109,17 @@ class Sweep:
         folder: str | os.PathLike[str],
         processes: int = 1,
     ) -> list[Outcome]:
-        """Trains what is not in the folder yet; see `run_points`.
+        """Trains the settings that the folder does not hold yet.
 
         Args:
-            data: the images.
-            folder: where results are kept.
-            processes: how many networks are trained at the same time.
+            data: The images.
+            folder: Folder in which results are kept. A second call with the
+                same folder goes on where the first was interrupted.
+            processes: Number of networks that are trained at the same time.
 
         Returns:
-            One outcome a point, with mean and interval.
+            One outcome for each setting, with mean and interval; see
+            `run_points`.
         """
         return run_points(
             self.points(), data, folder, self.repeats, self.seed, processes
@@ -130,16 +137,17 @@ def read_sweep(path: str | os.PathLike[str]) -> Sweep:
         }
 
     Args:
-        path: of the file; `network` is the name of a classic network.
+        path: Path of the file. Its field `network` is the name of a classic
+            network and stands for `build`.
 
     Raises:
-        UsageError: there is no such file, or a field, network or parameter
+        UsageError: There is no such file, or a field, network or parameter
             in it is unknown.
-        TlkitError: it is not JSON.
+        TlkitError: The file is not JSON.
     """
     path = Path(path)
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError("No such sweep file.", where=path) from error
     except (OSError, ValueError) as error:
@@ -151,12 +159,13 @@ def read_sweep(path: str | os.PathLike[str]) -> Sweep:
         ) from error
     known = ["network", *(f.name for f in fields(Sweep) if f.name != "build")]
     kinds = {"base": dict, "axes": dict, "grid": bool}
-    _check_fields(path, told, known, kinds)
-    check_known("network", told.get("network"), NETWORKS)
-    build = NETWORKS[told.pop("network")].build
-    return Sweep(build, **told)
+    _check_fields(path, content, known, kinds)
+    check_known("network", content.get("network"), NETWORKS)
+    build = NETWORKS[content.pop("network")].build
+    return Sweep(build, **content)
 
 
+#: Names of kinds of values for people who know JSON but not Python.
 _KINDS: Mapping[type, str] = {
     dict: "an object",
     bool: "true or false",
@@ -166,16 +175,16 @@ _KINDS: Mapping[type, str] = {
 
 
 def _check_fields(
-    path: Path, told: Any, known: Sequence[str], kinds: Mapping[str, type]
+    path: Path, content: Any, known: Sequence[str], kinds: Mapping[str, type]
 ) -> None:
-    if not isinstance(told, dict):
+    if not isinstance(content, dict):
         raise UsageError(
             "A sweep file holds one object.",
             where=path,
             expected=f"the fields {', '.join(known)}",
-            received=type(told).__name__,
+            received=type(content).__name__,
         )
-    for name, value in told.items():
+    for name, value in content.items():
         check_known("field", name, known)
         kind = str if name == "network" else kinds.get(name, int)
         if not isinstance(value, kind):

@@ -1,9 +1,10 @@
-"""Training of small networks on images in memory: `fit` without its waiting.
+"""Trains small networks on images in memory, faster than `fit` can.
 
-A step of LeNet takes milliseconds, so what `fit` does around each one takes
-as long again. Here an epoch is one call: images stay uint8 in memory, and
-the loop over batches, their gathering and their cast are in the graph. The
-numbers are those of `fit` with the same order of images.
+A step of LeNet takes milliseconds, and what `fit` does around each step takes
+as long again. Here an epoch is one call from Python: the images stay in
+memory as uint8, and the graph itself loops over the batches, gathers their
+images and casts them. The results are those of `fit` with the same order of
+images.
 """
 
 from __future__ import annotations
@@ -28,11 +29,13 @@ from tlkit.plans.recipe import ResolvedRecipe
 from tlkit.tensor.graphs import every_layer
 from tlkit.training.objective import make_loss, make_optimizer
 
-#: Images that are measured at once.
+#: Number of images that are measured in one step; the activations of all of
+#: them at once might not fit into memory.
 _MEASURED_AT_ONCE = 1000
-#: A smaller part of a batch is not worth a core.
+#: Smallest number of images that is worth a core of its own.
 _PART = 64
-#: Layers that see one image at a time, and draw no random numbers.
+#: Layers whose output for an image does not depend on other images and that
+#: draw no random numbers. Any other layer keeps a batch in one piece.
 _ONE_BY_ONE = (
     *("InputLayer", "Rescaling", "ZeroPadding2D", "Flatten", "Activation"),
     *("Conv2D", "Dense", "ReLU", "AveragePooling2D", "MaxPooling2D"),
@@ -42,14 +45,15 @@ _ONE_BY_ONE = (
 
 @dataclass(frozen=True)
 class Epoch:
-    """What an epoch has achieved.
+    """The figures of one epoch.
 
     Args:
-        loss: mean over the training images, each measured in the step that
-            it trains, as `fit` does; with label smoothing if there is any.
-        accuracy: likewise, 0 to 1.
-        test_loss: mean cross-entropy on the test images afterwards.
-        test_accuracy: likewise, 0 to 1.
+        loss: Mean loss of the training images, label smoothing included. As
+            in `fit`, each image is measured in the step that it trains.
+        accuracy: Accuracy on the training images, measured in the same way,
+            0 to 1.
+        test_loss: Mean cross-entropy of the test images after the epoch.
+        test_accuracy: Accuracy on the test images after the epoch, 0 to 1.
     """
 
     loss: float
@@ -66,27 +70,27 @@ def train(
     augmentation: Augmentation | None = None,
     image_size: int | None = None,
 ) -> Iterator[Epoch]:
-    """Trains a network, an epoch for every value that is asked for.
+    """Trains a network, one epoch for each value taken from the iterator.
 
-    Training ends early once the loss is no number, as it stays so.
+    Training ends early once the loss is NaN or infinite, as it stays so.
 
     Args:
-        model: from float images, values 0 to 1, to probabilities.
-        data: all of its training images are used in every epoch, in a new
-            random order; the last batch of an epoch may be smaller.
-        recipe: How to train. Its patience is not looked at: there is no
+        model: Model from float images, values 0 to 1, to probabilities.
+        data: The images. Every epoch uses all training images in a new
+            random order; its last batch may be smaller.
+        recipe: How to train. Its patience is not used: there is no
             validation split, and the figures are those of the last epoch.
         seed: Seed of the order and of the augmentation.
-        augmentation: What may happen to training images, in every epoch
-            anew; None for the images as they are.
-        image_size: Side in pixels to resize to, bilinearly; None for the
-            images' own.
+        augmentation: Random changes of the training images, drawn anew in
+            every epoch; None for the images as they are.
+        image_size: Side in pixels to which images are resized, bilinearly;
+            None keeps their own size.
 
     Yields:
         The figures of each epoch.
 
     Raises:
-        UsageError: the network does not take these images or has another
+        UsageError: The network does not take these images, or has another
             number of classes.
     """
     check_fit(model, data, image_size)
@@ -113,12 +117,13 @@ def epoch_order(count: int, seed: int, number: int) -> np.ndarray:
     """Returns the order in which an epoch sees the images.
 
     Args:
-        count: how many there are.
-        seed: of the run.
-        number: of the epoch, from 0.
+        count: Number of images.
+        seed: Seed of the training.
+        number: Number of the epoch, from 0.
 
     Returns:
-        int32 `(count,)`, every number below `count` once.
+        An int32 array of shape `(count,)` with every number from 0 to
+        `count - 1` once.
     """
     random = np.random.default_rng([seed, number])
     return random.permutation(count).astype(np.int32)
@@ -130,10 +135,10 @@ def check_fit(
     """Raises UsageError unless a network takes the images and has the classes.
 
     Args:
-        model: the network.
-        data: the images.
-        image_size: Side in pixels that they are resized to; None for their
-            own.
+        model: The network.
+        data: The images.
+        image_size: Side in pixels to which images are resized; None keeps
+            their own size.
     """
     arrives = input_shape(data, image_size)
     takes = tuple(model.input_shape[1:])
@@ -146,7 +151,7 @@ def check_fit(
             where=f"network {model.name}, layer {model.layers[0].name}",
             expected=f"images of {_times(takes)} (height, width, channels)",
             received=f"{_times(arrives)} from {data.name}",
-            remedy="Build it for the input_shape that the builder is given.",
+            remedy="Build it with the input_shape that the builder is given.",
         )
     classes = len(data.class_names)
     if tuple(model.output_shape[1:]) != (classes,):
@@ -161,7 +166,16 @@ def check_fit(
 def input_shape(
     data: ImageArrays, image_size: int | None = None
 ) -> tuple[int, int, int]:
-    """Returns what arrives at a network: `(height, width, channels)`."""
+    """Returns the shape of an image as a network gets it.
+
+    Args:
+        data: The images.
+        image_size: Side in pixels to which images are resized; None keeps
+            their own size.
+
+    Returns:
+        The `(height, width, channels)`.
+    """
     height, width, channels = data.image_shape
     if image_size is None:
         return height, width, channels
@@ -178,18 +192,20 @@ def make_epoch(
     recipe: ResolvedRecipe,
     image_size: int | None = None,
 ) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    """Makes the call that trains for an epoch.
+    """Makes the function that trains for one epoch.
 
     Args:
-        model: the network.
-        optimizer: built for its variables.
-        recipe: For batch size and loss.
-        image_size: Side in pixels to resize to; None for the images' own.
+        model: The network.
+        optimizer: The optimizer, built for the network's variables.
+        recipe: The recipe, of which batch size and loss are used.
+        image_size: Side in pixels to which images are resized; None keeps
+            their own size.
 
     Returns:
-        A function of images (uint8 `(count, height, width, channels)`),
-        labels (int32 `(count,)`) and order (int32 `(any,)`), that takes a
-        step for each batch and returns mean loss and accuracy.
+        A function of images (uint8, of shape
+        `(count, height, width, channels)`), labels (int32, `(count,)`) and
+        order (int32, `(any,)`). It takes a step for each batch and returns
+        mean loss and accuracy.
     """
     step = _make_step(model, optimizer, recipe, image_size)
     parts = count_parts(model, recipe.batch_size)
@@ -206,7 +222,8 @@ def make_epoch(
                 tf.gather(images, rows), tf.gather(labels, rows), parts
             )
         if whole < tf.size(order):
-            # TensorFlow's convolutions fail on a part without images.
+            # In one part: divided, a small rest could leave a part without
+            # images, on which TensorFlow's convolutions fail.
             rows = order[whole:]
             total += step(tf.gather(images, rows), tf.gather(labels, rows), 1)
         mean = total / tf.cast(tf.size(order), total.dtype)
@@ -221,7 +238,7 @@ def _make_step(
     recipe: ResolvedRecipe,
     image_size: int | None,
 ) -> Callable[..., tf.Tensor]:
-    """A step on one batch; returns sums of loss and of right answers."""
+    """Makes a step on one batch; it returns the sums of loss and hits."""
     variables = model.trainable_variables
     call = call_quickly(model)
 
@@ -231,6 +248,8 @@ def _make_step(
         with tf.GradientTape() as tape:
             probabilities = call(_prepare(images, image_size))
             losses = _losses(labels, probabilities, recipe)
+            # Divided by the images of the whole batch, not of this part, so
+            # that the parts' gradients add up to the batch's.
             loss = tf.reduce_sum(losses) / seen + sum(model.losses)
         figures = [loss * seen, _count_right(labels, probabilities)]
         return tape.gradient(loss, variables), tf.stack(figures)
@@ -252,19 +271,20 @@ def _make_step(
 
 
 def count_parts(model: keras.Model, batch_size: int) -> int:
-    """Says into how many parts a batch is divided, for the cores to share.
+    """Returns the number of parts of a batch that cores compute side by side.
 
     One operation of a small network is too small to be divided among cores,
-    while two halves of a batch are not; the sum of their gradients is the
-    gradient of the batch, where nothing in the network looks at other
+    but the parts of a batch are not. The sum of their gradients is the
+    gradient of the batch, unless a layer of the network looks at other
     images, adds a loss of its own or draws random numbers.
 
     Args:
-        model: the network.
-        batch_size: images per step.
+        model: The network.
+        batch_size: Number of images per step.
 
     Returns:
-        1, or as many as there are cores to compute with.
+        1 where a batch may not be divided; else the number of cores, or
+        fewer where parts would become too small.
     """
     alone = all(
         type(layer).__name__ in _ONE_BY_ONE for layer in every_layer(model)
@@ -283,15 +303,16 @@ def _divide(count: tf.Tensor, parts: int) -> list[slice]:
 def make_measure(
     model: keras.Model, image_size: int | None = None
 ) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    """Makes the call that measures a network.
+    """Makes the function that measures a network.
 
     Args:
-        model: the network.
-        image_size: Side in pixels to resize to; None for the images' own.
+        model: The network.
+        image_size: Side in pixels to which images are resized; None keeps
+            their own size.
 
     Returns:
-        A function of images and labels, as for `make_epoch`, that returns
-        mean cross-entropy and accuracy.
+        A function of images and labels, in the form that `make_epoch` takes,
+        that returns mean cross-entropy and accuracy.
     """
 
     @tf.autograph.experimental.do_not_convert
@@ -329,7 +350,7 @@ def _prepare(images: tf.Tensor, image_size: int | None) -> tf.Tensor:
 def _losses(
     labels: tf.Tensor, probabilities: tf.Tensor, recipe: ResolvedRecipe
 ) -> tf.Tensor:
-    """The loss of each image."""
+    """Returns the loss of each image."""
     loss = make_loss(recipe)
     if recipe.labels == "integer":
         return keras.losses.get(loss)(labels, probabilities)
@@ -347,7 +368,10 @@ def _views(
     epochs: int,
     seed: int,
 ) -> Iterator[Any]:
-    """The training images of each epoch; the next are drawn meanwhile."""
+    """Yields the training images of each epoch.
+
+    While an epoch trains, another thread draws the views of the next one.
+    """
     if augmentation is None:
         images = tf.constant(data.train_images)
         for _ in range(epochs):
@@ -369,16 +393,18 @@ def draw_views(
     """Draws one random view of every image.
 
     Args:
-        images: uint8 `(count, height, width, 1 or 3)`.
-        augmentation: what may happen to an image.
-        seed: of the run.
-        number: of the view; in training, the epoch.
+        images: A uint8 array of shape `(count, height, width, channels)`
+            with 1 or 3 channels.
+        augmentation: The random changes of an image.
+        seed: Seed of the training.
+        number: Number of the view; in training, that of the epoch.
 
     Returns:
-        uint8, of the shape of `images`.
+        A uint8 array of the shape of `images`.
     """
     views = np.empty_like(images)
     for row, image in enumerate(images):
         view = augmentation(image, seed=seed, image_id=row, view=number)
+        # A grey image may come back without its axis of one channel.
         views[row] = view.reshape(image.shape)
     return views

@@ -84,6 +84,10 @@ def filter_patterns(
         UsageError: There is no such layer or filter, the layer has no height
             and width, the network cannot work at this size, or there are no
             steps.
+
+    Example:
+        model = tlkit.load_classifier("runs/my-run").model
+        tlkit.filter_patterns(model, "block4_conv2", range(8)).shape
     """
     if steps < 1:
         raise UsageError(

@@ -1,1 +1,1 @@
-"""Features: what the frozen part of a network has computed, once."""
+"""Features: the outputs of a network's frozen part, computed once and kept."""

@@ -11,7 +11,7 @@ import keras
 from tlkit.base.console import say
 from tlkit.base.records import COUNT, Column, Shown, Table, shorten
 from tlkit.data.index import DatasetIndex
-from tlkit.data.load import load_dataset
+from tlkit.data.load import Source, load_dataset
 from tlkit.features.frozen import FrozenPart
 from tlkit.models.heads import pool_features
 from tlkit.models.precision import computing_in
@@ -25,16 +25,22 @@ from tlkit.tensor.strategy import make_strategy
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Features(Shown):
-    """What a conv base gives for every image of a data set.
+    """The feature vectors that a conv base gives for a data set's images.
 
     Attributes:
         data: The data set.
-        plan: The plan by which they were computed, with nothing left open.
-        base: The conv base itself, from raw pixels to a feature map.
-        arrays: Per split, rows of shape `(count, length)`, float16 or
-            float32, in the order of the index, read from the disk as needed.
-        computed: How many images went through the base just now; 0 when all
-            features were there already.
+        plan: The plan by which the features were computed, with nothing left
+            open.
+        base: The conv base, from raw pixels to a feature map.
+        arrays: For each split, rows of shape `(count, length)`, float16 or
+            float32, in the order of the index. They are read from the disk
+            when they are indexed.
+        computed: Number of images that went through the base just now; 0
+            where all features were in the store already.
+
+    Example:
+        features = tlkit.extract_features("features", "photos/")
+        features.arrays["train"].shape, features.arrays["train"][:5]
     """
 
     data: DatasetIndex
@@ -57,7 +63,7 @@ class Features(Shown):
         )
 
     def table(self) -> Table:
-        """Returns what there is of each split: rows and their length."""
+        """Returns each split's number of rows and their length."""
         names = "images", "numbers an image"
         return Table(
             f"{self.network.base_name} of {self.data.name}",
@@ -67,14 +73,14 @@ class Features(Shown):
         )
 
 
-def extract_features(plan: Plan | str, data: DatasetIndex | str) -> Features:
-    """Runs every image through the conv base, unless that was done before.
+def extract_features(plan: Plan | str, data: DatasetIndex | Source) -> Features:
+    """Runs every image through the conv base, unless its row is stored.
 
     Args:
-        plan: A plan of the way `features`, or its name: which base, weights,
-            size and pooling, in which precision, on which devices, and what
-            the features are kept as.
-        data: The data set, or what `load_dataset` makes one of.
+        plan: A plan of the way `features`, or that name for all of its
+            defaults. It determines the base, its weights, image size,
+            pooling, precision, the devices and the dtype of the features.
+        data: The data set, or a source that `load_dataset` can read.
 
     Returns:
         The features of all splits.
@@ -89,9 +95,12 @@ def extract_features(plan: Plan | str, data: DatasetIndex | str) -> Features:
         features.arrays["train"][:5]
     """
     plan = Plan(plan) if isinstance(plan, str) else plan
-    data = load_dataset(data) if isinstance(data, str) else data
+    if not isinstance(data, DatasetIndex):
+        data = load_dataset(data)
     resolved = resolve(plan, data)
     network, policy = resolved.network, resolved.recipe.precision
+    # With weights="none" the base is random. The seed makes its weights, and
+    # so their digest in the store's key, the same in every call.
     keras.utils.set_random_seed(resolved.seed)
     strategy = make_strategy(resolved.machine.devices)
     with strategy.scope(), computing_in(policy):
@@ -110,6 +119,7 @@ def extract_features(plan: Plan | str, data: DatasetIndex | str) -> Features:
     for name, split in data.splits.items():
         (arrays[name],), count = part.rows(split, name)
         computed += count
+    # Only new rows can have made the store larger than its cap.
     if computed:
         prune_store(store_cap())
     return Features(data, resolved, base, arrays, computed)
@@ -118,12 +128,13 @@ def extract_features(plan: Plan | str, data: DatasetIndex | str) -> Features:
 def describe_part(
     network: ResolvedNetwork, cut: str, policy: str
 ) -> dict[str, Any]:
-    """Says what a frozen part is, for its key in the store.
+    """Describes a frozen part for its key in the store.
 
     Args:
-        network: The network whose lower part it is.
-        cut: The layer that gives what is kept, or the pooling.
-        policy: The dtype policy that it computes in.
+        network: The network to which the frozen part belongs.
+        cut: The layer whose output is kept, see `CutModel.at`, or the name
+            of the pooling.
+        policy: The dtype policy in which it computes.
     """
     return {
         "base": network.base_name,

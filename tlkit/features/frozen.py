@@ -1,4 +1,4 @@
-"""The frozen part of a network: what it gives for an image is kept."""
+"""The frozen part of a network: its output for each image goes to the store."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ from tlkit.plans.plan import STORED_DTYPES
 from tlkit.store.store import Store, StoredRows
 from tlkit.tensor.pipeline import make_view_batches
 
-#: Raise it when decoding, resizing, augmentation or the order of a feature
-#: vector changes.
+#: Part of every key in the store. Raise it when decoding, resizing,
+#: augmentation or the order of a feature vector changes, so that no older row
+#: is taken for a new one.
 _FORMAT = 4
-#: Always the same, and every batch full: whether an image was computed in the
-#: first run, after an interruption or for a folder that has grown, its
-#: features are the same to the bit.
+#: The size of a batch can change the last bit of a feature. This one never
+#: changes and every batch is filled, so that an image has the same features
+#: whether it is computed in the first run, after an interruption or for a
+#: folder that has grown.
 _BATCH = 32
 
 Decoded = Callable[[int], np.ndarray]
@@ -34,17 +36,19 @@ class FrozenPart:
     """A network's lower part, run once for each image or view of it.
 
     Args:
-        model: from raw pixels to a tensor, `(batch, ...)`; begun by
-            `tlkit.models.inputs.raw_pixels`.
-        about: what determines the tensor besides the weights, the images and
-            what is said here: the network's name, the layer of the cut.
-        image_size: `(height, width)` in pixels that the network works at.
-        strategy: under which the model was built.
-        dtype: what is kept, one of `STORED_DTYPES`; float16 has three digits
-            and takes half the space.
+        model: Model from raw pixels to a tensor of shape `(batch, ...)`,
+            whose inputs were made by `tlkit.models.inputs.raw_pixels`.
+        about: What else determines the tensor, such as the network's name
+            and the layer at which it was cut. Weights, image size, shape and
+            dtype need not be named here.
+        image_size: The `(height, width)` in pixels that the network works
+            at.
+        strategy: The strategy under which the model was built.
+        dtype: One of `STORED_DTYPES`, in which the rows are kept. float16
+            has three significant digits and takes half the space of float32.
 
     Raises:
-        UsageError: the dtype is neither of `STORED_DTYPES`.
+        UsageError: The dtype is none of `STORED_DTYPES`.
     """
 
     def __init__(
@@ -57,7 +61,7 @@ class FrozenPart:
     ) -> None:
         if dtype not in STORED_DTYPES:
             raise UsageError(
-                "Features cannot be kept as this.",
+                "Features cannot be kept in this dtype.",
                 where="dtype",
                 expected=" or ".join(STORED_DTYPES),
                 received=dtype,
@@ -66,6 +70,7 @@ class FrozenPart:
         self.dtype = dtype
         self._strategy = strategy
         with strategy.scope():
+            # The batches come resized already.
             self._run = _traced(without_resize(model), strategy)
         self._recipe = {
             **about,
@@ -77,7 +82,7 @@ class FrozenPart:
         }
 
     def store(self, view: View | None = None) -> Store:
-        """Where the rows are kept: plain images apart from views."""
+        """Returns the store of the images as they are, or of their views."""
         if view is None:
             return Store({**self._recipe, "augmentation": None})
         how = {
@@ -93,21 +98,22 @@ class FrozenPart:
         views: Sequence[View | None] = (None,),
         decoded: Decoded | None = None,
     ) -> tuple[list[StoredRows], int]:
-        """Gives the rows of a split, computing what is not there yet.
+        """Returns the rows of a split and computes those not yet stored.
 
         Args:
-            split: the images.
-            name: of the split, to tell the user.
-            views: of which views, all of one augmentation and seed; None for
-                the images as they are.
-            decoded: see `tlkit.tensor.pipeline.make_batches`.
+            split: The images.
+            name: Name of the split, for the line that the user sees.
+            views: The views to return, all of one augmentation and seed.
+                None among them stands for the images as they are.
+            decoded: Returns a decoded image by its row, see
+                `tlkit.tensor.pipeline.make_batches`; None reads the files.
 
         Returns:
-            For each view rows in the order of the split, and how many were
-            computed just now.
+            A list with the rows of each view, in the order of the split, and
+            the number of rows that were computed just now.
 
         Raises:
-            TlkitError: an image has become unreadable, the disk is full, or
+            TlkitError: An image has become unreadable, the disk is full, or
                 a value is too large for float16.
         """
         store = self.store(views[0])
@@ -125,7 +131,7 @@ class FrozenPart:
         return opened, computed
 
     def lacks(self, split: Split, views: Sequence[View | None]) -> bool:
-        """Says whether anything of these views has still to be computed."""
+        """Returns whether any row of these views is not stored yet."""
         store = self.store(views[0])
         with store.computing():
             return any(store.missing(_ids(split, view)) for view in views)
@@ -137,7 +143,7 @@ class FrozenPart:
         view: View | None,
         decoded: Decoded | None,
     ) -> Iterator[np.ndarray]:
-        """Yields what some images give, one batch after the other."""
+        """Yields the outputs for some images, batch by batch."""
         replicas = self._strategy.num_replicas_in_sync
         full = -(-_BATCH // replicas) * replicas
         batches = make_view_batches(
@@ -148,6 +154,8 @@ class FrozenPart:
             decoded and (lambda row: decoded(int(rows[row]))),
         )
 
+        # Images of the last batch are repeated until it is full; what they
+        # give is cut off again below.
         def fill(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
             return tf.gather(images, tf.range(full) % tf.shape(images)[0])
 
@@ -168,7 +176,7 @@ class FrozenPart:
 def _traced(
     model: keras.Model, strategy: tf.distribute.Strategy
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A compiled step for all splits: their batches have one shape."""
+    """Compiles the model once; batches of all splits have the same shape."""
 
     @tf.function(reduce_retracing=True)
     def run(images: tf.Tensor) -> tf.Tensor:
@@ -184,7 +192,10 @@ def _ids(split: Split, view: View | None) -> list[str]:
 
 
 def _first_rows(ids: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
-    """One row for each wanted id, int64, in the order of the index."""
+    """Returns one row for each wanted id, int64, in the order of the index.
+
+    Equal images share an id, and need to be computed once only.
+    """
     rows = {name: row for row, name in reversed(list(enumerate(ids)))}
     return np.array(sorted(rows[name] for name in wanted), np.int64)
 
@@ -195,11 +206,16 @@ def _announcement(name: str, count: int, view: View | None) -> str:
 
 
 def narrowed(features: np.ndarray, dtype: str) -> np.ndarray:
-    """Returns float32 features in the dtype that is kept.
+    """Converts float32 features to the dtype in which they are kept.
+
+    Args:
+        features: A float32 array of any shape.
+        dtype: One of `STORED_DTYPES`.
 
     Raises:
-        TlkitError: a feature is too large for float16.
+        TlkitError: A feature is too large for float16.
     """
+    # The overflow becomes an error below that names the remedy.
     with np.errstate(over="ignore"):
         narrow = features.astype(dtype)
     if np.isfinite(features).all() and not np.isfinite(narrow).all():

@@ -1,4 +1,4 @@
-"""Views: augmented images go through the frozen part once, not each epoch."""
+"""Sends views of the training images through the frozen part, once each."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from tlkit.store.store import StoredRows
 
 @dataclass(frozen=True, eq=False)
 class ViewRows:
-    """What a frozen part gives for the images that train its suffix.
+    """The rows that train the part of a network above the frozen one.
 
     Attributes:
-        train: for each view rows of the training images, `(count, ...)`.
-        validation: rows of the validation images, not augmented.
-        computed: how many images and views were computed just now.
+        train: For each view the rows of the training images, of shape
+            `(count, ...)`.
+        validation: The rows of the validation images, which are not
+            augmented.
+        computed: Number of rows that were computed just now.
     """
 
     train: Sequence[StoredRows]
@@ -35,15 +37,15 @@ def extract_views(
     seed: int,
     count: int,
 ) -> ViewRows:
-    """Runs views through a frozen part, unless that was done before.
+    """Runs views through a frozen part, unless their rows are stored.
 
     Args:
         part: The frozen part.
         data: The data set.
-        augmentation: What may happen to training images. Where nothing can,
-            there is one view: the image as it is.
-        seed: Seed of the views; the same one gives the same views.
-        count: How many views of each training image, 1 or more.
+        augmentation: The random changes of training images. If it changes
+            nothing, there is one view: the image as it is.
+        seed: Seed of the views; the same seed gives the same views.
+        count: Number of views of each training image, 1 or more.
 
     Raises:
         TlkitError: An image has become unreadable, the disk is full, or a
@@ -53,7 +55,8 @@ def extract_views(
     views: list[View | None] = [None]
     if not augmentation.changes_nothing:
         views = [View(augmentation, seed, number) for number in range(count)]
-    # Several views of an image are worth keeping it decoded.
+    # Decoded pixels take much more room than the files. That pays only if
+    # each image would otherwise be decoded once for every view.
     several = len(views) > 1 and part.lacks(train, views)
     decoded = keep_pixels(data, part.image_size) if several else {}
     (plain,), computed = part.rows(

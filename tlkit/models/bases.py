@@ -37,14 +37,16 @@ def build_base(
     """Builds a conv base that takes raw pixels.
 
     Args:
-        name: a name in `BASES`, such as "vgg16".
-        weights: "imagenet" to fetch the published weights (kept in Keras's
-            cache), "tlkit" for those of MiniVGG that are in the package, the
-            path of an HDF5 weights file with or without the classifier on
-            top, or "none" for random weights; None for the published ones.
-        image_size: size the network works at, a number of pixels or
-            `(height, width)`; by default the base's own.
-        alpha: width multiplier, for the MobileNets.
+        name: Name of the base, a key of `BASES` such as "vgg16".
+        weights: "imagenet" fetches the published weights and keeps them in
+            Keras's cache; "tlkit" takes those of MiniVGG from the package;
+            the path of an HDF5 weights file, with or without the classifier
+            on top, loads that file; "none" leaves the weights random. None
+            stands for the weights that the base is published with.
+        image_size: Size the network works at, a number of pixels or
+            `(height, width)`. None takes the base's own.
+        alpha: Width multiplier, by which the MobileNets' channels are
+            multiplied; 1.0 for all other bases.
 
     Returns:
         A flat functional `keras.Model` from `(batch, None, None, 3)`, values
@@ -54,10 +56,15 @@ def build_base(
         `freeze_all` and `freeze_below`.
 
     Raises:
-        UsageError: an unknown base, a width it does not come in, an image
-            smaller than it is made for, or a weights file that is not there.
-        TlkitError: the weights could not be fetched, or the file holds those
+        UsageError: The base is unknown, does not come in this width or is
+            not made for images as small as this, or the weights file does
+            not exist.
+        TlkitError: The weights could not be fetched, or the file holds those
             of another network.
+
+    Example:
+        >>> build_base("minivgg", "none", image_size=64).output_shape
+        (None, 2, 2, 128)
     """
     spec = base_spec(name)
     size = as_height_width(
@@ -66,7 +73,9 @@ def build_base(
     weights = spec.published if weights is None else weights
     check_base(name, weights, size, alpha)
     _, resized = raw_pixels(size)
-    pixels = _module(spec).preprocess_input(resized)
+    # Inside the graph, so that a saved model can be fed raw pixels and nobody
+    # can forget, or confuse, the preprocessing that its weights need.
+    pixels = _preprocessing_module(spec).preprocess_input(resized)
     if weights == "imagenet":
         model = _with_imagenet_weights(spec, pixels, alpha)
     elif weights == "tlkit":
@@ -84,15 +93,17 @@ def build_base(
 
 
 def build_given_base(base: keras.Model, image_size: ImageSize) -> keras.Model:
-    """Builds a conv base of a Keras model that the user brings.
+    """Builds a conv base from a Keras model that the user brings.
 
     Args:
-        base: A functional or sequential model from pixels, values 0 to 255,
-            `(batch, height, width, 3)`, to a feature map. It is copied.
-        image_size: Size the network works at.
+        base: A functional or sequential model from pixels of shape
+            `(batch, height, width, 3)`, values 0 to 255, to a feature map.
+            It is copied, so training does not change it.
+        image_size: Size the network works at, a number of pixels or
+            `(height, width)`.
 
     Returns:
-        As `build_base`: a flat model that takes raw pixels of any size.
+        A flat model that takes raw pixels of any size, as from `build_base`.
 
     Raises:
         UsageError: See `check_given_base`.
@@ -107,15 +118,17 @@ def check_given_base(base: Any, size: tuple[int, int]) -> None:
     """Raises UsageError unless a Keras model can be a conv base.
 
     Args:
-        base: The model; or what a run's `config.json` says of one.
-        size: `(height, width)` in pixels that the network works at.
+        base: The Keras model. A dictionary stands for a model in a run's
+            `config.json`, which holds its name but not the model, and is
+            always refused.
+        size: The `(height, width)` in pixels that the network works at.
     """
     if isinstance(base, dict):
         raise UsageError(
             "This conv base was a Keras model in Python.",
             where="base",
             expected="the model itself, in a plan that is made in Python",
-            received=f"its name, {base['keras_model']}",
+            received=f"only its name, {base['keras_model']}",
         )
     takes, gives = base.input_shape, base.output_shape
     fits = all(
@@ -137,12 +150,12 @@ def check_given_base(base: Any, size: tuple[int, int]) -> None:
                 where=f"model {base.name}, layer {layer.name}",
                 expected="layers that load without custom code",
                 received=type(layer).__name__,
-                remedy="Write the layer with layers of Keras; else nobody "
-                "could load the saved model with plain Keras.",
+                remedy="Build it from layers of Keras; otherwise nobody could "
+                "load the saved model with plain Keras.",
             )
 
 
-def _module(spec: ConvBaseSpec) -> Any:
+def _preprocessing_module(spec: ConvBaseSpec) -> Any:
     if spec is MINIVGG:
         return minivgg
     return getattr(keras.applications, spec.module)
@@ -157,10 +170,10 @@ def check_base(
     """Raises the UsageErrors of `build_base`, without building anything.
 
     Args:
-        name: a name in `BASES`.
-        weights: a published name, the path of a file, or "none".
-        size: `(height, width)` in pixels that the network works at.
-        alpha: width multiplier, for the MobileNets.
+        name: Name of the base, a key of `BASES`.
+        weights: Name of published weights, the path of a file, or "none".
+        size: The `(height, width)` in pixels that the network works at.
+        alpha: Width multiplier of the MobileNets; 1.0 for all other bases.
     """
     spec = base_spec(name)
     if weights in PUBLISHED and weights != spec.published:
@@ -209,12 +222,13 @@ def _with_imagenet_weights(
 ) -> keras.Model:
     try:
         with warnings.catch_warnings():
-            # MobileNet warns that it takes its 224-pixel weights, which is
-            # what is wanted at every size.
+            # MobileNet warns that it takes its 224-pixel weights. They are
+            # wanted at every size, so the warning would only worry the user.
             warnings.filterwarnings("ignore", message="`input_shape` is un")
             return _build(spec, pixels, alpha, weights="imagenet")
     except Exception as error:
-        # Keras raises a bare Exception when a download fails.
+        # Keras raises a bare Exception when a download fails, and only its
+        # text holds the address from which the user can fetch the file.
         url = re.search(r"https?://[^\s:]+", str(error))
         raise TlkitError(
             f"Cannot fetch the ImageNet weights of {spec.name}.",
@@ -226,10 +240,10 @@ def _with_imagenet_weights(
 
 
 def _inline(model: keras.Model) -> keras.Model:
-    """The same graph without models inside it.
+    """Returns the same graph without models nested in it.
 
-    ConvNeXt keeps its stem and its downsampling in `Sequential` models;
-    their layers could not be reached by name after a reload.
+    ConvNeXt keeps its stem and its downsampling in `Sequential` models,
+    whose layers could not be reached by name after a reload.
     """
     if not any(graph_of(layer) for layer in model.layers):
         return model
@@ -239,5 +253,7 @@ def _inline(model: keras.Model) -> keras.Model:
 
 def _with_float32_entry(model: keras.Model) -> keras.Model:
     """Puts preprocessing layers that came with the network into float32."""
+    # Keras built them under the current policy; mixed precision would round
+    # the pixels before the network sees them.
     policy = keras.config.dtype_policy().name
     return model if policy == "float32" else with_precision(model, policy)

@@ -21,18 +21,18 @@ from tlkit.models.heads import (
 from tlkit.models.inputs import raw_pixels
 
 FILTERS = (32, 64, 128, 128)
-"""Filters of the four convolutions, first to last."""
+"""Numbers of filters of the four convolutions, first to last."""
 
 HIDDEN_UNITS = 512
-"""Units of the dense layer between the feature map and the classes."""
+"""Number of units of the dense layer before the classes."""
 
 
 def smallest_size() -> int:
-    """The smallest image side, in pixels, that leaves the last block a pixel.
+    """Returns the smallest image side, in pixels, that four blocks can take.
 
     A 3x3 convolution without padding takes two pixels off a side and pooling
-    halves it, rounding down. Read backwards: a block that must give `size`
-    needs `2 * size + 2`.
+    halves it, rounding down. So a block that must give a side of `size`
+    pixels needs one of `2 * size + 2`, and the last block must give 1.
     """
     size = 1
     for _ in FILTERS:
@@ -48,26 +48,33 @@ def build_convnet(
 ) -> keras.Model:
     """Builds the book's four-block convnet, raw pixels to probabilities.
 
-    `pixels`, `resize`, `rescale` (to 0 to 1), four times `conv` (3x3, ReLU,
-    no padding) and `pool` (2x2 maximum), `flatten`, `dropout`, `dense`
-    (ReLU) and `predictions` (softmax, float32 under every dtype policy).
+    Its layers are `pixels`, `resize`, `rescale` (to -1 to 1), four times
+    `conv` (3x3, ReLU, no padding) and `pool` (2x2 maximum), `flatten`,
+    `dropout`, `dense` (ReLU) and `predictions` (softmax, float32 under every
+    dtype policy).
 
     Args:
-        classes: number of classes, at least 2.
-        image_size: size the network works at, a number of pixels or
-            `(height, width)`; images of any size may be passed in.
-        dropout: share of the flattened features dropped in training, 0
-            (no such layer) to below 1.
-        l2: factor of the squared weights of every convolution and of the
-            hidden dense layer that is added to the loss; 0 for none.
+        classes: Number of classes, 2 or more.
+        image_size: Size the network works at, a number of pixels or
+            `(height, width)`. Images of any size may be passed in; the model
+            resizes them.
+        dropout: Share of the flattened features dropped in training, 0 to
+            below 1; 0 leaves the layer out.
+        l2: Factor by which the sum of squared weights, of every convolution
+            and of the hidden dense layer, is multiplied before it is added
+            to the loss; 0 adds nothing.
 
     Returns:
         A flat functional `keras.Model` from `(batch, None, None, 3)`, values
         0 to 255, to `(batch, classes)`, float32, rows summing to 1.
 
     Raises:
-        UsageError: fewer than two classes, a dropout or l2 outside its
-            range, or an image size that four blocks would shrink to nothing.
+        UsageError: There are fewer than two classes, dropout or l2 is out of
+            its range, or four blocks would shrink the image to nothing.
+
+    Example:
+        >>> build_convnet(classes=3).output_shape
+        (None, 3)
     """
     _check(classes, image_size, dropout, l2)
     penalty = l2_penalty(l2)

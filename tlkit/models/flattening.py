@@ -8,12 +8,7 @@ from typing import Any
 import keras
 
 from tlkit.base.errors import UsageError
-from tlkit.tensor.graphs import (
-    every_layer,
-    graph_of,
-    run_through,
-    standard_inputs,
-)
+from tlkit.tensor.graphs import every_layer, graph_of, run_through
 
 
 def flatten(model: keras.Model, tensor: keras.KerasTensor) -> keras.KerasTensor:
@@ -63,4 +58,5 @@ def _run(graph: Any, tensor: Any, copies: dict[str, keras.Layer]) -> Any:
             copies[operation.name] = type(operation).from_config(config)
         return copies[operation.name]
 
-    return run_through(graph, standard_inputs(graph, tensor), replace)
+    # Not by `standard_inputs`, which would put a conversion into the graph.
+    return run_through(graph, [tensor], replace)

@@ -1,7 +1,7 @@
-"""The same model computing in another dtype policy.
+"""Makes a model compute in another dtype policy.
 
-Mixed precision makes training on recent hardware several times faster, but
-a model that leaves the house should compute in float32 like everyone else's.
+Mixed precision makes training on recent hardware several times faster, but a
+saved model should compute in float32, so that it runs alike everywhere.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from tlkit.models.specs import POLICIES, PRECISIONS, ConvBaseSpec
 from tlkit.tensor.strategy import has_fast_bfloat16
 
 FLOAT32_NAMES = frozenset({"flatten", "pool", "predictions"})
-"""Layers that compute in float32 under every policy, by name."""
+"""Names of layers that compute in float32 under every policy."""
 
 FLOAT32_KINDS = frozenset(
     {"InputLayer", "Resizing", "Rescaling", "Normalization"}
 )
-"""Kinds of layers that do too: all that touch pixels before the network."""
+"""Classes of such layers: all that change pixels before the network."""
 
 
 def with_precision(model: keras.Model, policy: str) -> keras.Model:
@@ -33,8 +33,8 @@ def with_precision(model: keras.Model, policy: str) -> keras.Model:
     normalisation, pooling for the head and the softmax stay float32.
 
     Args:
-        model: a flat functional model built by `tlkit.models`.
-        policy: "float32", "mixed_bfloat16" or "mixed_float16".
+        model: A flat functional model built by `tlkit.models`.
+        policy: One of "float32", "mixed_bfloat16" and "mixed_float16".
 
     Returns:
         A new, uncompiled model with the same layers, names, weights and
@@ -42,7 +42,7 @@ def with_precision(model: keras.Model, policy: str) -> keras.Model:
         with a fresh one.
 
     Raises:
-        UsageError: there is no such policy here.
+        UsageError: The policy is none of these.
     """
     if policy not in POLICIES:
         raise UsageError(
@@ -76,17 +76,17 @@ def choose_precision(
     """Resolves `"auto"` for this machine.
 
     Args:
-        precision: one of `PRECISIONS`. `"auto"` means `mixed_bfloat16` on
-            CPUs with AMX and GPUs from NVIDIA's Ampere on, where it is
+        precision: One of `PRECISIONS`. `"auto"` means `mixed_bfloat16` on
+            CPUs with AMX and on GPUs from NVIDIA's Ampere on, where it is
             several times faster, and `float32` elsewhere.
-        conv_base: what it is for; on a CPU some gain nothing by bfloat16,
-            and `"auto"` then means `float32`.
+        conv_base: The conv base that will compute. Some bases are not faster
+            in bfloat16 on a CPU, and for them `"auto"` means `float32`.
 
     Returns:
         The name of a Keras dtype policy.
 
     Raises:
-        UsageError: the name is unknown.
+        UsageError: The precision is none of `PRECISIONS`.
     """
     if precision not in PRECISIONS:
         raise UsageError(
@@ -103,7 +103,7 @@ def choose_precision(
 
 @contextlib.contextmanager
 def computing_in(policy: str) -> Iterator[None]:
-    """Layers built inside the block use this dtype policy."""
+    """Sets the dtype policy of layers that are built inside the block."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

@@ -1,8 +1,8 @@
-"""The conv bases: which there are, and where each can be cut.
+"""A table of the conv bases, and of the blocks at which each can be cut.
 
-A table, nothing is built here. Block names and first layers are those of the
-graphs in `keras.applications` and of `tlkit.models.minivgg`; the tests hold
-the table against the graphs.
+Nothing is built here, so the table can be read without importing Keras. Block
+names and first layers are those of the graphs in `keras.applications` and of
+`tlkit.models.minivgg`; the tests compare the table with the graphs.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import UsageError
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
-"""The dtype policies a model can compute in."""
+"""The dtype policies in which a model can compute."""
 
 POOLINGS = ("flatten", "average", "max")
-"""The ways from a feature map to a vector."""
+"""The operations that turn a feature map into a vector."""
 
 PRECISIONS = ("auto", *POLICIES)
-"""What can be asked for: a policy, or the one that suits the machine."""
+"""What a plan may ask for: a policy, or "auto", which suits the machine."""
 
 
 @dataclass(frozen=True)
@@ -30,24 +30,25 @@ class ConvBaseSpec:
     """One conv base and how to use it.
 
     Attributes:
-        name: the name it has here and on the command line.
-        module: module of `keras.applications` with its `preprocess_input`;
-            MiniVGG's is a module of `tlkit.models`.
-        builder: function that builds it.
-        image_size: default side in pixels: the size it was trained at, or,
-            for the VGG networks, the 150 of "Deep Learning with Python".
-        smallest_size: smallest side in pixels the network is made for.
-        pooling: pooling a head on it uses by default.
-        blocks: `(block name, name of its first layer)`, input to output.
-        fine_tune_from: the block from which fine-tuning trains by default:
-            the last stage, that is, all that runs at the lowest resolution.
-        paper: where the network was published.
-        alphas: width multipliers it comes in.
-        published: name of the weights that it comes with.
-        fine_tuning_rate: learning rate that fine-tuning uses by default: so
+        name: Name of the base in Python and on the command line.
+        module: Module of `keras.applications` that holds its
+            `preprocess_input`; for MiniVGG a module of `tlkit.models`.
+        builder: Name of the function that builds it.
+        image_size: Default side in pixels: the size at which it was trained
+            or, for the VGG networks, the 150 of "Deep Learning with Python".
+        smallest_size: Smallest side in pixels for which it is made.
+        pooling: Pooling that a head on it uses by default.
+        blocks: Pairs of a block's name and its first layer's name, from
+            input to output.
+        fine_tune_from: Block from which fine-tuning trains by default. It
+            begins the last stage, which runs at the lowest resolution.
+        paper: The publication of the network.
+        alphas: Width multipliers in which it comes.
+        published: Name of the weights with which it comes.
+        fine_tuning_rate: Learning rate of fine-tuning by default. It is so
             low that what the base knows is adjusted, not overwritten.
-        fast_in_bfloat16: whether a CPU with AMX runs it faster in bfloat16;
-            depthwise convolutions and concatenations gain nothing.
+        fast_in_bfloat16: Whether a CPU with AMX runs it faster in bfloat16.
+            Depthwise convolutions and concatenations do not become faster.
     """
 
     name: str
@@ -255,16 +256,16 @@ PUBLISHED = ("imagenet", "tlkit")
 
 
 def base_spec(name: str) -> ConvBaseSpec:
-    """Looks a conv base up by name.
+    """Looks up a conv base by its name.
 
     Args:
-        name: one of the names in `BASES`.
+        name: Name of the base, a key of `BASES`.
 
     Returns:
-        Its row of the table.
+        The entry of the base in the table.
 
     Raises:
-        UsageError: there is no such base.
+        UsageError: There is no such base; the message suggests near names.
 
     Example:
         >>> base_spec("vgg16").fine_tune_from
@@ -281,20 +282,22 @@ def base_spec(name: str) -> ConvBaseSpec:
 
 
 def given_spec(base: Any) -> ConvBaseSpec:
-    """Says what is known of a conv base that the user brings.
+    """Describes a conv base that the user brings as a Keras model.
 
     Args:
-        base: A Keras model, or what a run's `config.json` says of one:
-            `keras_model`, its name, and `sha256`, the digest of its weights.
+        base: The Keras model; or the mapping that stands for it in a run's
+            `config.json`, with its name as `keras_model` and the digest of
+            its weights as `sha256`.
     """
-    told = isinstance(base, Mapping)
-    shape = (None, None, None, 3) if told else base.input_shape
+    from_config = isinstance(base, Mapping)
+    shape = (None, None, None, 3) if from_config else base.input_shape
     return ConvBaseSpec(
-        name=base["keras_model"] if told else base.name,
+        name=base["keras_model"] if from_config else base.name,
         module="",
         builder="",
         image_size=shape[1] or 224,
         smallest_size=1,
+        # Flattening any feature map could give a vector of millions.
         pooling="average",
         blocks=(),
         fine_tune_from="",

@@ -1,1 +1,1 @@
-"""What to train and how: plans, and what they are once nothing is open."""
+"""Plans: what to train and how, open or with every setting filled in."""

@@ -1,6 +1,6 @@
-"""Plans as JSON and TOML, and back.
+"""Writes plans as JSON and TOML, and reads them back.
 
-A file has the names of the fields, part by part:
+A file has the names of the fields; those of a part stand under its name:
 
     way = "augmented"
     seed = 1
@@ -41,10 +41,10 @@ else:
     import tomli as tomllib
 
 VERSION = 2
-"""Version of the form below; 1 was the settings of tlkit 0.1."""
+"""Version of this form of a plan; 1 was the form of tlkit 0.1."""
 
 BESIDE_THE_PLAN = ("data", "made_by")
-"""What a run's `config.json` holds besides its plan."""
+"""Names in a run's `config.json` that do not belong to its plan."""
 
 _PARTS: Mapping[str, type] = {
     "network": Network,
@@ -55,26 +55,27 @@ _PARTS: Mapping[str, type] = {
 
 
 def plan_to_dict(plan: Plan) -> dict[str, Any]:
-    """Returns a plan as JSON and TOML can hold it.
+    """Returns a plan as a dictionary that JSON and TOML can hold.
 
-    What is open, and what means nothing for its way, is left out.
+    Settings that are open, and those that the plan's way does not have, are
+    left out.
 
     Args:
-        plan: Open or resolved.
+        plan: The plan, open or resolved.
     """
-    told: dict[str, Any] = {"version": VERSION}
+    found: dict[str, Any] = {"version": VERSION}
     without = WAYS[plan.way].without
     for own in fields(Plan):
         value = getattr(plan, own.name)
         if own.name in _PARTS:
-            told[own.name] = _part_to_dict(value, own.name, without)
+            found[own.name] = _part_to_dict(value, own.name, without)
         elif own.name == "augmentation" and value is not None:
-            told[own.name] = _told(value.settings())
+            found[own.name] = _plain(value.settings())
         elif value not in (None, ""):
-            told[own.name] = value
+            found[own.name] = value
     return {
         name: value
-        for name, value in told.items()
+        for name, value in found.items()
         if value != {} and (name in _PARTS or name not in without)
     }
 
@@ -82,46 +83,48 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
 def _part_to_dict(
     part: Any, name: str, without: frozenset[str]
 ) -> dict[str, Any]:
-    prefix = {"count": "views", "dtype": "features_dtype"}
-    return _told(
+    # `without` holds names of options, and these two differ from their field.
+    options = {"count": "views", "dtype": "features_dtype"}
+    return _plain(
         {
             own.name: getattr(part, own.name)
             for own in fields(_PARTS[name])
-            if prefix.get(own.name, own.name) not in without
+            if options.get(own.name, own.name) not in without
         }
     )
 
 
-def _told(value: Any) -> Any:
-    """Plain values alone; None, which TOML has no word for, is left out."""
+def _plain(value: Any) -> Any:
+    """Returns plain values; None, which TOML does not have, is left out."""
     if isinstance(value, Mapping):
-        return {k: _told(v) for k, v in value.items() if v is not None}
+        return {k: _plain(v) for k, v in value.items() if v is not None}
     if isinstance(value, list | tuple):
-        return [_told(item) for item in value]
+        return [_plain(item) for item in value]
     if value is None or isinstance(value, str | bool | int | float):
         return value
     from tlkit.models.digests import weights_digest
 
-    # A Keras model: what it is can be told, but not made again from this.
+    # All that remains is a Keras model. A file can name it and identify its
+    # weights, but the model cannot be made again from that.
     digest = weights_digest(value.get_weights())
     return {"keras_model": value.name, "sha256": digest}
 
 
 def plan_from_dict(told: Any, where: object = None) -> Plan:
-    """Makes a plan of what `plan_to_dict` gave, or of a run's `config.json`.
+    """Makes a plan from the content of a plan's file or a run's `config.json`.
 
     Args:
-        told: The fields by name, those of a part in a mapping of their own.
-            What is left out is open.
-        where: What it was read from, for errors.
+        told: The fields by name, as `plan_to_dict` returns them: those of a
+            part are in a mapping of their own. Fields left out stay open.
+        where: The file from which they were read; errors name it.
 
     Raises:
-        UsageError: A name is unknown, a value not possible, or the form is
-            of a later version.
+        UsageError: A name is unknown, a value is not possible, or the plan
+            has the form of another version.
     """
     if not isinstance(told, Mapping):
         raise UsageError(
-            "This is no plan.",
+            "This is not a plan.",
             where=where,
             expected='fields by name, such as way = "features"',
             received=type(told).__name__,
@@ -144,9 +147,9 @@ def _part_from_dict(name: str, told: Any, where: object) -> Any:
     known = [own.name for own in fields(kind)]
     if not isinstance(told, Mapping):
         raise UsageError(
-            f"{name} is a part of its own.",
+            f"{name} is a part of the plan, with fields of its own.",
             where=where or name,
-            expected=f"fields by name: {', '.join(known)}",
+            expected=f"a mapping of fields: {', '.join(known)}",
             received=repr(told),
         )
     for own in told:
@@ -155,42 +158,53 @@ def _part_from_dict(name: str, told: Any, where: object) -> Any:
 
 
 def _check_version(told: Mapping[str, Any], where: object) -> None:
+    # A plan that a person writes need not name the version.
     version = told.get("version", VERSION)
     if version != VERSION:
         raise UsageError(
-            "This plan has another form than this tlkit reads.",
+            "This version of tlkit cannot read this form of a plan.",
             where=where,
             expected=f"version {VERSION}",
             received=f"version {version}",
-            remedy="Install the tlkit that wrote it, or write the plan anew.",
+            remedy="Install the version of tlkit that wrote it, or write a "
+            "new plan.",
         )
 
 
 def read_plan(path: str | Path) -> Plan:
-    """Reads a plan from a `.toml` or `.json` file, or a run's config.
+    """Reads a plan from a `.toml` or `.json` file.
 
     Args:
-        path: Of the file; a run's `config.json` is a plan, too.
+        path: Path of the file. A run's `config.json` can be read as well.
 
     Raises:
-        UsageError: There is no such file, or it is no plan.
+        UsageError: There is no such file, or it is not a plan.
         TlkitError: The file is neither TOML nor JSON.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "plan.toml")
+        ...     _ = path.write_text(plan_to_toml(Plan("features", seed=3)))
+        ...     print(read_plan(path).seed)
+        3
     """
     return plan_from_dict(_read(path, "plan"), path)
 
 
 def read_augmentation(path: str | Path) -> Mapping[str, Any]:
-    """Reads fields of an augmentation from a `.toml` or `.json` file.
+    """Reads the fields of an augmentation from a `.toml` or `.json` file.
 
     Args:
-        path: Of the file: the fields by name, or a plan that has them.
+        path: Path of the file. It holds the fields by name, or it is a plan,
+            whose augmentation is read.
 
     Raises:
         UsageError: There is no such file.
         TlkitError: The file is neither TOML nor JSON.
     """
-    told = _read(path, "augmentation")
-    return told.get("augmentation", told)
+    content = _read(path, "augmentation")
+    return content.get("augmentation", content)
 
 
 def _read(path: str | Path, what: str) -> Any:
@@ -248,7 +262,13 @@ def plan_to_json(plan: Plan) -> str:
 
 
 def open_parts(plan: ResolvedPlan) -> list[str]:
-    """Returns the names of what is still open; none in a resolved plan."""
+    """Returns the names of the fields that are open, that is, None.
+
+    A resolved plan has none.
+
+    Args:
+        plan: The plan.
+    """
     found = []
     for own in fields(plan):
         value = getattr(plan, own.name)

@@ -1,4 +1,4 @@
-"""Which network: a conv base and the head on top of it."""
+"""The part of a plan that describes the network: conv base and head."""
 
 from __future__ import annotations
 
@@ -32,10 +32,13 @@ _CONVNET_UNITS = 512
 
 
 def read_size(text: str) -> ImageSize:
-    """Reads `150`, or `120x160` for height and width.
+    """Reads an image size from the command line.
+
+    Args:
+        text: Text such as `150`, or `120x160` for height and width.
 
     Raises:
-        ValueError: The text is neither.
+        ValueError: The text has neither form.
     """
     height, cross, width = text.partition("x")
     return (int(height), int(width)) if cross else int(height)
@@ -43,25 +46,35 @@ def read_size(text: str) -> ImageSize:
 
 @dataclass(frozen=True)
 class Network(Checked):
-    """A conv base and the head on top of it; what is None suits the base.
+    """A conv base and the head on top of it.
+
+    Settings that are None are filled in when the plan is resolved, with
+    values that suit the base.
 
     Args:
         base: Name of the conv base, a key of `tlkit.models.specs.BASES`; or
-            a Keras model from pixels, 0 to 255, to a feature map, whose
-            layers are all Keras's own. None takes VGG16, and for training
-            from scratch the book's convnet.
-        weights: `"imagenet"`, which is downloaded once; `"tlkit"`, which
-            MiniVGG comes with; the path of a `.h5` or `.weights.h5` file; or
-            `"none"` for random weights.
+            a Keras model from pixels, values 0 to 255, to a feature map,
+            whose layers are all Keras's own. None takes VGG16, and for
+            training from scratch the book's convnet.
+        weights: `"imagenet"` downloads the published weights once; `"tlkit"`
+            takes those that MiniVGG comes with; the path of a `.h5` or
+            `.weights.h5` file loads that file; `"none"` leaves the weights
+            random. None takes the weights with which the base is published.
         image_size: Side in pixels that the network works at, or
-            `(height, width)`. Images of other sizes are resized to it.
-        alpha: Width multiplier of MobileNet and MobileNetV2.
-        pooling: `"flatten"`, `"average"` or `"max"`: how a feature map
-            becomes a vector.
-        units: Units of the head's hidden dense layer; 0 leaves it out.
+            `(height, width)`. Images of other sizes are resized to it. None
+            takes the base's own size.
+        alpha: Width multiplier of MobileNet and MobileNetV2, by which their
+            numbers of channels are multiplied.
+        pooling: Operation that turns a feature map into a vector:
+            `"flatten"`, `"average"` or `"max"`. None takes the one that suits
+            the base.
+        units: Number of units of the head's hidden dense layer; 0 leaves it
+            out. None takes 256.
         dropout: Share of the hidden units dropped in training, 0 to below 1.
-        l2: Factor of the squared weights of the head, or of the whole
-            convnet, that is added to the loss.
+            None takes 0.5.
+        l2: Factor by which the sum of squared weights, of the head or of the
+            whole convnet, is multiplied before it is added to the loss. None
+            takes 0, which adds nothing.
 
     Raises:
         UsageError: A value is unknown or out of its range.
@@ -161,15 +174,15 @@ class Network(Checked):
 
     @property
     def base_name(self) -> str:
-        """The conv base in a word, also where it is a Keras model."""
+        """Name of the conv base, also where it is a Keras model."""
         return self.spec.name
 
     @property
     def spec(self) -> ConvBaseSpec:
-        """What is known of the conv base.
+        """The description of the conv base: its defaults and its blocks.
 
         Raises:
-            UsageError: The network is the convnet, which has none.
+            UsageError: The network is the convnet, which has no conv base.
         """
         if self.base is None:
             return base_spec(_DEFAULT_BASE)
@@ -178,7 +191,8 @@ class Network(Checked):
         return given_spec(self.base)
 
     def resolved(self) -> ResolvedNetwork:
-        """Returns this with what suits the base where it is open."""
+        """Returns the network with all open settings filled in."""
+        # The convnet has no weights to load and no entry in the table.
         if self.base == CONVNET:
             return self._filled("none", _CONVNET_SIZE, "flatten", CONVNET)
         spec = self.spec
@@ -189,6 +203,7 @@ class Network(Checked):
         self, weights: str, image_size: int, pooling: str, base: Any
     ) -> ResolvedNetwork:
         units = _CONVNET_UNITS if base == CONVNET else 256
+        # Not `or` where 0 is a value that may be asked for.
         return ResolvedNetwork(
             base=base,
             weights=self.weights or weights,
@@ -203,7 +218,7 @@ class Network(Checked):
 
 @dataclass(frozen=True)
 class ResolvedNetwork(Network):
-    """A network of which everything is known; see `Network.resolved`."""
+    """A network with no settings left open; see `Network.resolved`."""
 
     base: Any = CONVNET
     weights: str = "none"
@@ -215,9 +230,11 @@ class ResolvedNetwork(Network):
 
     @property
     def warning(self) -> str | None:
-        """What must be said of a base that has learnt nothing, else None."""
+        """A warning where the conv base has random weights, else None."""
         if self.base == CONVNET or self.weights != "none":
             return None
+        # A user's Keras model has its weights already; its "none" only says
+        # that no others are loaded.
         if not isinstance(self.base, str):
             return None
         return (
@@ -245,7 +262,11 @@ class ResolvedNetwork(Network):
         return build_given_base(self.base, self.image_size)
 
     def head(self, classes: int) -> HeadSpec:
-        """Says what the head is for a number of classes."""
+        """Returns the description of the head.
+
+        Args:
+            classes: Number of classes, 2 or more.
+        """
         from tlkit.models.heads import HeadSpec
 
         return HeadSpec(
@@ -254,15 +275,18 @@ class ResolvedNetwork(Network):
 
 
 def _check_base(base: Any) -> None:
-    """A base is a name, a Keras model, or what a file says of one."""
+    """Raises UsageError unless a base is of a kind that a plan can have."""
     if isinstance(base, str) and base != CONVNET:
-        base_spec(base)  # which says what names there are
+        base_spec(base)  # its error lists the names
+    # Asked without importing Keras, which takes seconds.
     if base is None or isinstance(base, str) or hasattr(base, "get_config"):
         return
+    # A mapping stands for a Keras model in the plan of a finished run, which
+    # can be read and shown but not trained.
     if isinstance(base, dict) and set(base) == {"keras_model", "sha256"}:
         return
     raise UsageError(
-        "This is no conv base.",
+        "This is not a conv base.",
         where="base",
         expected=f"one of {', '.join(BASES)}, or a Keras model",
         received=repr(base)[:200],

@@ -1,7 +1,8 @@
 """Optimizers, schedules and losses by name.
 
-A new one is one function and one line of its table. Keras is imported when
-one is made, so that the names can be listed without it.
+To add one, write its function and a line in its table. Keras is imported only
+when one is made, so that help and errors can list the names without waiting
+for it.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def _adagrad(rate: Any, decay: float | None) -> keras.Optimizer:
 
 
 def _adam(rate: Any, decay: float | None) -> keras.Optimizer:
+    # The same numbers as Keras's own, sooner.
     from tlkit.tensor.fused_adam import FusedAdam
 
     return FusedAdam(rate, weight_decay=decay)
@@ -70,6 +72,7 @@ def _cosine(rate: float, steps: int) -> Any:
 def _warm_cosine(rate: float, steps: int) -> Any:
     import keras
 
+    # A fifth at most, or a short training would only warm up.
     warm_up = min(200, steps // 5)
     return keras.optimizers.schedules.CosineDecay(
         0.0,
@@ -85,22 +88,24 @@ SCHEDULES: Mapping[str, Callable[[float, int], Any]] = {
     "cosine": _cosine,
     "warm_cosine": _warm_cosine,
 }
-"""What the learning rate does over the steps of a training.
+"""Schedules by name: how the learning rate changes from step to step.
 
-"cosine" lets it fall to 0 along half a period (Loshchilov and Hutter,
-arXiv:1608.03983, equation 5, without restarts). "warm_cosine" first raises
-it from 0 for a fifth of the steps, 200 at most, and ends at a hundredth.
+"constant" does not change it. "cosine" lets it fall to 0 along half a period
+of the cosine (Loshchilov and Hutter, arXiv:1608.03983, equation 5, without
+restarts). "warm_cosine" first raises it from 0, over a fifth of the steps but
+200 at most, and then lets it fall to a hundredth.
 """
 
 
 @dataclass(frozen=True)
 class Loss:
-    """How a loss is computed from each form of labels.
+    """The functions that make a loss, one for each form of labels.
 
     Args:
-        integer: Makes the loss for labels that are class numbers; None if
-            it needs one-hot labels.
-        one_hot: Makes it for one-hot labels, given the label smoothing.
+        integer: Function that makes the loss for labels that are class
+            numbers; None if the loss needs one-hot labels.
+        one_hot: Function that makes the loss for one-hot labels from the
+            label smoothing, 0 to below 1.
     """
 
     integer: Callable[[], Any] | None
@@ -127,21 +132,23 @@ LOSSES: Mapping[str, Loss] = {
 }
 """Losses by name.
 
-"focal" gives little weight to images that are right already (Lin and others,
-arXiv:1708.02002, equation 5).
+"focal" gives little weight to images that the model classifies well already
+(Lin and others, arXiv:1708.02002, equation 5).
 """
 
 LABELS = ("integer", "one_hot")
-"""Forms of labels: the class's number, or one value a class."""
+"""Forms of labels: the number of the class, or one value for each class."""
 
 
 def label_form(loss: str, labels: str | None, smoothing: float) -> str:
-    """Says in which form labels are given to a loss.
+    """Returns the form in which labels are given to a loss.
 
     Args:
-        loss: A key of `LOSSES`.
-        labels: One of `LABELS`; None for the simplest that will do.
-        smoothing: Label smoothing, which needs one-hot labels.
+        loss: Name of the loss, a key of `LOSSES`.
+        labels: The form that is asked for, one of `LABELS`. None takes the
+            simpler one, integers, where the loss allows it.
+        smoothing: Label smoothing, 0 to below 1. Any above 0 needs one-hot
+            labels, as it spreads a label over all classes.
 
     Raises:
         UsageError: The loss cannot be computed from labels of this form.
@@ -155,7 +162,7 @@ def label_form(loss: str, labels: str | None, smoothing: float) -> str:
         raise UsageError(
             "This loss needs one-hot labels.",
             where="labels",
-            expected="one_hot, or nothing",
+            expected="one_hot, or leave it out",
             received=f"integer, with loss {loss} and label smoothing "
             f"{smoothing:g}",
         )
@@ -163,9 +170,14 @@ def label_form(loss: str, labels: str | None, smoothing: float) -> str:
 
 
 def rate_of(optimizer: Mapping[str, Any]) -> float:
-    """Returns the learning rate that a serialised Keras optimizer has.
+    """Returns the learning rate of a serialised Keras optimizer.
 
-    A schedule's is the one that it begins with.
+    Args:
+        optimizer: The mapping that `keras.optimizers.serialize` returns.
+
+    Returns:
+        The learning rate; of a schedule the one with which it begins, and NaN
+        if it does not tell that.
     """
     rate = optimizer.get("config", {}).get("learning_rate", math.nan)
     if isinstance(rate, Mapping):

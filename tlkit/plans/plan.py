@@ -19,11 +19,14 @@ from tlkit.plans.recipe import Recipe, ResolvedRecipe
 from tlkit.plans.ways import WAYS
 
 STORED_DTYPES = ("float16", "float32")
-"""What the store may keep rows as."""
+"""The dtypes in which the store can keep rows."""
 
 
 def read_devices(text: str) -> int | str:
-    """Reads a number of devices, or `all`.
+    """Reads a number of devices from the command line.
+
+    Args:
+        text: A whole number, or `all`.
 
     Raises:
         ValueError: The text is neither.
@@ -33,27 +36,31 @@ def read_devices(text: str) -> int | str:
 
 @dataclass(frozen=True)
 class Views(Checked):
-    """How many augmented views of each training image are kept.
+    """The augmented views of each training image that are stored.
 
     Args:
-        count: Views of each training image that go through the frozen part
-            of the network, once; epoch `e` trains on view `e` modulo this.
-            With as many views as epochs it is the same computation as
-            training end to end. 0 trains end to end: new views in every
-            epoch, and nothing is kept.
-        dtype: What the store keeps, `"float16"` or `"float32"`. float16 has
-            three digits and takes half the space.
+        count: Number of views of each training image that go through the
+            frozen part of the network, once each. Epoch `e` trains on view
+            `e` modulo this number. With as many views as epochs it is the
+            same computation as training end to end. 0 trains end to end:
+            every epoch sees new views, and nothing is stored.
+        dtype: Dtype of the stored rows, `"float16"` or `"float32"`. float16
+            has three significant digits and takes half the space.
 
     Raises:
         UsageError: The count is negative, or there is no such dtype.
+
+    Example:
+        >>> Views(3)
+        Views(count=3, dtype='float16')
     """
 
     count: int | None = field(
         None,
         About(
-            "Augmented views of each image that go through the frozen part "
-            "once; the epochs take turns with them. 0: as in the book, new "
-            "views in every epoch, and nothing is kept.",
+            "Number of augmented views of each image that go through the "
+            "frozen part, once each; the epochs take turns with them. 0 is "
+            "as in the book: new views in every epoch, and nothing is stored.",
             at_least=0,
             flag="views",
             group="training",
@@ -62,7 +69,7 @@ class Views(Checked):
     dtype: str = field(
         "float16",
         About(
-            "What features are kept as in the store.",
+            "Dtype in which the store keeps features.",
             choices=lambda: STORED_DTYPES,
             flag="features-dtype",
             group="machine",
@@ -72,29 +79,34 @@ class Views(Checked):
 
 @dataclass(frozen=True)
 class ResolvedViews(Views):
-    """Views of which the number is known."""
+    """Views whose number is known."""
 
     count: int = 0
 
 
 @dataclass(frozen=True)
 class Machine(Checked):
-    """Where to compute.
+    """The devices that compute, and what they log.
 
     Args:
-        devices: How many devices train together on parts of each batch, or
-            `"all"`: GPUs, or without GPUs logical CPU devices.
-        tensorboard: Whether logs for TensorBoard are written into the run
+        devices: Number of devices that train together on parts of each
+            batch: GPUs, or logical CPU devices on a machine without GPUs.
+            `"all"` takes every one of them.
+        tensorboard: Whether logs for TensorBoard are written to the run
             folder.
 
     Raises:
-        UsageError: The number is below 1, or another word than `"all"`.
+        UsageError: The number is below 1, or a word other than `"all"`.
+
+    Example:
+        >>> Machine(devices="all").devices
+        'all'
     """
 
     devices: int | str = field(
         1,
         About(
-            "How many devices train together, or all.",
+            "Number of devices that train together, or all.",
             at_least=1,
             choices=lambda: ("all",),
             parse=read_devices,
@@ -110,39 +122,44 @@ class Machine(Checked):
 
 @dataclass(frozen=True)
 class ResolvedMachine(Machine):
-    """Where to compute, with the number of devices known."""
+    """A machine whose number of devices is known."""
 
     devices: int = 1
 
 
 @dataclass(frozen=True)
 class Plan(Checked):
-    """What to train and how; what is None suits the way, data and machine.
+    """What to train and how.
 
-    A plan is checked when it is made. It is a value: it goes to JSON and
-    TOML and back (`tlkit.plans.files`), and a run's `config.json` is the
-    plan that made it, with nothing left open.
+    Settings that are None are open: they are filled in, to suit the way, the
+    data and the machine, when the plan is resolved. A plan is checked when it
+    is made. It can be written to JSON and TOML and read back
+    (`tlkit.plans.files`), and a run's `config.json` is the plan that made it,
+    with nothing left open.
 
     Args:
-        way: A key of `tlkit.plans.ways.WAYS`: `"scratch"`, `"features"`,
-            `"augmented"` or `"finetune"`.
-        network: Conv base and head. Fine-tuning takes those of the run it
-            goes on from.
-        augmentation: What may happen to training images: an `Augmentation`,
-            the name of a preset (`"book"`, `"mild"`, `"none"`), fields by
-            name on top of the way's own preset, or a Keras layer for images,
-            which is slower. Only for ways that augment.
-        views: How many views of an image go through the frozen part once.
-        recipe: How to train.
-        machine: Where to compute.
+        way: Name of the way, a key of `tlkit.plans.ways.WAYS`: `"scratch"`,
+            `"features"`, `"augmented"` or `"finetune"`.
+        network: Conv base and head. Fine-tuning takes those of the run from
+            which it goes on.
+        augmentation: Random changes of the training images, for ways that
+            augment: an `Augmentation`, the name of a preset (`"book"`,
+            `"mild"`, `"none"`), a mapping of fields that change the way's own
+            preset, or a Keras layer for images, which is slower.
+        views: Number of views of an image that go through the frozen part
+            once, and the dtype in which their rows are kept.
+        recipe: How the network is trained.
+        machine: The devices that compute.
         seed: Seed of initial weights, order, augmentation and dropout. The
             same plan on the same data and machine gives the same weights.
-        start: Folder of the run that fine-tuning goes on from.
-        from_layer: The first layer, or its block, that fine-tuning trains.
+        start: Folder of the run from which fine-tuning goes on.
+        from_layer: Name of the first layer that fine-tuning trains, or of a
+            block, from whose first layer on it trains. None takes the last
+            stage of the conv base.
 
     Raises:
-        UsageError: A value is unknown, out of its range, or means nothing
-            for this way.
+        UsageError: A value is unknown or out of its range, or the way does
+            not have this setting.
 
     Example:
         >>> plan = Plan("features", Network("minivgg"), seed=1)
@@ -151,19 +168,18 @@ class Plan(Checked):
     """
 
     way: str = field(
-        "features", About("Which way.", choices=lambda: tuple(WAYS))
+        "features",
+        About("Name of the way.", choices=lambda: tuple(WAYS)),
     )
     network: Network = field(Network, About("Conv base and head."))
-    augmentation: Any = field(
-        None, About("What may happen to training images.")
-    )
-    views: Views = field(Views, About("Views that are kept."))
+    augmentation: Any = field(None, About("Changes of the training images."))
+    views: Views = field(Views, About("Views that are stored."))
     recipe: Recipe = field(Recipe, About("How to train."))
-    machine: Machine = field(Machine, About("Where to compute."))
+    machine: Machine = field(Machine, About("Devices that compute."))
     seed: int = field(
         0,
         About(
-            "Seed of weights, order, augmentation and dropout.",
+            "Seed of initial weights, order, augmentation and dropout.",
             at_least=0,
             group="training",
         ),
@@ -191,7 +207,7 @@ class Plan(Checked):
 
     def __post_init__(self) -> None:
         if self.start is not None and not isinstance(self.start, str):
-            # A run, or a path, is known by its folder.
+            # A plan is plain data, so of a run it keeps the folder.
             start = getattr(self.start, "path", self.start)
             if isinstance(start, os.PathLike):
                 object.__setattr__(self, "start", os.fspath(start))
@@ -200,21 +216,24 @@ class Plan(Checked):
         self._check_way()
 
     def _augmentation(self) -> Any:
-        told = self.augmentation
+        given = self.augmentation
         preset = WAYS[self.way].augmentation
-        if told is None or isinstance(told, Augmentation):
-            return told
-        if isinstance(told, str) or (
-            isinstance(told, Mapping) and "keras" not in told
+        if given is None or isinstance(given, Augmentation):
+            return given
+        if isinstance(given, str) or (
+            isinstance(given, Mapping) and "keras" not in given
         ):
-            return make_augmentation(told, preset or "none")
+            return make_augmentation(given, preset or "none")
+        # Imported here, so that most plans are made without TensorFlow.
         from tlkit.tensor.keras_augmentation import KerasAugmentation
 
-        return KerasAugmentation.of(told)
+        return KerasAugmentation.of(given)
 
     def _check_way(self) -> None:
         if isinstance(self, ResolvedPlan):
-            return  # what its way has not is empty there
+            return  # it has empty values where its way has no such setting
+        # Sorted, as the order of a set changes from process to process: the
+        # same mistake shall give the same message.
         given = {
             name: value
             for name in sorted(WAYS[self.way].without)
@@ -227,7 +246,7 @@ class Plan(Checked):
                 where=name,
                 expected="nothing",
                 received=given[name],
-                remedy=_others(name),
+                remedy=_remedy(name),
             )
         if self.way != "scratch" and self.network.base == CONVNET:
             raise UsageError(
@@ -238,7 +257,11 @@ class Plan(Checked):
             )
 
     def _given(self, name: str) -> Any:
-        """What an option was given, or None if it is as nobody touched it."""
+        """Returns the value of an option, or None if it is the default.
+
+        Some options have a default other than None; nobody can tell whether
+        it was given or left alone, and it does no harm.
+        """
         own = _PLACES.get(name, name)
         parts = (self.views,) if name in _PLACES else (self, self.network)
         part = next(part for part in parts if hasattr(part, own))
@@ -247,7 +270,7 @@ class Plan(Checked):
         return None if value == usual else value
 
 
-#: Options whose field has another name.
+#: Options whose field has another name, which alone says too little.
 _PLACES = {"views": "count", "features_dtype": "dtype"}
 
 
@@ -255,8 +278,9 @@ _PLACES = {"views": "count", "features_dtype": "dtype"}
 class ResolvedPlan(Plan):
     """A plan with nothing left open; see `tlkit.plans.resolve.resolve`.
 
-    What a way has not is empty: `start` and `from_layer` are `""` where a
-    way starts afresh, `augmentation` is the preset `"none"`.
+    Settings that its way does not have are empty: `start` and `from_layer`
+    are `""` where a way does not go on from a run, and `augmentation` is the
+    preset `"none"` where it does not augment.
     """
 
     network: ResolvedNetwork = field(ResolvedNetwork, About("See `Plan`."))
@@ -268,6 +292,6 @@ class ResolvedPlan(Plan):
     from_layer: str = ""
 
 
-def _others(name: str) -> str:
+def _remedy(name: str) -> str:
     ways = [way for way, about in WAYS.items() if name not in about.without]
     return f"Leave it out, or take the way {' or '.join(ways)}."

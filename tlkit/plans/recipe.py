@@ -1,4 +1,4 @@
-"""How to train: everything but the network and the images."""
+"""The recipe: how a network is trained, whatever the network and images."""
 
 from __future__ import annotations
 
@@ -20,35 +20,46 @@ from tlkit.plans.optimizers import (
 
 @dataclass(frozen=True)
 class Recipe(Checked):
-    """How a network is trained; what is None suits the way.
+    """How a network is trained.
+
+    Settings that are None are filled in when the plan is resolved, with
+    values that suit the way.
 
     Args:
         learning_rate: Learning rate of the optimizer, 0 or more.
-        batch_size: Images in a step, over all devices together.
-        epochs: The training ends after this many passes over the training
-            images, if not before.
-        patience: The training ends after this many epochs in a row without a
-            lower validation loss. The best epoch's weights are kept in any
-            case.
-        optimizer: A key of `tlkit.plans.optimizers.OPTIMIZERS`; or a Keras
-            optimizer, which brings its own learning rate and schedule. It is
-            copied: each training begins with a fresh one.
-        schedule: A key of `SCHEDULES`: what the learning rate does.
-        weight_decay: Share of each weight that a step takes away, times the
-            learning rate. With "adam" this is AdamW (Loshchilov and Hutter,
-            arXiv:1711.05101).
-        label_smoothing: Share of a label that is spread over all classes
-            (Szegedy and others, arXiv:1512.00567, section 7).
-        loss: A key of `LOSSES`.
-        labels: `"integer"` or `"one_hot"`: the form in which the loss is
-            given its labels. None takes the one that the loss needs.
-        precision: `"auto"`, or the dtype policy to compute in. `"auto"`
-            means mixed_bfloat16 where the machine and the network are
+        batch_size: Number of images in a step, over all devices together.
+        epochs: Number of passes over the training images after which the
+            training ends, unless `patience` ends it before.
+        patience: Number of epochs in a row without a lower validation loss
+            after which the training ends. The best epoch's weights are kept
+            in any case.
+        optimizer: Name of the optimizer, a key of
+            `tlkit.plans.optimizers.OPTIMIZERS`; or a Keras optimizer, which
+            brings its own learning rate, schedule and weight decay. It is
+            copied, so each training begins with a fresh one.
+        schedule: Name of the schedule, a key of
+            `tlkit.plans.optimizers.SCHEDULES`, by which the learning rate
+            changes from step to step.
+        weight_decay: Share of each weight that a step takes away, multiplied
+            by the learning rate. With "adam" this is AdamW (Loshchilov and
+            Hutter, arXiv:1711.05101).
+        label_smoothing: Share of a label that is spread over all classes, 0
+            to below 1 (Szegedy and others, arXiv:1512.00567, section 7).
+        loss: Name of the loss, a key of `tlkit.plans.optimizers.LOSSES`.
+        labels: Form in which the loss is given its labels, `"integer"` or
+            `"one_hot"`. None takes the one that the loss needs.
+        precision: Dtype policy in which the network computes, or `"auto"`,
+            which means mixed_bfloat16 where the machine and the network are
             several times faster in it, else float32. Saved models are
             float32 in any case.
 
     Raises:
         UsageError: A value is out of its range or unknown.
+
+    Example:
+        >>> recipe = Recipe(epochs=20, schedule="cosine")
+        >>> recipe.optimizer, recipe.learning_rate  # None: open yet
+        ('adam', None)
     """
 
     learning_rate: float | None = field(
@@ -63,16 +74,17 @@ class Recipe(Checked):
     batch_size: int | None = field(
         None,
         About(
-            "Images in a step, over all devices together.",
+            "Number of images in a step, over all devices together.",
             at_least=1,
             group="training",
-            open="32; on stored features up to 256",
+            open="32; for the way features up to 256",
         ),
     )
     epochs: int | None = field(
         None,
         About(
-            "End after this many passes over the training images.",
+            "Number of passes over the training images after which the "
+            "training ends.",
             at_least=1,
             group="training",
             first=True,
@@ -81,7 +93,8 @@ class Recipe(Checked):
     patience: int | None = field(
         None,
         About(
-            "End after this many epochs without a lower validation loss.",
+            "Number of epochs without a lower validation loss after which the "
+            "training ends.",
             at_least=1,
             group="training",
         ),
@@ -89,7 +102,7 @@ class Recipe(Checked):
     optimizer: Any = field(
         "adam",
         About(
-            "What moves the weights.",
+            "Optimizer, which changes the weights in each step.",
             choices=lambda: OPTIMIZERS,
             group="training",
         ),
@@ -97,7 +110,7 @@ class Recipe(Checked):
     schedule: str = field(
         "constant",
         About(
-            "What the learning rate does from step to step.",
+            "How the learning rate changes from step to step.",
             choices=lambda: SCHEDULES,
             group="training",
         ),
@@ -105,7 +118,8 @@ class Recipe(Checked):
     weight_decay: float = field(
         0.0,
         About(
-            "Share of each weight that a step takes away, times the rate.",
+            "Share of each weight that a step takes away, multiplied by the "
+            "learning rate.",
             at_least=0,
             group="training",
         ),
@@ -122,7 +136,7 @@ class Recipe(Checked):
     loss: str = field(
         "crossentropy",
         About(
-            "What the training makes small.",
+            "Loss, which the training makes small.",
             choices=lambda: LOSSES,
             group="training",
         ),
@@ -139,7 +153,8 @@ class Recipe(Checked):
     precision: str = field(
         "auto",
         About(
-            "auto: mixed_bfloat16 where machine and network are fast in it.",
+            "Dtype policy to compute in; auto takes mixed_bfloat16 where "
+            "machine and network are much faster in it, else float32.",
             choices=lambda: PRECISIONS,
             group="machine",
         ),
@@ -154,7 +169,9 @@ class Recipe(Checked):
             self._check_given_optimizer()
 
     def _check_given_optimizer(self) -> None:
-        """A Keras optimizer has a rate, a schedule and a decay of its own."""
+        """Refuses settings that a Keras optimizer brings itself."""
+        # The recipe of a finished run names the optimizer's own rate, so that
+        # value is accepted when the run's plan is read again.
         usual = {
             "schedule": "constant",
             "weight_decay": 0.0,
@@ -163,11 +180,12 @@ class Recipe(Checked):
         for name, own in usual.items():
             if getattr(self, name) not in (own, None):
                 raise UsageError(
-                    f"A Keras optimizer has a {name} of its own.",
+                    f"A Keras optimizer has its own {name}.",
                     where=name,
                     expected="nothing beside a Keras optimizer",
                     received=getattr(self, name),
-                    remedy="Give it to the optimizer, or name the optimizer.",
+                    remedy="Set it on the Keras optimizer, or choose an "
+                    "optimizer by name.",
                 )
 
 
@@ -193,26 +211,30 @@ class ResolvedRecipe(Recipe):
 
 
 def _as_data(optimizer: Any) -> Any:
-    """A Keras optimizer as plain data, so that a plan stays a value."""
+    """Returns a Keras optimizer as plain data.
+
+    Plans can then be compared and written to a file, and the state of the
+    user's optimizer stays out of the training.
+    """
     if isinstance(optimizer, str | dict):
         return optimizer
     if not hasattr(optimizer, "apply_gradients"):
         raise UsageError(
-            "This is no optimizer.",
+            "This is not an optimizer.",
             where="optimizer",
             expected=f"one of {', '.join(OPTIMIZERS)}, or a Keras optimizer",
             received=repr(optimizer)[:200],
         )
     import keras
 
-    told = keras.optimizers.serialize(optimizer)
-    if not str(told.get("module", "")).startswith("keras"):
+    config = keras.optimizers.serialize(optimizer)
+    if not str(config.get("module", "")).startswith("keras"):
         raise UsageError(
-            "Only Keras's own optimizers can stand in a plan.",
+            "A plan can hold only Keras's own optimizers.",
             where="optimizer",
             expected="a class of keras.optimizers",
             received=type(optimizer).__name__,
             remedy="A class of your own could not be made again from the "
             "run's config.json.",
         )
-    return told
+    return config

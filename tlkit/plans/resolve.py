@@ -1,7 +1,8 @@
-"""From a plan to a resolved plan: once, against the data and the machine."""
+"""Resolves plans: fills in open settings, for given data and this machine."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from tlkit.base.errors import UsageError
@@ -27,17 +28,19 @@ def resolve(
     """Fills in everything that a plan leaves open.
 
     Args:
-        plan: The plan. A resolved one comes back as it is.
-        data: The data set; the number of its training images suggests the
-            batch size of a head.
-        start: The plan of the run that fine-tuning goes on from.
+        plan: The plan. A resolved one is returned as it is.
+        data: The data set, whose number of training images decides the batch
+            size of the way `features`.
+        start: Plan of the run from which fine-tuning goes on; None for the
+            other ways.
 
     Returns:
-        The same plan as a value of another type, with nothing left open.
+        The same plan with nothing left open.
 
     Raises:
-        UsageError: There are not so many devices, fine-tuning has no start,
-            or the start is no run with a conv base or has another network.
+        UsageError: The machine has fewer devices, fine-tuning has no run to
+            go on from, or that run has no conv base or another network than
+            the plan asks for.
     """
     if isinstance(plan, ResolvedPlan):
         return plan
@@ -50,7 +53,7 @@ def resolve(
         network=network,
         augmentation=plan.augmentation
         or AUGMENTATIONS[way.augmentation or "none"],
-        # More views than epochs would never be looked at.
+        # Further views than one for each epoch would never be used.
         views=ResolvedViews(min(views, recipe.epochs), plan.views.dtype),
         recipe=recipe,
         machine=ResolvedMachine(
@@ -64,6 +67,7 @@ def resolve(
 
 def _network(plan: Plan, start: Plan | None) -> ResolvedNetwork:
     if plan.way == "scratch":
+        # The settings of a conv base mean nothing for the convnet.
         own = plan.network
         return Network(
             CONVNET, None, own.image_size, dropout=own.dropout, l2=own.l2
@@ -91,13 +95,16 @@ def _network_of_start(plan: Plan, start: Plan) -> ResolvedNetwork:
     network = start.network.resolved()
     for name in WAYS["finetune"].from_start:
         asked, has = getattr(plan.network, name), getattr(network, name)
+        if isinstance(asked, int) and name == "image_size":
+            asked = (asked, asked)
+        # An alpha of 1.0 is the default, which nobody need have asked for.
         if asked not in (None, 1.0, has):
             raise UsageError(
                 "The run to go on from has another network.",
                 where=name,
                 expected=has,
                 received=asked,
-                remedy="Leave it out: fine-tuning keeps the network.",
+                remedy="Leave it out: fine-tuning keeps the run's network.",
             )
     return network
 
@@ -105,24 +112,25 @@ def _network_of_start(plan: Plan, start: Plan) -> ResolvedNetwork:
 def _recipe(
     plan: Plan, network: ResolvedNetwork, images: int
 ) -> ResolvedRecipe:
+    # Imported here, so that the command's help does not wait for Keras.
     from tlkit.models.precision import choose_precision
 
     asked, way = plan.recipe, WAYS[plan.way]
+    given = {own.name: getattr(asked, own.name) for own in fields(Recipe)}
     spec = None if network.base == CONVNET else network.spec
-    return ResolvedRecipe(
-        learning_rate=_rate(asked, way.learning_rate, spec),
-        batch_size=asked.batch_size
-        or (head_batch_size(images) if plan.way == "features" else _BATCH_SIZE),
-        epochs=asked.epochs or way.epochs,
-        patience=asked.patience or way.patience,
-        optimizer=asked.optimizer,
-        schedule=asked.schedule,
-        weight_decay=asked.weight_decay,
-        label_smoothing=asked.label_smoothing,
-        loss=asked.loss,
-        labels=label_form(asked.loss, asked.labels, asked.label_smoothing),
-        precision=choose_precision(asked.precision, spec),
-    )
+    filled = {
+        "learning_rate": _rate(asked, way.learning_rate, spec),
+        "batch_size": asked.batch_size or _batch_size(plan.way, images),
+        "epochs": asked.epochs or way.epochs,
+        "patience": asked.patience or way.patience,
+        "labels": label_form(asked.loss, asked.labels, asked.label_smoothing),
+        "precision": choose_precision(asked.precision, spec),
+    }
+    return ResolvedRecipe(**{**given, **filled})
+
+
+def _batch_size(way: str, images: int) -> int:
+    return head_batch_size(images) if way == "features" else _BATCH_SIZE
 
 
 def _rate(asked: Recipe, usual: float | None, spec: Any) -> float:
@@ -134,13 +142,14 @@ def _rate(asked: Recipe, usual: float | None, spec: Any) -> float:
 
 
 def head_batch_size(images: int) -> int:
-    """Returns 256, or fewer where that leaves an epoch few steps.
+    """Returns the batch size for training a head on stored features.
 
-    A step on stored features is mostly the optimizer's work, which is the
-    same for any batch: large ones are sooner done.
+    A step on stored features is mostly the optimizer's work, which takes as
+    long for any batch, so large batches are faster. With few images the
+    batches are smaller, since an epoch would otherwise have too few steps.
 
     Args:
-        images: How many training images there are.
+        images: Number of training images.
 
     Example:
         >>> head_batch_size(200), head_batch_size(1000), head_batch_size(2000)
@@ -148,6 +157,7 @@ def head_batch_size(images: int) -> int:
     """
     if images >= 2000:
         return 256
+    # About fifteen steps an epoch, in multiples of 32.
     return max(32, min(128, images // 15 // 32 * 32))
 
 
@@ -163,7 +173,7 @@ def _first_layer(way: str, network: ResolvedNetwork) -> str:
     first = network.spec.fine_tune_from
     if not first:
         raise UsageError(
-            "Which layers to fine-tune is not known of this conv base.",
+            "tlkit does not know from which layer to fine-tune this conv base.",
             where="from_layer",
             expected="the name of the first layer that is to learn",
             remedy="Name it: --from-layer LAYER, or from_layer= in Python.",

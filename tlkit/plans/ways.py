@@ -1,4 +1,4 @@
-"""The ways to a model: what each one is by default, and what it leaves out."""
+"""The ways to a model: the defaults of each, and the settings it lacks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 NETWORK = frozenset({"base", "weights", "alpha", "pooling", "units"})
-"""Fields of a network that stands on a conv base."""
+"""Fields of a network that mean something only on a conv base."""
 
 _HEAD = frozenset({"image_size", "dropout", "l2"})
 _GOES_ON = frozenset({"start", "from_layer"})
@@ -15,21 +15,25 @@ _STORED = frozenset({"views", "features_dtype"})
 
 @dataclass(frozen=True)
 class Way:
-    """A way to a model.
+    """A way to a model, with the defaults that a plan can change.
 
     Args:
-        title: What it does, in one line.
-        epochs: Epochs at most, unless a plan says otherwise.
-        patience: Epochs without a lower validation loss, likewise.
-        learning_rate: Learning rate; None for the conv base's own rate of
+        title: What the way does, in one line.
+        epochs: Number of epochs at most.
+        patience: Number of epochs in a row without a lower validation loss
+            after which the training ends.
+        learning_rate: Learning rate; None takes the conv base's own rate for
             fine-tuning.
-        augmentation: Preset of the training images; None for a way that
-            never augments.
-        views: Views of each training image that go through the frozen part
-            once; 0 where all images go through the network in every epoch.
-        without: Options that mean nothing here; a plan may not give them.
-        from_start: Options that the run to go on from has decided; a plan may
-            repeat them, and the command does not ask.
+        augmentation: Name of the preset that changes training images; None
+            for a way that never augments.
+        views: Number of views of each training image that go through the
+            frozen part once; 0 where all images go through the whole network
+            in every epoch.
+        without: Options that this way does not have; a plan that sets one is
+            refused.
+        from_start: Options that are decided by the run from which this way
+            goes on. A plan may repeat them, and the command does not offer
+            them.
     """
 
     title: str
@@ -45,7 +49,8 @@ class Way:
 WAYS: Mapping[str, Way] = {
     "scratch": Way(
         "Train a small convnet from random weights.",
-        # A network that starts from nothing needs many epochs.
+        # From random weights it takes many epochs, and longer without a
+        # better one, until a network is as good as it will be.
         epochs=60,
         patience=15,
         learning_rate=5e-4,
@@ -54,7 +59,7 @@ WAYS: Mapping[str, Way] = {
         without=NETWORK | _STORED | _GOES_ON,
     ),
     "features": Way(
-        "Run the conv base once over all images, train a head on what it gave.",
+        "Run the conv base once over all images, train a head on its output.",
         epochs=30,
         patience=10,
         learning_rate=1e-3,
@@ -75,10 +80,11 @@ WAYS: Mapping[str, Way] = {
         "Go on from a trained head: the top of the conv base learns, too.",
         epochs=30,
         patience=5,
+        # Bases differ in how much of what they know a step may change.
         learning_rate=None,
         augmentation="book",
         views=5,
         from_start=NETWORK | _HEAD,
     ),
 }
-"""The ways by name, in the order in which one tries them."""
+"""The ways by name, in the order in which a newcomer tries them."""

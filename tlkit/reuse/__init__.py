@@ -1,1 +1,1 @@
-"""Reuse: saved models at work."""
+"""Uses saved models: to classify images, and to measure them on data."""

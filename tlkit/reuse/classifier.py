@@ -1,4 +1,4 @@
-"""A saved classifier, used again: by tlkit's commands and from Python."""
+"""Loads a saved classifier, to classify images or to measure it."""
 
 from __future__ import annotations
 
@@ -32,14 +32,17 @@ _BATCH = 32
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Classifier(Shown):
-    """A model that says what is in a picture.
+    """A saved model that classifies images.
 
     Args:
-        model: The network, from pixels, 0 to 255, to probabilities.
-        class_names: One name per class; None if the file does not say.
-        image_size: The `(height, width)` in pixels that it works at.
-        trained_on: The digests of the images that trained it, if known.
-        source: The file that it was loaded from.
+        model: The Keras model, from pixels, values 0 to 255, to
+            probabilities.
+        class_names: One name for each class; None if the model's file holds
+            no names.
+        image_size: The `(height, width)` in pixels that the model works at.
+        trained_on: Digests of the images that trained or chose the model;
+            empty if they are not known.
+        source: Path of the file from which it was loaded.
 
     Example:
         classifier = tlkit.load_classifier("runs/my-run")
@@ -71,18 +74,19 @@ class Classifier(Shown):
 
     @property
     def name(self) -> str:
-        """Returns the name of the run, or of the file."""
+        """The name of the run, or of the file."""
         source = self.source
         return source.parent.name if source.stem == "model" else source.stem
 
     @property
     def classes(self) -> int:
-        """Returns how many classes the model tells apart."""
+        """The number of classes that the model tells apart."""
+        # One sigmoid unit stands for two classes.
         return max(2, self.model.output_shape[1])
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Returns a name per class: `class 0` and so on if it has none."""
+        """A name for each class: `class 0` and so on if the file has none."""
         numbered = (f"class {number}" for number in range(self.classes))
         return self.class_names or tuple(numbered)
 
@@ -90,31 +94,32 @@ class Classifier(Shown):
         """Classifies one image or several.
 
         Args:
-            images: A file's path, a picture opened by Pillow, or a uint8
+            images: A file's path, an image opened by Pillow, or a uint8
                 array of shape `(height, width, 3)`; or several of them, in
                 any mixture of kinds and sizes. An array of shape
-                `(count, height, width, 3)` is several.
+                `(count, height, width, 3)` is several images.
 
         Returns:
-            A float32 array of shape `(count, classes)`, whose rows sum to 1;
-            of one image, too, it has a row.
+            A float32 array of shape `(count, classes)`, whose rows sum to 1.
+            For a single image it has one row.
 
         Raises:
-            UsageError: There is no image, there is no such file, or what was
-                passed is no image; found before any of them is classified.
+            UsageError: No image was passed, a file does not exist, or
+                something passed is not an image. This is found before any
+                image is classified.
             TlkitError: A file cannot be read.
         """
         return self._predict(list_pictures(images))
 
     def classify(self, images: Picture | Iterable[Picture]) -> Predictions:
-        """Says of one image or several what is in them, in words.
+        """Classifies one image or several, and returns names of classes.
 
         Args:
-            images: As `predict` takes them.
+            images: One image or several, as `predict` takes them.
 
         Returns:
-            A `Prediction` an image, with all classes, the most probable
-            first; a notebook shows them as a table.
+            A `Prediction` for each image, with all classes, the most probable
+            first. A notebook shows them as a table.
 
         Raises:
             UsageError: See `predict`.
@@ -134,6 +139,8 @@ class Classifier(Shown):
     def _batches(
         self, pictures: Sequence[Picture]
     ) -> Iterator[list[np.ndarray]]:
+        # Read batch by batch, since thousands of files need not fit into
+        # memory together.
         for start in range(0, len(pictures), _BATCH):
             yield [
                 read_picture(picture, self.image_size)
@@ -144,16 +151,20 @@ class Classifier(Shown):
 def load_classifier(path: str | os.PathLike[str]) -> Classifier:
     """Loads a run folder's model, or any `.keras` image classifier.
 
-    A model that tlkit has not made must take raw pixels, 0 to 255, and give
-    probabilities: a softmax, or one sigmoid unit.
+    A model that tlkit has not made must take raw pixels, values 0 to 255, and
+    give probabilities: a softmax, or one sigmoid unit.
 
     Args:
-        path: A run folder, or a `.keras` file.
+        path: Path of a run folder, or of a `.keras` file.
 
     Raises:
         UsageError: There is no such run or model.
         TlkitError: The file is damaged, or the model does not map images to
             classes.
+
+    Example:
+        classifier = tlkit.load_classifier("runs/my-run")
+        classifier.classify("cat.jpg")
     """
     path = Path(path)
     trained_on: set[str] = set()
@@ -180,17 +191,24 @@ def evaluate(
     Args:
         classifier: The model, from `load_classifier`.
         data: A data set with the same classes, in any order.
-        split: The name of the split.
+        split: Name of the split.
 
     Returns:
-        What `tlkit.evaluation.metrics.measure` gives; besides `split` and
-        `notes`, which say how many of the images have trained the model.
+        What `tlkit.evaluation.metrics.measure` returns, and besides `split`
+        and `notes`. A note gives the number of images that trained the model,
+        if there are any.
 
     Raises:
-        UsageError: There is no such split, or the classes are others; found
-            before anything is computed.
+        UsageError: There is no such split, or the data set has other classes.
+            This is found before anything is computed.
+
+    Example:
+        classifier = tlkit.load_classifier("runs/my-run")
+        measured = tlkit.evaluate(classifier, tlkit.load_dataset("photos/"))
+        print(measured.summary())
     """
     images = data.split(split)
+    # First, so that other classes are reported before the images are read.
     columns = _columns(classifier, data)
     probabilities = _two_columns(
         predict_split(classifier.model, data, split, classifier.image_size)
@@ -200,7 +218,8 @@ def evaluate(
     if known:
         notes.append(
             f"{known} of these {len(images)} images trained the model or "
-            "chose its best epoch: accuracy is flattered."
+            "chose its best epoch, so the accuracy is higher than it would "
+            "be on new images."
         )
     measured = measure(
         images.labels, probabilities[:, columns], data.class_names
@@ -209,7 +228,9 @@ def evaluate(
 
 
 def _columns(classifier: Classifier, data: DatasetIndex) -> list[int]:
-    """Says which output stands for each class of the data."""
+    """Returns the number of the model's output for each class of the data."""
+    # By name, since another data set may have its classes in another order,
+    # and a model would then seem to be always wrong.
     names, wanted = classifier.class_names, data.class_names
     if names is not None and set(names) != set(wanted):
         raise UsageError(
@@ -226,6 +247,7 @@ def _columns(classifier: Classifier, data: DatasetIndex) -> list[int]:
             received=classifier.classes,
         )
     if names is None:
+        # Without names the order of the data set's classes has to do.
         return list(range(len(wanted)))
     return [names.index(name) for name in wanted]
 
@@ -244,6 +266,8 @@ def _image_size(
     if "image_size" in about:
         height, width = about["image_size"]
         return height, width
+    # A model that tlkit has not made: its input tells the size, where it is
+    # fixed, and a model of several inputs has a list of shapes.
     shape = getattr(model, "input_shape", None)
     if (
         isinstance(shape, tuple)

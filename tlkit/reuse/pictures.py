@@ -1,4 +1,4 @@
-"""What may be given to a classifier: files, opened pictures, arrays."""
+"""The images that a classifier takes: files, Pillow images and arrays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tlkit.base.image_size import ImageSize
 from tlkit.data.decode import read_image, read_opened, resize_image
 
 Picture = str | os.PathLike[str] | Image.Image | np.ndarray
-"""A file's path, a picture opened by Pillow, or pixels: a uint8 array of shape
+"""A file's path, an image opened by Pillow, or pixels: a uint8 array of shape
 `(height, width, 3)` with values 0 to 255."""
 
 _EXPECTED = (
@@ -25,15 +25,17 @@ _EXPECTED = (
 
 
 def list_pictures(images: Picture | Iterable[Picture]) -> list[Picture]:
-    """Lists pictures, whether one was given or several; nothing is read.
+    """Returns images as a list, whether one was given or several.
+
+    All of them are checked, but no file is read yet.
 
     Args:
-        images: One picture, or several in any mixture. An array of shape
-            `(count, height, width, 3)` is several.
+        images: One image, or several in any mixture of kinds. An array of
+            shape `(count, height, width, 3)` is several images.
 
     Raises:
-        UsageError: There is no picture, one is of another type or shape, or
-            there is no such file.
+        UsageError: There is no image, one is of another type or shape, or a
+            file does not exist.
     """
     several = _several(images)
     for number, picture in enumerate(several):
@@ -42,7 +44,7 @@ def list_pictures(images: Picture | Iterable[Picture]) -> list[Picture]:
         raise UsageError(
             "There is no image to classify.",
             expected=_EXPECTED,
-            received=_told(images),
+            received=_describe(images),
         )
     return several
 
@@ -50,6 +52,7 @@ def list_pictures(images: Picture | Iterable[Picture]) -> list[Picture]:
 def _several(images: Any) -> list[Any]:
     if isinstance(images, np.ndarray):
         return list(images) if images.ndim == 4 else [images]
+    # A text can be iterated over, too: its letters would be taken for paths.
     one = isinstance(images, str | bytes | os.PathLike | Image.Image)
     return [images] if one or not isinstance(images, Iterable) else list(images)
 
@@ -61,10 +64,10 @@ def _check(picture: Any, where: str) -> None:
         _check_array(picture, where)
     elif not isinstance(picture, Image.Image) or 0 in picture.size:
         raise UsageError(
-            "This is no image.",
+            "This is not an image.",
             where=where,
             expected=_EXPECTED,
-            received=_told(picture),
+            received=_describe(picture),
         )
 
 
@@ -83,23 +86,25 @@ def _check_path(path: Path) -> None:
 def _check_array(pixels: np.ndarray, where: str) -> None:
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
         raise UsageError(
-            "This array is no image.",
+            "This array is not an image.",
             where=where,
             expected="shape (height, width, 3), or (count, height, width, 3)",
             received=f"shape {pixels.shape}",
         )
+    # Floats may run from 0 to 1 or from 0 to 255. A wrong guess would give
+    # wrong predictions without an error.
     if pixels.dtype != np.uint8:
         raise UsageError(
             "The pixels of an image are whole numbers, 0 to 255.",
             where=where,
             expected="dtype uint8",
             received=f"dtype {pixels.dtype}",
-            remedy="Pass image.astype('uint8'), of values from 0 to 255.",
+            remedy="Pass image.astype('uint8') if its values are 0 to 255.",
         )
 
 
-def _told(thing: Any) -> str:
-    """Says what was received, without writing all of it down."""
+def _describe(thing: Any) -> str:
+    """Describes what was received, in one short line."""
     if isinstance(thing, np.ndarray):
         return f"an array of shape {thing.shape}"
     text = repr(thing)
@@ -107,17 +112,20 @@ def _told(thing: Any) -> str:
 
 
 def read_picture(picture: Picture, image_size: ImageSize) -> np.ndarray:
-    """Returns a picture's pixels at the size that a model works at.
+    """Returns an image's pixels at the size that a model works at.
+
+    Every kind of image is decoded and resized by the functions that read the
+    training images, as other decoders and filters give other pixels.
 
     Args:
-        picture: One of those that `list_pictures` lets through.
-        image_size: The size in pixels.
+        picture: The image, checked by `list_pictures`.
+        image_size: Size in pixels to which it is resized.
 
     Returns:
         A uint8 array of shape `(height, width, 3)`.
 
     Raises:
-        TlkitError: It cannot be read.
+        TlkitError: The image cannot be read.
     """
     if isinstance(picture, np.ndarray):
         return resize_image(picture, image_size)
@@ -127,11 +135,11 @@ def read_picture(picture: Picture, image_size: ImageSize) -> np.ndarray:
 
 
 def name_of(picture: Picture, number: int) -> str:
-    """Returns a picture's path; of one that is no file its number.
+    """Returns an image's path, or its number if it is not from a file.
 
     Args:
-        picture: The picture. One that Pillow has opened knows its file.
-        number: Its place among the others, from 0.
+        picture: The image. One that Pillow has opened knows its file.
+        number: Number of the image among those passed, from 0.
     """
     if isinstance(picture, str | os.PathLike):
         return os.fsdecode(picture)

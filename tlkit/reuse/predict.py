@@ -1,4 +1,4 @@
-"""Saying what is in picture files, bad ones among them."""
+"""Classifies image files, of which some may be unreadable."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from tlkit.reuse.predictions import Predictions
 
 
 def find_files(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
-    """Returns the files themselves and those inside folders, in order.
+    """Returns files, in place of folders the files inside them.
 
     Args:
-        paths: Files and folders; hidden files inside folders are skipped.
+        paths: Paths of files and folders. The files inside a folder come in
+            the order of their paths; hidden ones are skipped.
 
     Raises:
         UsageError: A path does not exist, or there is no file at all.
@@ -48,11 +49,13 @@ def classify_files(
 
     Args:
         classifier: The model, from `tlkit.load_classifier`.
-        files: The files' paths; some may be no images.
+        files: Paths of the files, some of which may not be images.
 
     Returns:
-        The predictions in order, and the unreadable files with reasons.
+        The predictions in the order of the files, and pairs of an unreadable
+        file and the reason.
     """
+    # Tried first, as one unreadable file would otherwise end the whole batch.
     reasons = {path: why_unreadable(path) for path in files}
     readable = [path for path in files if reasons[path] is None]
     unreadable = [(path, why) for path, why in reasons.items() if why]

@@ -1,4 +1,4 @@
-"""What a classifier says of pictures, as records."""
+"""The predictions of a classifier, as records and as a table."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from tlkit.base.records import (
     tabulate,
 )
 
-#: So many classes are shown after the most likely one.
+#: Number of classes that a table shows after the most likely one.
 _NEXT = 2
 
 
 @dataclass(frozen=True, repr=False)
 class Prediction:
-    """What a classifier says of one picture.
+    """The prediction of a classifier for one image.
 
     Args:
-        image: The picture's path, or `#0`, `#1` and so on, which is its place
-            among those classified, if it was no file.
+        image: Path of the image, or, if it was not a file, `#0`, `#1` and so
+            on for its number among those classified.
         ranked: Pairs of class name and probability, the most probable first.
     """
 
@@ -51,7 +51,7 @@ class Prediction:
         return self.ranked[0][1]
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the prediction as JSON can hold it."""
+        """Returns the prediction as a dictionary that JSON can hold."""
         return {
             "image": self.image,
             "class": self.class_name,
@@ -64,7 +64,7 @@ def _next_text(ranked: Sequence[tuple[str, float]]) -> str:
     return ", ".join(f"{name} {SHARE.text(share)}" for name, share in ranked)
 
 
-#: What a table shows of each picture.
+#: The columns of the table of predictions.
 _COLUMNS: list[Field[Prediction]] = [
     (Column("image", long=True), lambda x: x.image),
     (Column("class"), lambda x: x.class_name),
@@ -77,31 +77,32 @@ _COLUMNS: list[Field[Prediction]] = [
 
 
 class Predictions(Shown, tuple[Prediction, ...]):
-    """What a classifier says of several pictures, in their order."""
+    """The predictions of a classifier for several images, in their order."""
 
     def __repr__(self) -> str:
         first = f", the first: {self[0]!r}" if self else ""
-        return f"Predictions({len(self)} pictures{first})"
+        return f"Predictions({len(self)} images{first})"
 
     def table(self) -> Table:
-        """Returns the pictures with their most likely classes."""
+        """Returns a row for each image with its most likely classes."""
         return tabulate("", _COLUMNS, self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns all classes' probabilities, as JSON can hold them."""
+        """Returns all probabilities as a dictionary that JSON can hold."""
         return {"predictions": [one.to_dict() for one in self]}
 
 
 def rank(
     images: Sequence[str], shares: np.ndarray, class_names: Sequence[str]
 ) -> Predictions:
-    """Makes records of probabilities.
+    """Makes predictions of probabilities, the most probable class first.
 
     Args:
-        images: A name for each picture.
-        shares: The probabilities, of shape `(count, classes)`. Of equal ones
-            the class that comes first in `class_names` is ranked first.
-        class_names: One name per class.
+        images: A name for each image.
+        shares: The probabilities, of shape `(count, classes)`. Of equally
+            probable classes the one that comes first in `class_names` is
+            ranked first.
+        class_names: A name for each class.
     """
     return Predictions(
         Prediction(

@@ -1,4 +1,4 @@
-"""Runs of tlkit 0.1, whose settings had no schema, read as plans."""
+"""Reads runs of tlkit 0.1, whose settings had no schema, as plans."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from tlkit.plans.network import CONVNET, Network
 from tlkit.plans.plan import Machine, Plan, Views
 from tlkit.plans.recipe import Recipe
 
-#: What the fields of an augmentation were called.
+#: Names of an augmentation's fields in tlkit 0.1, and what they are now. 0.1
+#: took them from Keras's `ImageDataGenerator`.
 _AUGMENTATION = {
     "rotation_range": "rotation",
     "width_shift_range": "width_shift",
@@ -26,19 +27,22 @@ _RECIPE = ("learning_rate", "batch_size", "epochs", "patience", "precision")
 
 
 def is_legacy(config: Mapping[str, Any]) -> bool:
-    """Says whether a run's `config.json` is of tlkit 0.1."""
+    """Returns whether a run's `config.json` was written by tlkit 0.1."""
     return {"route", "settings", "dataset"} <= config.keys()
 
 
 def legacy_plan(config: Mapping[str, Any]) -> Plan:
-    """Makes a plan of the `config.json` of tlkit 0.1.
+    """Makes a plan from a `config.json` of tlkit 0.1.
 
     Args:
-        config: With `route` and `settings`.
+        config: The file's content. `route` was 0.1's word for a way, and
+            `settings` holds what is a plan's field now.
     """
     way, settings = config["route"], config["settings"]
     training = settings.get("training", {})
     stored = way in ("augmented", "finetune")
+    # A run without this setting sent every image through the network in every
+    # epoch.
     views = settings.get("views")
     return Plan(
         way,
@@ -71,11 +75,11 @@ def _network(way: str, settings: Mapping[str, Any]) -> Network:
 
 
 def _augmentation(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    told = settings.get("augmentation")
-    if told is None:
+    given = settings.get("augmentation")
+    if given is None:
         return {"preset": "none"}
     return {
         _AUGMENTATION.get(name, name): value
-        for name, value in told.items()
+        for name, value in given.items()
         if value is not None
     }

@@ -1,4 +1,4 @@
-"""Several runs side by side."""
+"""Tables of several runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MEASURED_ON = Kind("count and split", lambda pair: f"{pair[0]} {pair[1]}")
 
 @dataclass(frozen=True)
 class _Listed:
-    """A run whose larger files have been read once for all columns."""
+    """A run whose files have been read once, for all columns of a table."""
 
     run: Run
     status: Mapping[str, Any]
@@ -39,7 +39,7 @@ def _measured_on(listed: _Listed) -> tuple[int, str] | None:
     return (measured["count"], measured["split"]) if measured else None
 
 
-#: What `tlkit runs` shows of a run: a line here is a column there.
+#: The columns of the table that `tlkit runs` prints.
 _COLUMNS: list[Field[_Listed]] = [
     (Column("run"), lambda x: x.run.path.name),
     (Column("way"), lambda x: x.run.way),
@@ -58,16 +58,21 @@ _COLUMNS: list[Field[_Listed]] = [
 
 
 def runs_table(runs: Iterable[Run]) -> Table:
-    """Tabulates runs: what was trained on what, and how well it does.
+    """Makes a table of runs: what was trained on what, and how well it does.
 
     Args:
-        runs: The runs, such as `tlkit.find_runs()` gives.
+        runs: The runs, such as those that `tlkit.find_runs()` returns.
 
     Returns:
-        One row a run; `to_records` gives them to programs.
+        A table with a row for each run. Programs can read it by
+        `to_records`.
 
     Raises:
         TlkitError: A file of a run cannot be read.
+
+    Example:
+        >>> [column.name for column in runs_table([]).columns][:4]
+        ['run', 'way', 'data', 'base']
     """
     return tabulate("", _COLUMNS, map(_read, runs))
 
@@ -77,7 +82,7 @@ def _read(run: Run) -> _Listed:
     return _Listed(run, run.status, run.metrics, epochs)
 
 
-#: What a comparison of ways shows of each: its name, its run, its seconds.
+#: The columns of a comparison of ways, from a way's name, run and seconds.
 _WAY_COLUMNS: list[Field[tuple[str, _Listed, float]]] = [
     (Column("way"), lambda x: x[0]),
     (Column("accuracy", SHARE), lambda x: x[1].measured["accuracy"]),
@@ -88,11 +93,12 @@ _WAY_COLUMNS: list[Field[tuple[str, _Listed, float]]] = [
 
 
 def ways_table(runs: Mapping[str, Run], seconds: Mapping[str, float]) -> Table:
-    """Tabulates several ways to a model on one data set.
+    """Makes a table of several ways to a model on one data set.
 
     Args:
         runs: Finished runs by the name of the way.
-        seconds: How long each took, from its start to the finished run.
+        seconds: Seconds that each way took, from its start to the finished
+            run, by the name of the way.
     """
     listed = [(way, _read(run), seconds[way]) for way, run in runs.items()]
     first = listed[0][1].measured

@@ -1,4 +1,8 @@
-"""A run folder as it is written: its status is true, whatever happens."""
+"""Writes a run folder while a model is trained.
+
+The status in the folder is right however the training ends, except where the
+process is killed: then it stays `running`.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,7 @@ from tlkit.plans.files import plan_to_dict
 from tlkit.plans.plan import ResolvedPlan
 from tlkit.runs.run import RUNS_FOLDER, Run, as_csv
 
+#: Libraries whose versions can change a result.
 _LIBRARIES = (
     "tlkit",
     "tensorflow",
@@ -39,18 +44,22 @@ def recorded_run(
     data: DatasetIndex,
     folder: str | os.PathLike[str] | None = None,
 ) -> Iterator[Run]:
-    """Makes a run folder and keeps its status true, whatever happens.
+    """Makes a run folder and keeps its status up to date.
+
+    The status is `running` inside the block, and `finished`, `interrupted` or
+    `failed` after it. A failed run that has no model yet is removed.
 
     Args:
-        plan: What is trained, and how.
-        data: What it is trained on.
-        folder: A new folder; None for `runs/<time>-<way>-<data set>`.
+        plan: The plan of the training, with nothing left open.
+        data: The data set.
+        folder: A new folder; None makes `runs/<time>-<way>-<data set>`.
 
     Yields:
         The new run.
 
     Raises:
-        UsageError: `folder` exists already; it is not touched.
+        UsageError: The folder exists already; it is not touched.
+        TlkitError: The folder cannot be made or written.
     """
     run = Run(_make_folder(folder, f"{plan.way}-{data.name}"))
     started = time.time()
@@ -63,12 +72,16 @@ def recorded_run(
         _write_status(run, "interrupted", started)
         _say_what_is_kept(run)
         raise
+    # BaseException, so that SystemExit, too, leaves no run that claims to be
+    # running.
     except BaseException as error:
         _write_failure(run, started, error)
         raise
 
 
 def _say_what_is_kept(run: Run) -> None:
+    # The model may be saved although the user pressed Ctrl-C; nobody would
+    # look for it otherwise.
     if run.model_path.exists():
         say(f"The best model so far is kept: {run.model_path}")
     else:
@@ -91,10 +104,13 @@ def _make_folder(folder: str | os.PathLike[str] | None, title: str) -> Path:
         check_new(path)
         _mkdir(path)
         return path
+    # The name of a data set may hold slashes, or what a file system refuses.
     title = re.sub(r"[^\w.-]+", "-", title)
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-{title}"
     for number in range(1, 1000):
         path = RUNS_FOLDER / (stem if number == 1 else f"{stem}-{number}")
+        # Making the folder is the test whether its name is free: another
+        # process may have started a run in the same second.
         with contextlib.suppress(FileExistsError):
             _mkdir(path)
             return path
@@ -134,6 +150,7 @@ def _write_start(run: Run, plan: ResolvedPlan, data: DatasetIndex) -> None:
 
 
 def _environment() -> dict[str, Any]:
+    # Imported here, as listing runs must not wait for TensorFlow.
     from tlkit.tensor.strategy import describe_devices
 
     return {
@@ -172,6 +189,8 @@ def _write_status(
 
 def _write_failure(run: Run, started: float, error: BaseException) -> None:
     """Keeps a failed run that has a model; removes one that has nothing."""
+    # The error that is being raised matters more than one of writing it, for
+    # which a full disk may be the reason.
     if run.model_path.exists():
         with contextlib.suppress(TlkitError):
             _write_status(run, "failed", started, str(error))

@@ -1,4 +1,4 @@
-"""Run folders: everything about one training, written as it happens.
+"""Run folders: everything about one training, written while it runs.
 
 runs/20260131-094500-scratch-pets/
   config.json       the plan with nothing left open, the data's fingerprint
@@ -36,10 +36,17 @@ RUNS_FOLDER = Path("runs")
 
 @dataclass(frozen=True, repr=False)
 class Run(Shown):
-    """A run folder, read from the disk whenever it is asked.
+    """A run folder, whose files are read whenever a property is asked for.
+
+    Nothing is kept in memory, so a run that is still being trained shows its
+    latest state.
 
     Args:
-        path: the folder.
+        path: Path of the folder.
+
+    Example:
+        run = tlkit.open_run("runs/my-run")
+        run.metrics["accuracy"], run.plan.recipe.epochs, run.history["loss"]
     """
 
     path: Path
@@ -48,17 +55,18 @@ class Run(Shown):
         try:
             said = f"{self.state}, {self.metrics.in_short()}"
         except Exception:
-            # Whatever lies in the folder, a debugger shall show the rest.
+            # A repr that raises would hide everything else that a debugger or
+            # a notebook shows, whatever is wrong with the folder.
             said = "unreadable"
         return f"Run({shorten(self.path)!r}: {said})"
 
     def table(self) -> Table:
-        """Returns what was measured, class by class, and where the run lies."""
+        """Returns what was measured, class by class, and the run's folder."""
         measured = self.metrics.table()
         return replace(measured, notes=(*measured.notes, self.in_short()))
 
     def in_short(self) -> str:
-        """Returns the run's folder and how far it has come."""
+        """Returns the run's folder and its state."""
         return f"{self.path}: {self.state}"
 
     @property
@@ -68,25 +76,25 @@ class Run(Shown):
 
     @property
     def model_path(self) -> Path:
-        """The saved classifier."""
+        """Path of the saved classifier; no such file before the first epoch."""
         return self.path / "model.keras"
 
     @property
     def plots(self) -> Path:
-        """The folder of pictures."""
+        """The folder of the plots."""
         return self.path / "plots"
 
     @property
     def config(self) -> dict[str, Any]:
-        """Every setting of the run."""
+        """The content of `config.json`: the plan, and facts of the data."""
         return _read_json(self.path / "config.json")
 
     @property
     def plan(self) -> Plan:
-        """The plan that made the run, of this tlkit's form or of 0.1's.
+        """The plan that made the run, also where tlkit 0.1 wrote it.
 
         Raises:
-            UsageError: It is of a later version.
+            UsageError: A later version of tlkit wrote it in another form.
         """
         config = self.config
         if is_legacy(config):
@@ -97,19 +105,25 @@ class Run(Shown):
     def way(self) -> str:
         """The way to the model, a key of `WAYS`; empty in an empty folder."""
         config = self.config
+        # tlkit 0.1 called a way a route.
         return config.get("way", config.get("route", ""))
 
     @property
     def base(self) -> str:
         """Name of the conv base; empty for a network from scratch."""
-        if self.way in ("", "scratch"):
+        # Not by the plan: a run of a later version is listed, too.
+        config = self.config
+        if self.way == "scratch":
             return ""
-        return self.plan.network.base_name
+        settings = config.get("settings", config)
+        base = (settings.get("network") or {}).get("base", "")
+        return base["keras_model"] if isinstance(base, dict) else base
 
     @property
     def data(self) -> dict[str, Any]:
-        """What is known of the data set: name, fingerprint, classes, counts."""
+        """Facts of the data set: name, fingerprint, class names, counts."""
         config = self.config
+        # tlkit 0.1 had the same facts under another name.
         return config.get("data", config.get("dataset", {}))
 
     @property
@@ -119,7 +133,7 @@ class Run(Shown):
 
     @property
     def class_names(self) -> list[str]:
-        """The classes, in the order of the model's outputs."""
+        """Names of the classes, in the order of the model's outputs."""
         return self.data["class_names"]
 
     @property
@@ -134,7 +148,7 @@ class Run(Shown):
 
     @property
     def history(self) -> dict[str, list[float]]:
-        """Columns of `history.csv`: one value per epoch."""
+        """The columns of `history.csv` by name: one value per epoch."""
         path = self.path / "history.csv"
         if not path.exists():
             return {}
@@ -145,6 +159,7 @@ class Run(Shown):
 
     def training_digests(self) -> set[str]:
         """Returns the digests of the images that trained or chose the model."""
+        # Validation images chose the best epoch, so they count as well.
         path = self.path / "images.csv"
         if not path.exists():
             return set()
@@ -179,7 +194,12 @@ class Run(Shown):
 
 
 def find_runs(folder: str | os.PathLike[str] = RUNS_FOLDER) -> list[Run]:
-    """Returns the runs in a folder, oldest first; it may hold other things."""
+    """Returns the runs in a folder, oldest first; it may hold other things.
+
+    Example:
+        >>> find_runs("no-such-folder")
+        []
+    """
     found = [
         Run(path.parent) for path in sorted(Path(folder).glob("*/config.json"))
     ]
@@ -187,7 +207,7 @@ def find_runs(folder: str | os.PathLike[str] = RUNS_FOLDER) -> list[Run]:
 
 
 def _started(run: Run) -> str:
-    # Folders with names of the user's own say nothing of their age.
+    # Folders that the user has named do not tell when they were made.
     try:
         return str(run.status.get("started", ""))
     except TlkitError:
@@ -195,6 +215,7 @@ def _started(run: Run) -> str:
 
 
 def _is_run(run: Run) -> bool:
+    # Other programs write a config.json, too, and theirs may hold a list.
     try:
         config = run.config
         return is_legacy(config) or {"version", "way", "data"} <= config.keys()
@@ -205,8 +226,15 @@ def _is_run(run: Run) -> bool:
 def open_run(path: str | os.PathLike[str]) -> Run:
     """Opens an existing run folder.
 
+    Args:
+        path: Path of the folder.
+
     Raises:
-        UsageError: the folder is not a run.
+        UsageError: There is no such folder, or it is not a run.
+
+    Example:
+        run = tlkit.open_run("runs/my-run")
+        print(run.summary())
     """
     run = Run(Path(path))
     if not _is_run(run):
@@ -220,7 +248,12 @@ def open_run(path: str | os.PathLike[str]) -> Run:
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Returns rows as the text of a CSV file; the first names the columns."""
+    """Returns rows as the text of a CSV file.
+
+    Args:
+        rows: Values by the names of the columns. The first row decides which
+            columns there are; without rows the text is empty.
+    """
     text = io.StringIO()
     if rows:
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
@@ -230,6 +263,7 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    # A run that has just begun does not have all of its files yet.
     if not path.exists():
         return {}
     try:

@@ -1,6 +1,7 @@
-"""Several conv bases, and several heads, for little more than one.
+"""Compares conv bases, and chooses a head, on stored features.
 
-The base runs once for each image and base; heads train on what is stored.
+Each conv base runs once over every image. Its features stay in the store, so
+that further heads on the same base cost only their own short training.
 """
 
 from __future__ import annotations
@@ -40,12 +41,14 @@ class ComparedBase:
     """One conv base of a comparison.
 
     Args:
-        name: Name of the base, with its weights where they tell it from
-            another.
-        run: The finished run of its head.
-        computed: Images that went through it just now.
-        seconds: From the first image to the finished run.
-        search: How its head was chosen, if heads were compared.
+        name: Name of the base, followed by its weights where the same base
+            is compared with other weights.
+        run: The finished run of the head on this base.
+        computed: Number of images that went through the base just now; 0
+            where all features were in the store already.
+        seconds: Seconds from the first image to the finished run.
+        search: Scores of the heads that were tried; None where the head was
+            not chosen but given by the plan.
     """
 
     name: str
@@ -73,10 +76,10 @@ _COLUMNS: list[Field[ComparedBase]] = [
 
 @dataclass(frozen=True, repr=False)
 class BaseComparison(Shown):
-    """What came out of comparing conv bases.
+    """The result of comparing conv bases.
 
     Args:
-        bases: In the order in which they were given.
+        bases: The conv bases, in the order in which they were given.
     """
 
     bases: tuple[ComparedBase, ...]
@@ -86,7 +89,7 @@ class BaseComparison(Shown):
         return f"BaseComparison({shorten(names, 150)})"
 
     def table(self) -> Table:
-        """Returns the conv bases with what they do on validation images."""
+        """Returns a row for each conv base with its validation accuracy."""
         best = self.best
         notes = [
             f"Best by validation: {best.name}",
@@ -102,7 +105,10 @@ class BaseComparison(Shown):
 
     @property
     def best(self) -> ComparedBase:
-        """The most accurate on validation; among equals the lowest log loss."""
+        """The base with the highest validation accuracy.
+
+        Among equally accurate ones it is the one with the lowest log loss.
+        """
 
         def rank(base: ComparedBase) -> tuple[int, float]:
             measured = base.validation
@@ -117,32 +123,47 @@ def compare_bases(
     grid: HeadGrid | None = None,
     run_folder: str | os.PathLike[str] | None = None,
 ) -> BaseComparison:
-    """Trains a head on each of several conv bases; validation tells the best.
+    """Trains a head on each of several conv bases and compares them.
 
-    Every base leaves an ordinary run, the same as without the others.
+    The accuracy on the validation images decides which base is best. Every
+    base leaves an ordinary run, the same as it would alone.
 
     Args:
         plans: Plans of the way `features`, each with another network.
         data: The data set.
-        grid: Heads to try on each base, see `train_best_head`; None for the
-            networks' own.
-        run_folder: Of the only run; of several, a folder for theirs, each
-            named after its base. None for `runs/<time>-features-<data set>`.
+        grid: Heads to try on each base, see `train_best_head`. None trains
+            the one head that each plan describes.
+        run_folder: A new folder: that of the run if there is one plan, else
+            the parent of the runs' folders, each named after its base. None
+            makes `runs/<time>-features-<data set>` for each.
 
     Returns:
-        One entry a base; only the best one's test accuracy is to be quoted.
+        One entry for each base. Quote the test accuracy of the best one
+        alone: choosing among several test accuracies would make the quoted
+        one too high.
 
     Raises:
-        UsageError: No plan, the same network twice, one that is not possible,
-            or the run folder exists; found before anything is computed.
+        UsageError: There is no plan, a network is given twice or is not
+            possible, or the run folder exists. All of this is found before
+            anything is computed.
         TlkitError: See `train` and `search_heads`.
+
+    Example:
+        plans = [
+            tlkit.Plan("features", tlkit.Network(base))
+            for base in ("minivgg", "mobilenet_v2")
+        ]
+        compared = tlkit.compare_bases(plans, tlkit.load_dataset("photos/"))
+        print(compared.best.name, compared.best.run.summary())
     """
     _check(plans, data, run_folder)
+    # With a test split the validation accuracy only chooses, and the quoted
+    # figure comes from images that no choice has seen.
     if len(plans) > 1 and TEST not in data.splits:
         data = data.with_note(
             f"Validation has chosen between {len(plans)} conv bases and there "
-            "is no test split, so the best one's accuracy is higher than on "
-            "new images."
+            "is no test split, so the best one's accuracy is higher than it "
+            "would be on new images."
         )
     compared = []
     for number, plan in enumerate(plans):
@@ -165,22 +186,31 @@ def train_best_head(
 ) -> Run:
     """Chooses a head by cross-validation and trains it as an ordinary run.
 
-    Only training images choose, see `search_heads`; so the run's accuracy on
-    validation and test is that of a head which they have not chosen.
+    The head is chosen by training images alone (see `search_heads`), so the
+    choice does not raise the run's accuracy on validation and test images.
 
     Args:
-        plan: A plan of the way `features`; head and learning rate are the
-            grid's.
+        plan: A plan of the way `features`. Its head and learning rate are
+            replaced by those of the chosen head.
         data: The data set.
-        grid: Heads to try; None for twelve that are usually worth trying.
-        run_folder: A new folder; None for `runs/<time>-features-<data set>`.
+        grid: Heads to try; None tries twelve that are usually worth it.
+        run_folder: A new folder; None makes
+            `runs/<time>-features-<data set>`.
 
     Returns:
-        The finished run; `heads.csv` in its folder has every head's score.
+        The finished run. The file `heads.csv` in its folder holds the score
+        of every head.
 
     Raises:
         UsageError: The run folder exists.
         TlkitError: See `train` and `search_heads`.
+
+    Example:
+        run = tlkit.train_best_head(
+            tlkit.Plan("features", tlkit.Network("minivgg")),
+            tlkit.load_dataset("photos/"),
+            tlkit.HeadGrid(units=(0, 64), dropout=(0.5,)),
+        )
     """
     if run_folder is not None:
         check_new(run_folder)
@@ -193,10 +223,12 @@ def _train_head(
     grid: HeadGrid | None,
     run_folder: str | os.PathLike[str] | None,
 ) -> tuple[Run, HeadSearch | None, int]:
-    """The run, how its head was chosen, and how many images were computed."""
+    """Returns the run, the search for its head, and the images computed."""
     if grid is None:
         run = train(plan, data, run_folder)
         return run, None, run.metrics["training"]["images_through_base"]
+    # Only now is the number of computed images known: the training after it
+    # finds all features in the store and reports none.
     features = extract_features(plan, data)
     search = search_heads(features, grid)
     run = train(
@@ -215,6 +247,8 @@ def _check(
 ) -> None:
     if not plans:
         raise UsageError("There is no conv base to train a head on.")
+    # Resolved, so that a base named with its published weights and one that
+    # leaves the weights open count as the same network.
     networks = [resolve_for(plan, data).network for plan in plans]
     for number, network in enumerate(networks):
         if network in networks[:number]:
@@ -244,5 +278,7 @@ def _folder(
     if run_folder is None or len(plans) == 1:
         return run_folder
     name = plans[number].network.base_name
+    # The same base may come twice with other weights; a path of weights is
+    # no name for a folder, so the later ones are numbered.
     before = sum(other.network.base_name == name for other in plans[:number])
     return Path(run_folder) / (f"{name}-{before + 1}" if before else name)

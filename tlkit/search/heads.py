@@ -1,4 +1,4 @@
-"""Which head suits stored features: a grid, judged by cross-validation."""
+"""Tries a grid of heads on stored features and judges by cross-validation."""
 
 from __future__ import annotations
 
@@ -39,10 +39,12 @@ from tlkit.plans.plan import Plan
 from tlkit.plans.recipe import ResolvedRecipe
 from tlkit.training.engine import compile_model, count_steps, fit
 
-#: Steps on stored features are so short that calling them is a third of it.
+#: A step on stored features is so short that a third of its time is the call
+#: from Python; sixteen steps a call make that negligible.
 _STEPS_PER_EXECUTION = 16
-#: To wait for ten worse epochs, as the final training does, takes half as
-#: long again and makes heads one or two per cent better, all of them alike.
+#: The final training waits for ten epochs without improvement. That takes
+#: half as long again and makes all heads one or two per cent better, so it
+#: would not change which one is chosen.
 _PATIENCE = 5
 
 
@@ -51,10 +53,12 @@ class Head:
     """One head of a grid, and how fast it learns.
 
     Args:
-        units: of the hidden dense layer; 0: no such layer.
-        dropout: share of the hidden units dropped in training.
-        learning_rate: of the Adam optimizer.
-        l2: factor of the squared weights that is added to the loss.
+        units: Number of units of the hidden dense layer; 0 leaves the layer
+            out.
+        dropout: Share of the hidden units dropped in training, 0 to below 1.
+        learning_rate: Learning rate of the optimizer.
+        l2: Factor by which the sum of squared weights is multiplied before
+            it is added to the loss.
     """
 
     units: int
@@ -63,7 +67,7 @@ class Head:
     l2: float
 
     def on(self, plan: Plan) -> Plan:
-        """Returns a plan with this head and rate instead of its own."""
+        """Returns the plan with its head and rate replaced by these."""
         network = replace(
             plan.network, units=self.units, dropout=self.dropout, l2=self.l2
         )
@@ -82,16 +86,18 @@ class HeadGrid:
     """Heads to try: every combination of these values.
 
     Args:
-        units: of the hidden dense layer; 0 for a head without it, which is
-            tried once, since it has no dropout.
-        dropout: shares of the hidden units dropped in training.
-        learning_rate: of the Adam optimizer.
-        l2: factors of the squared weights that are added to the loss.
-        folds: into how many the training images are divided; five take
-            twice as long as three.
+        units: Numbers of units of the hidden dense layer. 0 stands for a head
+            without it, which is tried with no dropout only, as there are no
+            hidden units to drop.
+        dropout: Shares of the hidden units dropped in training.
+        learning_rate: Learning rates of the optimizer.
+        l2: Factors by which the sum of squared weights is multiplied before
+            it is added to the loss.
+        folds: Number of parts into which the training images are divided,
+            each of which is held out once. Five take twice as long as three.
 
     Raises:
-        UsageError: a list is empty, no list, or holds a value that is out of
+        UsageError: A list is empty or is no list, or a value in it is out of
             its range.
 
     Example:
@@ -110,6 +116,7 @@ class HeadGrid:
             _check_numbers(name, getattr(self, name))
         check_folds(self.folds)
         for head in self.heads():
+            # A plan checks the ranges of its values when it is made.
             head.on(Plan("features"))
 
     def heads(self) -> list[Head]:
@@ -129,7 +136,7 @@ def _check_numbers(name: str, values: Any) -> None:
     listed = isinstance(values, Sequence) and len(values) > 0
     if not listed or not all(isinstance(value, kind) for value in values):
         raise UsageError(
-            "This is no list of values to try.",
+            "The values to try must be a list with at least one value.",
             where=name,
             expected="whole numbers" if kind is int else "numbers",
             received=repr(values),
@@ -142,12 +149,13 @@ class HeadScore:
     """How well one head does on images that have not trained it.
 
     Args:
-        head: which.
-        count: training images; each was held out once.
-        correct: how many of them were classified correctly.
-        log_loss: mean negative natural logarithm of the true class's
-            probability; infinite if a training went wrong.
-        seconds: of all its trainings.
+        head: The head that was tried.
+        count: Number of training images, each of which was held out once.
+        correct: Number of them that were classified correctly while they
+            were held out.
+        log_loss: Mean negative natural logarithm of the true class's
+            probability; infinite if a training diverged.
+        seconds: Seconds that all trainings of this head took together.
     """
 
     head: Head
@@ -185,11 +193,11 @@ _COLUMNS: list[Field[HeadScore]] = [
 
 @dataclass(frozen=True, repr=False)
 class HeadSearch(Shown):
-    """What came out of trying heads.
+    """The result of trying heads.
 
     Args:
-        grid: what was tried.
-        scores: one per head, in the order of the grid.
+        grid: The grid of heads that were tried.
+        scores: One score for each head, in the order of the grid.
     """
 
     grid: HeadGrid
@@ -202,16 +210,19 @@ class HeadSearch(Shown):
         )
 
     def table(self, stands_on: str = "") -> Table:
-        """Returns the heads with what cross-validation says, the best first.
+        """Returns a row for each head with its score, the best first.
 
         Args:
-            stands_on: What the heads stand on, for the title.
+            stands_on: Name of the conv base that gave the features. It
+                begins the title; an empty one is left out.
         """
         best = self.best
         title = (
             f"{best.count} training images, "
             f"{self.grid.folds}-fold cross-validation"
         )
+        # How many others might be as good, so that nobody takes the order of
+        # the table for a certain one. The best is within its own interval.
         near = sum(x.accuracy >= best.interval[0] for x in self.scores) - 1
         chosen = (
             f"Chosen: {best.head}; {near} of the other "
@@ -222,7 +233,7 @@ class HeadSearch(Shown):
 
     @property
     def ranked(self) -> list[HeadScore]:
-        """The most accurate head first; of equals that of lower log loss."""
+        """The scores, the most accurate first; log loss decides on equals."""
         return sorted(self.scores, key=lambda x: (-x.correct, x.log_loss))
 
     @property
@@ -231,7 +242,7 @@ class HeadSearch(Shown):
         return self.ranked[0]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Returns what a run's `heads.csv` keeps of it: a row per head."""
+        """Returns the rows of a run's `heads.csv`, one for each head."""
         return [
             {
                 **asdict(score.head),
@@ -253,22 +264,28 @@ def search_heads(
 ) -> HeadSearch:
     """Tries heads on the training images alone, by cross-validation.
 
-    The training split is divided into folds; each head trains once for every
-    fold on all the others, and is judged on the one it has not seen, which
-    also chooses its epoch. Validation and test images are not read: the first
-    can still choose between bases, the second judge what was chosen.
+    The training images are divided into folds. For every fold a head trains
+    on all the other folds and is judged on this one, which also decides after
+    which epoch its training ends. Validation and test images are not read, so
+    that validation can still choose between conv bases, and the test images
+    can judge what was chosen.
 
     Args:
-        features: From `tlkit.extract_features`; their plan says how each head
-            is trained. The learning rates are those of the grid, and one
-            device does it.
-        grid: The heads; None for twelve that are usually worth trying.
+        features: Features from `tlkit.extract_features`. Their plan says how
+            each head is trained, except that the learning rates are those of
+            the grid and that one device is used.
+        grid: Heads to try; None tries twelve that are usually worth it.
 
     Returns:
         The score of each head.
 
     Raises:
         TlkitError: A class has fewer training images than there are folds.
+
+    Example:
+        features = tlkit.extract_features("features", "photos/")
+        search = tlkit.search_heads(features)
+        print(search.best.head, search.best.accuracy)
     """
     grid, plan = grid or HeadGrid(), features.plan
     folds = make_folds(features.data, TRAIN, grid.folds, plan.seed)
@@ -305,31 +322,34 @@ def held_out_probabilities(
     recipe: ResolvedRecipe,
     seed: int = 0,
 ) -> np.ndarray:
-    """Returns what heads say of images that did not train them.
+    """Returns the probabilities that heads give images they have not seen.
 
     Args:
-        vectors: float32 array of shape `(count, length)`.
-        labels: int array of shape `(count,)`.
-        folds: int array of shape `(count,)`, from 0: each fold is judged by
-            a head trained on the others.
+        vectors: Features, a float32 array of shape `(count, length)`.
+        labels: Class numbers, an int array of shape `(count,)`.
+        folds: Number of each image's fold, from 0, an int array of shape
+            `(count,)`. Each fold is judged by a head trained on the others.
         spec: The head.
-        recipe: How to train it.
-        seed: Seed of first weights, order and dropout.
+        recipe: How the head is trained.
+        seed: Seed of initial weights, order and dropout.
 
     Returns:
-        float32 array of shape `(count, classes)`: rows that sum to 1, or
-        that are not numbers where a training went wrong.
+        A float32 array of shape `(count, classes)`. Its rows sum to 1, or
+        hold NaN where a training diverged.
     """
     recipe = replace(recipe, patience=min(recipe.patience, _PATIENCE))
     keras.utils.set_random_seed(seed)
     head = build_head(vectors.shape[1:], spec)
+    # One model, and so one schedule, serves all folds; their sizes differ by
+    # a few images only.
     largest = int((folds != 0).sum())
     compile_model(
         head, recipe, count_steps(largest, recipe), _STEPS_PER_EXECUTION
     )
     shares = np.empty((len(labels), spec.classes), np.float32)
     for fold in _from_the_same_start(head, int(folds.max()) + 1):
-        # Shuffling and dropout, too, are the same for every head and fold.
+        # Every head and fold gets the same shuffling and dropout, so that
+        # heads are compared and not their luck.
         keras.utils.set_random_seed(seed)
         held_out = folds == fold
         fit(
@@ -343,15 +363,17 @@ def held_out_probabilities(
                 )
             ],
         )
-        # Not by `predict`, which is traced anew for every other count.
+        # A direct call, as `predict` would compile a new graph whenever a
+        # fold has another number of images.
         shares[held_out] = head(vectors[held_out], training=False)
     return shares
 
 
 def _from_the_same_start(model: keras.Model, times: int) -> Iterator[int]:
-    """Counts; each time the model is as it was, optimizer and all.
+    """Yields 0, 1, 2 ...; before each, model and optimizer are reset.
 
-    A new model would be traced anew, which takes longer than its training.
+    Building a new model for each fold would compile its graph again, which
+    takes longer than the training.
     """
     model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *model.optimizer.variables]
@@ -365,10 +387,12 @@ def _from_the_same_start(model: keras.Model, times: int) -> Iterator[int]:
 def _score(
     head: Head, labels: np.ndarray, shares: np.ndarray, seconds: float
 ) -> HeadScore:
-    # What is not a number is not right: a head that diverged must not win.
+    # `argmax` of a row of NaN is 0, which would count as right for class 0.
+    # A head that diverged must not win that way.
     whole = np.isfinite(shares).all(axis=1)
     correct = int((whole & (shares.argmax(axis=1) == labels)).sum())
     true = shares[np.arange(len(labels)), labels].astype(np.float64)
+    # A probability that underflowed to 0 would make the mean infinite.
     smallest = float(np.finfo(np.float32).tiny)
     loss = float(-np.log(np.maximum(true, smallest)).mean())
     loss = loss if math.isfinite(loss) else math.inf

@@ -1,1 +1,1 @@
-"""What is TensorFlow's own: devices, seeds, tf.data, graphs, fused updates."""
+"""TensorFlow's own parts: devices, tf.data, graphs and fused updates."""

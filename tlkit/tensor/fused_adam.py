@@ -1,4 +1,4 @@
-"""Adam in one pass over memory."""
+"""Adam that reads and writes each weight in one pass over memory."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class FusedAdam(keras.optimizers.Adam):
 
     Kingma and Ba, *Adam: A Method for Stochastic Optimization*,
     arXiv:1412.6980, algorithm 1 in the form of its section 2. A head's dense
-    layer has millions of weights and little arithmetic: its training waits
-    for the memory, which Keras's own update reads and writes several times.
-    Over several devices it is Keras's own.
+    layer has millions of weights and little arithmetic, so its training waits
+    for memory, which Keras's own update reads and writes several times. On
+    several devices together Keras's own update is used.
     """
 
     def update_step(
@@ -25,15 +25,18 @@ class FusedAdam(keras.optimizers.Adam):
         """Moves one variable and its two moments by one step.
 
         Args:
-            gradient: of the loss, of the variable's shape.
-            variable: the variable.
-            learning_rate: scalar.
+            gradient: Gradient of the loss, of the variable's shape.
+            variable: The variable to move.
+            learning_rate: Learning rate of this step, a scalar.
         """
+        # The fused kernel takes the handle of one variable, and a mirrored
+        # variable has one on every device.
         if self._distribution_strategy.num_replicas_in_sync > 1:
             super().update_step(gradient, variable, learning_rate)
             return
         index = self._get_variable_index(variable)
         dtype = variable.dtype
+        # The paper counts steps from 1, Keras from 0.
         step = tf.cast(self.iterations.value + 1, dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,

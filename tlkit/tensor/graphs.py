@@ -1,9 +1,9 @@
-"""Keras's graphs from the inside: the only file that reads private parts.
+"""Reads the graphs of Keras models, by private parts of Keras.
 
-Keras has no public way to ask what a tensor was computed by, or to run a
-graph with other operations in place of its own. What is used here was read
-in Keras 3.15.1; `tests/tensor/test_graphs.py` holds it against small models,
-so that a release that moves these parts fails there and says so.
+Keras has no public function that tells which layer computed a tensor, or that
+runs a graph with other operations in place of its own. The private parts used
+here are those of Keras 3.15.1. `tests/tensor/test_graphs.py` tries them on
+small models, so that a release of Keras that moves them fails there.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import keras
 
 
 class Origin(NamedTuple):
-    """Where a symbolic tensor comes from.
+    """The origin of a symbolic tensor.
 
     Attributes:
-        operation: The layer or operation that computed it.
-        call: Which of the operation's calls did, from 0.
-        place: Its place among the outputs of that call, from 0.
+        operation: The layer or operation that computed the tensor.
+        call: Number of the operation's call that computed it, from 0. A
+            layer that is shared has several calls.
+        place: Number of the tensor among the outputs of that call, from 0.
     """
 
     operation: Any
@@ -45,13 +46,13 @@ def first_input(operation: Any, call: int = 0) -> keras.KerasTensor:
 
     Args:
         operation: A layer or operation of a graph.
-        call: Which of its calls, from 0.
+        call: Number of the call, from 0.
     """
     return operation._inbound_nodes[call].input_tensors[0]
 
 
 def count_calls(operation: Any) -> int:
-    """Returns in how many places of all graphs an operation was called."""
+    """Returns how often an operation was called, in all graphs together."""
     return len(operation._inbound_nodes)
 
 
@@ -61,12 +62,14 @@ def every_layer(model: keras.Layer) -> list[keras.Layer]:
 
 
 def graph_of(operation: Any) -> Any:
-    """Returns what holds an operation's graph, or None if it has none.
+    """Returns the object that holds an operation's graph, or None.
 
     Args:
-        operation: Anything: a functional or sequential model has a graph, a
-            layer has none.
+        operation: Any layer, model or operation. Functional and sequential
+            models have a graph; all others have none.
     """
+    # A sequential model keeps a functional one inside, which is made when the
+    # shape of its input is known.
     if isinstance(operation, keras.Sequential):
         operation = operation._functional
     return operation if hasattr(operation, "_run_through_graph") else None
@@ -78,8 +81,9 @@ def nodes_in_order(graph: Any) -> Iterator[Any]:
     Inputs are left out.
 
     Args:
-        graph: From `graph_of`.
+        graph: A graph from `graph_of`.
     """
+    # Keras counts depths from the outputs, so the deepest nodes run first.
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         for node in graph._nodes_by_depth[depth]:
             if node.operation is not None and not node.is_input:
@@ -92,13 +96,14 @@ def run_through(
     """Runs a graph with other operations in the places of its own.
 
     Args:
-        graph: From `graph_of`.
+        graph: A graph from `graph_of`.
         inputs: One value for each input, of any kind that the replacements
-            take; tensors as `standard_inputs` returns them.
-        replace: Gets an operation and returns what is called instead.
+            take. Tensors must have the form that `standard_inputs` returns.
+        replace: Function that is given an operation and returns the function
+            to call in its place.
 
     Returns:
-        The outputs, in the graph's own structure.
+        The outputs, in the structure of the graph's outputs.
     """
     return graph._run_through_graph(inputs, operation_fn=replace)
 
@@ -107,7 +112,7 @@ def standard_inputs(graph: Any, inputs: Any) -> Any:
     """Returns tensors as a graph expects them, flattened and cast.
 
     Args:
-        graph: From `graph_of`.
-        inputs: What a model with this graph may be called on.
+        graph: A graph from `graph_of`.
+        inputs: Anything on which a model with this graph can be called.
     """
     return graph._standardize_inputs(inputs)

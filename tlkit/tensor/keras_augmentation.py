@@ -1,7 +1,7 @@
-"""Keras's own image layers as an augmentation.
+"""Uses Keras's own image layers as an augmentation.
 
-Slower than `tlkit.Augmentation`, since every image is a call into
-TensorFlow; for what Keras has and tlkit has not.
+It is slower than `tlkit.Augmentation`, since every image is a call into
+TensorFlow, and meant for changes that `tlkit.Augmentation` does not have.
 """
 
 from __future__ import annotations
@@ -17,36 +17,42 @@ import numpy as np
 from tlkit.base.errors import UsageError
 from tlkit.tensor.graphs import every_layer
 
-# Layers keep the state of their random numbers, which one thread at a time
-# may set and use.
+# A layer keeps the state of its random numbers. Two threads that read images
+# at the same time would draw from each other's state.
 _LOCK = threading.Lock()
 
 
 class KerasAugmentation:
     """A Keras layer that changes images at random, as a pure function.
 
-    Its random numbers are set anew for each view, from seed, image and view,
-    so that view `k` of an image is always the same one.
+    Its random state is set for each view, from seed, image and view, so that
+    view `k` of an image is always the same one.
 
     Args:
-        config: What `keras.layers.serialize` says of the layer.
+        config: The layer as `keras.layers.serialize` returns it.
     """
 
     changes_nothing = False
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        # As it comes back from a run's config.json: without tuples and None.
-        self._config = json.loads(json.dumps(_given(config)))
+        # In the form in which it comes back from a run's config.json, without
+        # tuples and None: the same layer must have the same key in the store.
+        self._config = json.loads(json.dumps(_without_none(config)))
         self._layer = keras.layers.deserialize(dict(self._config))
         self._generators = _seed_generators(self._layer)
 
     @classmethod
     def of(cls, layer: Any) -> KerasAugmentation:
-        """Makes one of a layer, of several in a list, or of `settings()`.
+        """Makes an augmentation from layers, or from `settings()`.
+
+        Args:
+            layer: A Keras layer, several in a list, of which each is applied
+                to the result of the one before, or a mapping that
+                `settings()` returned.
 
         Raises:
-            UsageError: It is something else, or a layer that is not Keras's
-                own, which could not be made again from a run's config.
+            UsageError: It is none of these, or a layer is not Keras's own and
+                could not be made again from a run's `config.json`.
         """
         if isinstance(layer, cls):
             return layer
@@ -58,7 +64,7 @@ class KerasAugmentation:
                 one
             ).__module__.startswith("keras."):
                 raise UsageError(
-                    "This is no augmentation.",
+                    "This is not an augmentation.",
                     where="augmentation",
                     expected="a tlkit.Augmentation, book, mild, none, fields "
                     "by name, or layers of keras.layers",
@@ -68,7 +74,7 @@ class KerasAugmentation:
         return cls(keras.layers.serialize(whole))
 
     def settings(self) -> dict[str, Any]:
-        """Returns the layer as JSON can hold it."""
+        """Returns the layer as a mapping that JSON can hold."""
         return {"keras": self._config}
 
     def __eq__(self, other: object) -> bool:
@@ -105,11 +111,12 @@ class KerasAugmentation:
         return np.clip(np.rint(changed), 0, 255).astype(np.uint8)
 
 
-def _given(value: Any) -> Any:
+def _without_none(value: Any) -> Any:
+    # TOML, in which a plan may be written, has no None.
     if isinstance(value, Mapping):
-        return {k: _given(v) for k, v in value.items() if v is not None}
+        return {k: _without_none(v) for k, v in value.items() if v is not None}
     if isinstance(value, list | tuple):
-        return [_given(item) for item in value]
+        return [_without_none(item) for item in value]
     return value
 
 

@@ -1,4 +1,4 @@
-"""From an index to batches: decode, resize and augment on every core."""
+"""Makes batches of an index: decodes, resizes and augments on all cores."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from tlkit.data.index import TRAIN, DatasetIndex, Split
 #: tf.data's own choice (AUTOTUNE) settles on one worker for Python functions
 #: and halves the rate, although decoding and resizing let go of Python's lock.
 WORKERS = max(2, os.cpu_count() or 1)
-#: Images that a worker reads in one call of Python, which has a price.
+#: Number of images that a worker reads in one call from TensorFlow to Python.
+#: Such a call takes time of its own, which eight images share.
 _CHUNK = 8
 
 
@@ -37,19 +38,22 @@ def make_batches(
     Without a seed the images come in the order of the index, as evaluation
     and feature extraction need them. With a seed every pass over the
     dataset is another epoch: another order and, with an augmentation, other
-    views; the same seed gives the same passes. The last batch is kept,
+    views. The same seed gives the same passes. The last batch is kept,
     whatever its size.
 
     Args:
-        index: the data set.
-        split: `"train"`, `"validation"` or `"test"`.
-        image_size: size of the batches' images in pixels, `int` or
+        index: The data set.
+        split: Name of the split: `"train"`, `"validation"` or `"test"`.
+        image_size: Size in pixels of the images in the batches, a number or
             `(height, width)`.
-        batch_size: images in a batch, 1 or more.
-        augmentation: random views, for the training split alone.
-        seed: of order and views; None for the order of the index.
-        decoded: gives image number `row` of the split decoded and resized,
-            as `tlkit.store.pixels` keeps them; None to decode the files.
+        batch_size: Number of images in a batch, 1 or more.
+        augmentation: The random changes of each image; None for the images
+            as they are. Only the training split may be augmented.
+        seed: Seed of order and views, 0 or more; None keeps the order of the
+            index.
+        decoded: Function from the row of an image in the split to its
+            decoded and resized pixels, as `tlkit.store.pixels` keeps them;
+            None decodes the files.
 
     Returns:
         A finite `tf.data.Dataset` of pairs: uint8 images of shape
@@ -57,8 +61,15 @@ def make_batches(
         shape `(batch,)`.
 
     Raises:
-        UsageError: the split does not exist or may not be augmented, a
-            size is not positive, or the seed is negative.
+        UsageError: The split does not exist or may not be augmented, a size
+            is not positive, or the seed is negative.
+
+    Example:
+        >>> images = np.zeros((5, 8, 8, 3), np.uint8)
+        >>> split = Split(images, np.zeros(5, np.int64), tuple("abcde"))
+        >>> index = DatasetIndex("dots", "dots", ("dot",), {"train": split})
+        >>> [len(labels) for _, labels in make_batches(index, "train", 8, 2)]
+        [2, 2, 1]
     """
     images = index.split(split)
     _check(split, batch_size, augmentation, seed)
@@ -81,14 +92,15 @@ def make_view_batches(
     (from 0) under the same seed.
 
     Args:
-        images: the split.
-        image_size: see `make_batches`, as `batch_size` and `decoded`.
-        batch_size: images in a batch, 1 or more.
-        view: which; None for the images as they are.
-        decoded: see `make_batches`.
+        images: The split.
+        image_size: Size in pixels of the images in the batches, a number or
+            `(height, width)`.
+        batch_size: Number of images in a batch, 1 or more.
+        view: The view; None for the images as they are.
+        decoded: Function from a row to decoded pixels, see `make_batches`.
 
     Returns:
-        As `make_batches`.
+        A dataset of the same form as from `make_batches`.
     """
     augmentation, seed = (
         (view.augmentation, view.seed) if view else (None, None)
@@ -101,16 +113,19 @@ def make_view_batches(
 
 
 def epochs_of_rows(count: int, seed: int | None) -> tf.data.Dataset:
-    """Makes a dataset whose every pass is the next epoch's order of rows.
+    """Makes a dataset that gives all rows, in a new order at every pass.
 
     Args:
-        count: how many rows there are.
-        seed: of the order; None for the order of the index, each time.
+        count: Number of rows.
+        seed: Seed of the order, which differs from epoch to epoch; None
+            keeps the order of the index in every epoch.
 
     Returns:
-        One element: all rows, and the epoch beside each, from 0; int64
-        tensors of shape `(count,)`.
+        A dataset of one element: all rows and, beside each, the number of
+        the epoch, from 0. Both are int64 tensors of shape `(count,)`.
     """
+    # The number of the epoch goes along with the rows, as it chooses their
+    # views. tf.data's own shuffle would not tell it.
     epochs = itertools.count()
 
     def one_epoch() -> tuple[np.ndarray, np.ndarray]:
@@ -125,7 +140,8 @@ def epochs_of_rows(count: int, seed: int | None) -> tf.data.Dataset:
             epoch, (count,)
         )
 
-    # `from_generator` takes three times as long to begin an epoch.
+    # A mapped dataset of one element, as `from_generator` takes three times
+    # as long to begin an epoch.
     return tf.data.Dataset.range(1).map(rows)
 
 
@@ -136,7 +152,7 @@ def _loader(
     seed: int | None,
     decoded: Callable[[int], np.ndarray] | None,
 ) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """From row and view to image and label."""
+    """Makes the function from rows and views to images and labels."""
     height, width = as_height_width(image_size)
     labels = tf.constant(images.labels)
     decode = decoded or functools.partial(
@@ -150,6 +166,8 @@ def _loader(
         return augmentation(
             image,
             seed=seed,
+            # From its content, so that an image has the same views whatever
+            # else is in the folder. 15 digits fit into an int64.
             image_id=int(images.digests[row][:15], 16),
             view=view,
         )
@@ -162,7 +180,7 @@ def _loader(
         chunk = tf.numpy_function(
             read_chunk, [rows, views], tf.uint8, stateful=False
         )
-        # The shape is lost on the way through Python.
+        # TensorFlow does not know the shape of what Python returns.
         chunk = tf.ensure_shape(chunk, (None, height, width, 3))
         return chunk, tf.gather(labels, rows)
 
@@ -189,13 +207,14 @@ def _in_batches(
 def without_tuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Keeps tf.data from tuning a dataset while it is read.
 
-    The thread that tunes sleeps ever longer, and whoever ends a pass over
+    The tuning thread sleeps longer and longer, and the end of each pass over
     the dataset waits until it wakes up (TensorFlow 2.21): a pass of seconds
-    often takes half as long again. Where workers and buffers are given by
-    number, there is nothing to tune.
+    often takes half as long again. Where the numbers of workers and buffers
+    are given, there is nothing to tune.
 
     Args:
-        dataset: without `tf.data.AUTOTUNE`.
+        dataset: A dataset whose numbers are all given, none of them as
+            `tf.data.AUTOTUNE`.
 
     Returns:
         The same elements in the same order.

@@ -1,4 +1,4 @@
-"""Batches of stored rows: read from the disk as they are needed."""
+"""Makes batches of stored rows, which are read from the disk when needed."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from tlkit.tensor.pipeline import WORKERS, epochs_of_rows, without_tuning
 
 
 class Rows(Protocol):
-    """An array, or anything that gives rows like one."""
+    """An array, or anything that can be indexed by rows like one."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Number of rows, and the shape of one."""
+        """Number of rows, followed by the shape of one row."""
 
     @property
     def dtype(self) -> np.dtype:
-        """Of the rows."""
+        """Dtype of the rows."""
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
-        """Returns some rows."""
+        """Returns the rows with these numbers."""
 
 
 def make_row_batches(
@@ -33,26 +33,28 @@ def make_row_batches(
     batch_size: int,
     seed: int | None = None,
 ) -> tf.data.Dataset:
-    """Makes batches of what a frozen part has computed.
+    """Makes batches of the stored outputs of a frozen part.
 
     Every pass over the dataset is an epoch, in the order that
-    `tlkit.tensor.pipeline.make_batches` has under the same seed; epoch `e`
+    `tlkit.tensor.pipeline.make_batches` has under the same seed. Epoch `e`
     (from 0) shows view `e` modulo the number of views.
 
     Args:
-        views: for each view the rows of all images, `(count, ...)`.
-        labels: int64 `(count,)`.
-        batch_size: rows in a batch; the last one is kept, whatever its size.
-        seed: of the order; None for the order of the index.
+        views: For each view the rows of all images, of shape `(count, ...)`.
+        labels: Class numbers, an int64 array of shape `(count,)`.
+        batch_size: Number of rows in a batch, 1 or more. The last batch is
+            kept, whatever its size.
+        seed: Seed of the order; None keeps the order of the index.
 
     Returns:
-        A finite `tf.data.Dataset` of pairs: float32 `(batch, ...)` and int64
-        `(batch,)`.
+        A finite `tf.data.Dataset` of pairs: float32 rows of shape
+        `(batch, ...)` and int64 labels of shape `(batch,)`.
     """
     count, shape = len(labels), views[0].shape[1:]
     answers = tf.constant(labels)
 
     def read(rows: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+        # A batch never spans two epochs, so its first number holds for all.
         return views[epochs[0] % len(views)][rows]
 
     def load(rows: tf.Tensor, epochs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -1,4 +1,4 @@
-"""How TensorFlow is loaded where a person reads what is printed."""
+"""Loads TensorFlow without its start-up messages."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import sys
 
 
 def start_tensorflow() -> None:
-    """Imports TensorFlow without its talk, which no setting turns off.
+    """Imports TensorFlow and hides what it prints meanwhile.
 
-    What it prints before its log is set up goes straight to the process's
-    standard error, and would bury what tlkit has to say. Its later warnings
-    speak of the code that calls it, which the person has not written.
+    Some of its messages are written to the process's standard error before
+    its log is set up, so no setting turns them off, and they would bury
+    tlkit's own lines. Its later warnings are about the code that calls it,
+    which the user has not written.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # TensorFlow's C++ code writes to file descriptor 2 itself, so replacing
+    # sys.stderr would not be enough.
     sys.stderr.flush()
     standard_error = os.dup(2)
     with open(os.devnull, "wb") as nowhere:

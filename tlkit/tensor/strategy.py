@@ -1,4 +1,4 @@
-"""On which devices to compute: the only place that says so."""
+"""Chooses the devices that compute; no other file names them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from tlkit.base.errors import UsageError
 
 
 def count_devices(devices: int | str = 1) -> int:
-    """Returns how many devices are meant.
+    """Returns the number of devices that a plan asks for.
 
     Args:
-        devices: How many GPUs (or, without GPUs, logical CPU devices) train
-            together on parts of each batch; `"all"` for every one there is.
+        devices: Number of GPUs (or, without GPUs, of logical CPU devices)
+            that train together on parts of each batch; `"all"` takes every
+            one that the machine has.
 
     Raises:
-        UsageError: There are not so many devices.
+        UsageError: The machine has fewer devices.
     """
     kind, found = _devices()
     wanted = len(found) if devices == "all" else int(devices)
     if not 1 <= wanted <= len(found):
         raise UsageError(
-            "The number of devices is not possible here.",
+            "This number of devices is not possible on this machine.",
             where="--devices",
             expected=f"1 to {len(found)} ({kind}), or all",
             received=devices,
@@ -36,19 +37,20 @@ def make_strategy(devices: int | str = 1) -> tf.distribute.Strategy:
     """Chooses the `tf.distribute` strategy for a number of devices.
 
     Args:
-        devices: See `count_devices`.
+        devices: Number of devices or `"all"`, see `count_devices`.
 
     Returns:
         The default strategy for one device, else a `MirroredStrategy`.
 
     Raises:
-        UsageError: There are not so many devices.
+        UsageError: The machine has fewer devices.
     """
     wanted = count_devices(devices)
     if wanted == 1:
         return tf.distribute.get_strategy()
     kind, found = _devices()
-    # On CPUs the default all-reduce fails where Keras runs several steps.
+    # On CPUs the default all-reduce fails where Keras runs several steps in
+    # one call.
     reduction = tf.distribute.ReductionToOneDevice() if kind == "CPU" else None
     return tf.distribute.MirroredStrategy(
         found[:wanted], cross_device_ops=reduction
@@ -65,12 +67,14 @@ def fill_last_batch(
 ) -> tf.data.Dataset:
     """Makes every batch divisible among the replicas of a strategy.
 
-    A last batch that is not gets its first images again, at most one fewer
-    than there are replicas; TensorFlow fails on a replica without images.
+    A last batch that is not divisible gets its first images once more, which
+    are fewer than there are replicas. TensorFlow fails where a replica has no
+    images.
 
     Args:
-        batches: pairs of images and labels.
-        strategy: a strategy of one replica leaves the batches as they are.
+        batches: Batches of images and labels.
+        strategy: The strategy. One of a single replica leaves the batches as
+            they are.
     """
     replicas = strategy.num_replicas_in_sync
     if replicas == 1:
@@ -99,19 +103,21 @@ def describe_devices() -> dict[str, object]:
 
 
 def has_fast_bfloat16(without_gpu: bool = True) -> bool:
-    """Says whether bfloat16 is several times as fast as float32 here.
+    """Returns whether this machine is much faster in bfloat16 than float32.
 
     Args:
-        without_gpu: Whether the network gains by it on a processor, too.
+        without_gpu: Whether the network is faster in bfloat16 on a CPU, too.
+            False answers for GPUs alone.
 
     Returns:
-        True on GPUs from NVIDIA's Ampere on and, without a GPU, on
-        processors with AMX.
+        True on GPUs from NVIDIA's Ampere on and, without a GPU, on CPUs with
+        AMX.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         return without_gpu and "amx_bf16" in _cpu_info()
     details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    # All GPUs compute under the same policy, so the oldest one decides.
     lowest = min(item.get("compute_capability", (0, 0)) for item in details)
     return lowest >= (8, 0)
 

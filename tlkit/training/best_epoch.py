@@ -1,4 +1,4 @@
-"""The best epoch so far, kept in memory and on the disk."""
+"""Keeps the best epoch so far, in memory and on the disk."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ import numpy as np
 from tlkit.base.errors import TlkitError
 from tlkit.runs.run import Run
 
-#: Saving a large model takes seconds, an epoch on stored rows much less.
+#: Saving a large model takes seconds, an epoch on stored rows much less. To
+#: save every better epoch would take longer than the training itself.
 _SECONDS_BETWEEN_SAVES = 30.0
 
 
 class BestEpoch(keras.callbacks.Callback):
     """Keeps the weights of the epoch with the lowest validation loss.
 
-    Unlike Keras's own callbacks it writes the history as it goes, never
-    takes a loss that is not a number for the best one (`ModelCheckpoint`
-    would keep a NaN of the first epoch for good), and saves atomically.
+    Unlike Keras's own callbacks it writes the history after every epoch,
+    never takes a loss of NaN for the best one (`ModelCheckpoint` would keep a
+    NaN of the first epoch for good), and saves atomically.
 
     Args:
-        patience: Epochs without a lower validation loss after which the
-            training ends.
+        patience: Number of epochs in a row without a lower validation loss
+            after which the training ends.
         run: The run whose history is written.
-        save: Writes the model as it is to the run folder.
+        save: Function that saves the model with its present weights to the
+            run folder.
     """
 
     def __init__(
@@ -47,14 +49,19 @@ class BestEpoch(keras.callbacks.Callback):
         self._epoch_started = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Starts the clock."""
+        """Notes the time, from which the epoch's seconds are counted."""
         self._epoch_started = time.time()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Writes the history, keeps the best weights, stops if due."""
+        """Writes the history, keeps the best weights and ends the training.
+
+        Raises:
+            TlkitError: The training or validation loss is NaN or infinite.
+        """
         logs = {name: float(value) for name, value in (logs or {}).items()}
         seconds = round(time.time() - self._epoch_started, 2)
         self.rows.append({"epoch": epoch + 1, **logs, "seconds": seconds})
+        # Before the check, so that the history shows the epoch that failed.
         self.run.write_history(self.rows)
         if not all(map(math.isfinite, (logs["loss"], logs["val_loss"]))):
             raise TlkitError(
@@ -74,7 +81,7 @@ class BestEpoch(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def restore(self) -> None:
-        """Puts the best weights back and saves them if they are not yet."""
+        """Puts the best weights back, and saves the model if it is not yet."""
         if self._best_weights is not None:
             self.model.set_weights(self._best_weights)
             if self._saved_epoch != self.best_epoch:

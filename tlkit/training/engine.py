@@ -1,6 +1,6 @@
-"""The engine of all ways: Keras's `fit`, told by a recipe.
+"""Trains a model with Keras's `fit`, as a recipe says; all ways use it.
 
-The experiments on small networks have another one, whose steps are too
+The experiments on small networks have their own loop, as their steps are too
 short for `fit`: see `tlkit.experiments.training`. Both take the same recipe.
 """
 
@@ -21,16 +21,19 @@ from tlkit.training.objective import make_loss, make_optimizer
 
 Arrays = tuple[np.ndarray, np.ndarray]
 Data = TypeVar("Data", tf.data.Dataset, Arrays)
-#: Held-out arrays are small beside what a step of training needs.
+#: Measuring keeps no activations for gradients, so that much larger batches
+#: fit into memory than in training, and fewer of them take less time.
 _HELD_OUT_BATCH = 1024
 
 
 def count_steps(images: int, recipe: ResolvedRecipe) -> int:
-    """Returns the steps of a whole training, the last batches included.
+    """Returns the number of steps of a whole training.
+
+    The last batch of an epoch, which may be smaller, is a step like others.
 
     Args:
-        images: Training images.
-        recipe: For batch size and epochs.
+        images: Number of training images.
+        recipe: The recipe, of which batch size and epochs are used.
     """
     return recipe.epochs * -(-images // recipe.batch_size)
 
@@ -43,14 +46,17 @@ def compile_model(
 ) -> None:
     """Compiles a classifier for training.
 
-    Call it inside the scope of the strategy.
+    Call it inside the scope of the strategy, as TensorFlow refuses to mix an
+    optimizer made outside it with variables made inside.
 
     Args:
-        model: From images or stored rows to probabilities.
-        recipe: Optimizer, schedule, loss and form of the labels.
-        steps: Steps of the whole training, for the schedule.
-        steps_per_execution: Batches between two calls from Python. More make
-            small models faster, and no difference to the result.
+        model: Model from images or stored rows to probabilities.
+        recipe: The recipe, of which optimizer, schedule, loss and form of the
+            labels are used.
+        steps: Number of steps of the whole training, over which the schedule
+            of the learning rate extends.
+        steps_per_execution: Number of steps that one call from Python runs.
+            More make small models faster and do not change the result.
     """
     model.compile(
         optimizer=make_optimizer(recipe, steps),
@@ -70,12 +76,14 @@ def fit(
     """Trains a compiled classifier.
 
     Args:
-        model: See `compile_model`.
-        shown: What it learns from: batches in the order in which they are to
-            be seen, or whole arrays, which are shuffled.
-        held_out: What it is measured on after every epoch, in the same form.
-        recipe: Epochs, batch size and form of the labels.
-        callbacks: Keras's callbacks.
+        model: The model, compiled by `compile_model`.
+        shown: Inputs and labels from which it learns. Batches are seen in
+            their order; whole arrays are shuffled in every epoch.
+        held_out: Inputs and labels on which it is measured after every epoch,
+            in the same form.
+        recipe: The recipe, of which epochs, batch size and form of the labels
+            are used.
+        callbacks: Keras callbacks to call during training.
 
     Raises:
         TlkitError: An image has become unreadable, or memory was short.
@@ -107,7 +115,7 @@ def fit(
 
 
 def _formed(data: Data, recipe: ResolvedRecipe, classes: int) -> Data:
-    """The same data with labels in the form that the loss needs."""
+    """Returns the data with labels in the form that the loss needs."""
     if recipe.labels == "integer":
         return data
     if isinstance(data, tuple):
@@ -119,7 +127,12 @@ def _formed(data: Data, recipe: ResolvedRecipe, classes: int) -> Data:
 
 @contextlib.contextmanager
 def errors_in_words() -> Iterator[None]:
-    """Finds the words of a `TlkitError` inside TensorFlow's wrapping."""
+    """Turns TensorFlow's errors back into the `TlkitError` that caused them.
+
+    Raises:
+        TlkitError: Reading an image failed inside tf.data, or the device ran
+            out of memory. Other errors pass unchanged.
+    """
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
@@ -129,7 +142,7 @@ def errors_in_words() -> Iterator[None]:
         ) from error
     except tf.errors.OpError as error:
         # An error inside `tf.numpy_function` arrives as one text, with
-        # Python's traceback in front of and behind our own words.
+        # Python's traceback in front of and behind tlkit's own message.
         _, found, words = str(error).partition("TlkitError: ")
         if not found:
             raise

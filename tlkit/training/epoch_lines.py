@@ -1,4 +1,4 @@
-"""What a person sees of each epoch."""
+"""Prints a line for each epoch."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from tlkit.base.console import say, steps_bar
 
 
 class EpochLines(keras.callbacks.Callback):
-    """One line an epoch; on a terminal also a bar within the epoch.
+    """Prints a line for each epoch; on a terminal also draws a bar within it.
 
     Args:
-        epochs: how many are planned.
+        epochs: Number of epochs that are planned, which each line shows
+            beside the epoch's own number.
     """
 
     def __init__(self, epochs: int) -> None:
@@ -46,6 +47,7 @@ class EpochLines(keras.callbacks.Callback):
         logs = logs or {}
         is_best = logs["val_loss"] < self._best
         self._best = min(self._best, logs["val_loss"])
+        # All numbers of one width, so that the lines stand in columns.
         width = len(str(self.epochs))
         say(
             f"epoch {epoch + 1:>{width}}/{self.epochs}  "
@@ -57,7 +59,7 @@ class EpochLines(keras.callbacks.Callback):
         )
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Takes the bar away."""
+        """Removes the bar, also where an epoch was broken off."""
         self._stop_bar()
 
     def _stop_bar(self) -> None:

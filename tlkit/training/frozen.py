@@ -1,4 +1,8 @@
-"""Frozen means frozen: a check that every training makes of itself."""
+"""Checks in every training that frozen layers do not change.
+
+Keras lets the statistics of a batch normalisation drift in some cases where
+its weights are frozen, without a word. The result would still look plausible.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,11 @@ from tlkit.models.digests import weights_digest
 
 @contextlib.contextmanager
 def frozen_stays_frozen(model: keras.Model) -> Iterator[None]:
-    """Checks that what is frozen is the same to the bit after the block.
+    """Checks that frozen layers are the same to the bit after the block.
 
     Args:
-        model: Its layers with `trainable=False`, and every batch
-            normalisation whose `trainable` is False, are watched.
+        model: The model whose layers with `trainable=False` are compared,
+            batch normalisations and their statistics included.
 
     Raises:
         TlkitError: A frozen weight or statistic has changed; the message
@@ -32,7 +36,7 @@ def frozen_stays_frozen(model: keras.Model) -> Iterator[None]:
             "Frozen layers have changed in training.",
             where=", ".join(changed[:10]),
             expected="weights and statistics equal to the bit",
-            remedy="This is a fault of tlkit or Keras; please report it.",
+            remedy="This is an error in tlkit or Keras; please report it.",
         )
 
 

@@ -1,4 +1,4 @@
-"""What a way builds: the network, and which part of it learns."""
+"""The network that a way builds, and the part of it that learns."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Parts:
     """A network ready to be trained.
 
     Attributes:
-        whole: From raw pixels to probabilities; its frozen layers are marked
-            as not trainable.
-        cut: The same network in two parts that share its layers, where the
-            lower part is frozen and what it gives is kept; None where all
-            images go through the whole network in every epoch.
+        whole: Model from raw pixels to probabilities, whose frozen layers
+            have `trainable=False`.
+        cut: The same network in two parts that share its layers. The lower
+            part is frozen and its outputs are stored. None where all images
+            go through the whole network in every epoch.
     """
 
     whole: keras.Model

@@ -1,4 +1,4 @@
-"""From a trained model to a finished run folder: metrics and plots."""
+"""Measures a trained model and writes metrics and plots to its run folder."""
 
 from __future__ import annotations
 
@@ -24,20 +24,21 @@ def predict_split(
     """Returns a classifier's probabilities for one split.
 
     Args:
-        model: maps pixels to probabilities.
-        data: the data set.
-        split: which split.
-        image_size: `(height, width)` in pixels that the model works at.
+        model: Model from raw pixels to probabilities.
+        data: The data set.
+        split: Name of the split.
+        image_size: The `(height, width)` in pixels that the model works at.
 
     Returns:
-        float32 array of shape `(count, classes)`, in the order of the index.
+        A float32 array of shape `(count, classes)`, in the order of the
+        index.
     """
     batches = make_batches(data, split, image_size, batch_size=32)
     return np.asarray(model.predict(batches, verbose=0))
 
 
 def final_split(data: DatasetIndex) -> str:
-    """Says which split a model is judged on: test, else validation."""
+    """Returns the split that judges a model: test, or else validation."""
     return TEST if TEST in data.splits else VALIDATION
 
 
@@ -49,20 +50,23 @@ def write_results(
 ) -> None:
     """Measures a finished model and draws its plots.
 
-    The figures are those of the test split; without one they are those of
-    the validation split, and say so.
+    The figures are those of the test split. Without one they are those of
+    the validation split, which `metrics.json` names as their split.
 
     Args:
-        run: where to write `metrics.json` and `plots/`.
-        data: the data set.
-        predict: gives the probabilities for a split.
-        about: what the training says of itself, see `fit`.
+        run: The run to whose folder `metrics.json` and `plots/` are written.
+        data: The data set.
+        predict: Function from the name of a split to its probabilities.
+        about: Facts of the training, such as epochs and seconds, that are
+            kept as `training` in `metrics.json`.
     """
     measured = {}
     for split in (VALIDATION, TEST):
         if split in data.splits:
             labels = data.splits[split].labels
             measured[split] = measure(labels, predict(split), data.class_names)
+    # Validation figures are kept besides those of the test split, since
+    # comparing and choosing must not look at the test images.
     final = final_split(data)
     run.write_metrics(
         {

@@ -1,4 +1,4 @@
-"""One training: from a resolved plan and data to a finished run."""
+"""Trains one model: from a resolved plan and data to a finished run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tlkit.training.parts import Parts
 from tlkit.training.results import final_split, predict_split, write_results
 
 Build = Callable[[ResolvedPlan, int], Parts]
-"""A way: from a resolved plan and a number of classes to its parts."""
+"""The function of a way, from a plan and a number of classes to its parts."""
 
 
 def train_parts(
@@ -53,11 +53,11 @@ def train_parts(
     Args:
         plan: The plan, with nothing left open.
         data: The data set.
-        build: Builds the way's parts, inside the scope of the strategy.
-        run_folder: A new folder; None for one in `runs/`.
-        callbacks: Keras's callbacks, called beside tlkit's own.
-        on_start: Called with the run before it is trained, to put something
-            beside it.
+        build: The way's function, called inside the scope of the strategy.
+        run_folder: A new folder; None makes one in `runs/`.
+        callbacks: Keras callbacks, called after tlkit's own.
+        on_start: Function that is called with the run before the training
+            begins, for example to write another file into its folder.
 
     Returns:
         The finished run; `run.model_path` is the saved classifier.
@@ -69,14 +69,17 @@ def train_parts(
             parts.
     """
     if run_folder is not None:
-        check_new(run_folder)  # before anything is computed
+        check_new(run_folder)  # before anything is built or computed
     parts = _build(plan, data, build)
     if parts.cut is None:
-        # What cannot be cut is trained end to end, and the run says so.
+        # What cannot be cut is trained end to end; the run's config.json
+        # shall say what was done and not what was asked for.
         plan = replace(plan, views=ResolvedViews(0, plan.views.dtype))
     if plan.network.warning:
         say(plan.network.warning)
         data = data.with_note(plan.network.warning)
+    # Before the run folder is made: an unreadable image or a full disk then
+    # leaves no run behind.
     source = _Rows(plan, data, parts.cut) if parts.cut else _Pixels(plan, data)
     with recorded_run(plan, data, run_folder) as run:
         if on_start is not None:
@@ -94,7 +97,7 @@ def train_parts(
 
 
 def _build(plan: ResolvedPlan, data: DatasetIndex, build: Build) -> Parts:
-    """Builds and compiles; what is random in it depends on the seed alone."""
+    """Builds and compiles the parts; their random weights follow the seed."""
     keras.utils.set_random_seed(plan.seed)
     strategy = make_strategy(plan.machine.devices)
     with strategy.scope(), computing_in(plan.recipe.precision):
@@ -112,12 +115,17 @@ def _fit(
     run: Run,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> dict[str, Any]:
-    """Trains; leaves the best epoch's weights in the parts.
+    """Trains the parts and leaves the best epoch's weights in them.
 
-    The best model so far is saved now and then, at the end, and when the
-    user interrupts.
+    The best model so far is saved at most every half minute, at the end, and
+    when the user interrupts.
+
+    Returns:
+        The number of the best epoch, the number of epochs and the seconds.
     """
 
+    # The whole model, although only its upper part may be trained: what is
+    # saved must take raw pixels.
     def save() -> None:
         whole = with_precision(parts.whole, "float32")
         size = plan.network.image_size
@@ -138,6 +146,8 @@ def _fit(
                 [*ours, *callbacks],
             )
         finally:
+            # Also after an interruption or an error, so that the best epoch
+            # is saved whatever ended the training.
             keeper.restore()
     return {
         "best_epoch": keeper.best_epoch,
@@ -147,7 +157,7 @@ def _fit(
 
 
 def _in_float32(parts: Parts) -> Parts:
-    """The same network as it is saved and judged."""
+    """Returns copies of the parts in float32, as they are saved and judged."""
     if parts.cut is None:
         return Parts(with_precision(parts.whole, "float32"))
     whole, prefix, suffix = (
@@ -169,7 +179,7 @@ def _tensorboard(run: Run) -> keras.callbacks.Callback:
 
 
 class _Pixels:
-    """Every image through the whole network, in every epoch."""
+    """The source of a training that sends all images through the network."""
 
     def __init__(self, plan: ResolvedPlan, data: DatasetIndex) -> None:
         self.data, self.size = data, plan.network.image_size
@@ -184,6 +194,7 @@ class _Pixels:
             plan.seed,
             decoded.get(TRAIN),
         )
+        # No seed: validation comes in the order of the index, unaugmented.
         self.validation = make_batches(
             data,
             VALIDATION,
@@ -193,7 +204,7 @@ class _Pixels:
         )
 
     def check(self, final: Parts) -> dict[str, float]:
-        """There is nothing to compare: the model was trained in one piece."""
+        """Returns nothing: a model trained in one piece has no join."""
         return {}
 
     def predict(self, final: Parts, split: str) -> np.ndarray:
@@ -202,7 +213,7 @@ class _Pixels:
 
 
 class _Rows:
-    """What the frozen part gave once for each view of each image."""
+    """The source of a training on stored outputs of the frozen part."""
 
     def __init__(
         self, plan: ResolvedPlan, data: DatasetIndex, cut: CutModel
@@ -222,17 +233,18 @@ class _Rows:
 
     def check(self, final: Parts) -> dict[str, float]:
         """Compares the joined model with its parts; see `check_join`."""
-        assert final.cut is not None  # rows come of a cut
+        assert final.cut is not None  # only cut networks have stored rows
         differences = check_join(
             final.cut, self.rows.validation, self.data, self.size
         )
         return {"images_through_base": self.rows.computed, **differences}
 
     def predict(self, final: Parts, split: str) -> np.ndarray:
-        """Returns probabilities: of the final split from its pixels.
+        """Returns the probabilities of a split.
 
-        What is judged is the model that is saved. The validation images'
-        rows are there already.
+        The final split goes through the whole model, so that the figures to
+        quote are those of the very model that is saved. Where validation is
+        not the final split, its stored rows are used, which is faster.
         """
         if split == final_split(self.data):
             return predict_split(final.whole, self.data, split, self.size)
@@ -241,7 +253,7 @@ class _Rows:
 
 
 def _extract(plan: ResolvedPlan, data: DatasetIndex, cut: CutModel) -> ViewRows:
-    """Runs views of the images through the frozen part, or finds them."""
+    """Returns the stored rows of all views, computing those that lack."""
     part = FrozenPart(
         cut.prefix,
         describe_part(plan.network, cut.at, plan.recipe.precision),

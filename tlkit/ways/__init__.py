@@ -1,1 +1,1 @@
-"""The ways to a model: each builds its parts and nothing else."""
+"""The ways to a model: each builds the network that is then trained."""

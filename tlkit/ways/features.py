@@ -1,4 +1,4 @@
-"""Fast feature extraction: a head trained on what the conv base gave once.
+"""Fast feature extraction: a head trained on stored outputs of the conv base.
 
 *Deep Learning with Python* (1st edition), section 5.3.1, "fast feature
 extraction without data augmentation".
@@ -19,7 +19,7 @@ def build(plan: ResolvedPlan, classes: int) -> Parts:
     """Builds the frozen base with its pooling, and the head on top of it.
 
     Args:
-        plan: Its network and seed are used.
+        plan: The plan, of which network and seed are used.
         classes: Number of classes, 2 or more.
     """
     network = plan.network
@@ -27,7 +27,8 @@ def build(plan: ResolvedPlan, classes: int) -> Parts:
     freeze_all(base)
     vector = pool_features(base.output, network.pooling)
     prefix = keras.Model(base.input, vector, name="prefix")
-    # What is random in the head does not depend on the base beneath it.
+    # Set again, so that the head's random weights do not depend on how many
+    # random numbers building the base took.
     keras.utils.set_random_seed(plan.seed)
     head = build_head(vector.shape[1:], network.head(classes))
     whole = keras.Model(base.input, put_on(head, vector), name=base.name)

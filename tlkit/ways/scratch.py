@@ -1,8 +1,8 @@
 """A small convnet trained from scratch.
 
-*Deep Learning with Python* (1st edition), section 5.2: the four-block
-convnet from random weights, every image through the whole of it in every
-epoch, augmented if the plan says so.
+*Deep Learning with Python* (1st edition), section 5.2. The convnet of four
+blocks starts from random weights, and every image goes through the whole of
+it in every epoch, augmented if the plan says so.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def build(plan: ResolvedPlan, classes: int) -> Parts:
     """Builds the convnet.
 
     Args:
-        plan: Its image size, dropout and L2 penalty are used.
+        plan: The plan, of which image size, dropout and L2 factor are used.
         classes: Number of classes, 2 or more.
     """
     network = plan.network

@@ -1,4 +1,4 @@
-"""The one entrance to all ways: a plan and data become a finished run."""
+"""Trains a plan of any way on a data set and leaves a finished run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import keras
 
 from tlkit.base.errors import UsageError
 from tlkit.data.index import DatasetIndex
-from tlkit.data.load import load_dataset
+from tlkit.data.load import Source, load_dataset
 from tlkit.plans.files import read_plan
 from tlkit.plans.plan import Plan, ResolvedPlan
 from tlkit.plans.resolve import resolve
@@ -25,12 +25,12 @@ BUILDERS: Mapping[str, Build] = {
     "augmented": augmented.build,
     "finetune": finetune.build,
 }
-"""What builds the parts of each way."""
+"""The function of each way that builds its network."""
 
 
 def train(
     plan: Plan | str | os.PathLike[str],
-    data: DatasetIndex | str | os.PathLike[str],
+    data: DatasetIndex | Source,
     run_folder: str | os.PathLike[str] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     on_start: Callable[[Run], None] | None = None,
@@ -41,19 +41,21 @@ def train(
         plan: A plan; or the name of a way, for all of its defaults; or the
             path of a plan's file, `.toml` or `.json`, such as another run's
             `config.json`.
-        data: A data set, or what `load_dataset` makes one of.
-        run_folder: A folder that does not exist yet; None for
+        data: A data set, or a source that `load_dataset` can read.
+        run_folder: A folder that does not exist yet; None makes
             `runs/<time>-<way>-<data set>`.
-        callbacks: Keras's callbacks, called beside tlkit's own.
-        on_start: Called with the run before it is trained.
+        callbacks: Keras callbacks, called after tlkit's own.
+        on_start: Function that is called with the run before the training
+            begins.
 
     Returns:
         The finished run; `run.model_path` is the saved classifier.
 
     Raises:
-        UsageError: The plan is not possible, or the run folder exists; found
-            before anything is computed.
-        TlkitError: Weights, data, disk or training failed.
+        UsageError: The plan is not possible, or the run folder exists. This
+            is found before anything is computed.
+        TlkitError: Weights or data cannot be read, the disk is full, or the
+            training failed.
 
     Example:
         run = tlkit.train(tlkit.Plan("features"), "photos/")
@@ -69,10 +71,14 @@ def train(
 
 
 def as_plan(plan: Plan | str | os.PathLike[str]) -> Plan:
-    """Makes a plan of the name of a way, or of a plan's file.
+    """Returns a plan from a plan, the name of a way, or a plan's file.
+
+    Args:
+        plan: A plan, which is returned as it is; the name of a way; or the
+            path of a `.toml` or `.json` file.
 
     Raises:
-        UsageError: It is neither.
+        UsageError: It is no such name, or there is no such file.
         TlkitError: The file cannot be read.
     """
     if isinstance(plan, Plan):
@@ -87,11 +93,13 @@ def resolve_for(plan: Plan, data: DatasetIndex) -> ResolvedPlan:
 
     Args:
         plan: The plan.
-        data: The data set; it must have the classes of that run.
+        data: The data set, which must have the classes of the run to go on
+            from.
 
     Raises:
-        UsageError: See `tlkit.plans.resolve.resolve`; or the base cannot be
-            built, or the run to go on from has other classes.
+        UsageError: The plan is not possible (see
+            `tlkit.plans.resolve.resolve`), its base cannot be built, or the
+            run to go on from has other classes.
     """
     if isinstance(plan, ResolvedPlan):
         return plan
@@ -99,12 +107,16 @@ def resolve_for(plan: Plan, data: DatasetIndex) -> ResolvedPlan:
     if started is not None:
         _check_classes(started, data)
     resolved = resolve(plan, data, started.plan if started else None)
+    # The convnet has no base to check, and fine-tuning goes on with one that
+    # was built before.
     if "base" not in WAYS[plan.way].without | WAYS[plan.way].from_start:
         resolved.network.check()
     return resolved
 
 
 def _check_classes(run: Run, data: DatasetIndex) -> None:
+    # In the same order, too: the head that is trained further gives its
+    # probabilities in the order of the first data set.
     trained = run.class_names
     if trained != list(data.class_names):
         raise UsageError(
@@ -116,7 +128,7 @@ def _check_classes(run: Run, data: DatasetIndex) -> None:
 
 
 def _with_note_on_start(data: DatasetIndex, plan: ResolvedPlan) -> DatasetIndex:
-    """Says so if test images have trained the model to go on from."""
+    """Notes how many test images trained the model to go on from."""
     test = data.splits.get("test")
     if not plan.start or test is None:
         return data
@@ -126,5 +138,5 @@ def _with_note_on_start(data: DatasetIndex, plan: ResolvedPlan) -> DatasetIndex:
         return data
     return data.with_note(
         f"{known} test images trained the run that this one goes on from, so "
-        "the accuracy is higher than on new images."
+        "the accuracy is higher than it would be on new images."
     )

@@ -128,6 +128,10 @@ def fetch(
         TlkitError: The download failed, a file is not the expected one, the
             disk is full, or there are too few photographs for `subset`. The
             message says how to place the file by hand.
+
+    Example:
+        fetched = tlkit.fetch("cats-vs-dogs", subset="2000/1000/1000")
+        data = tlkit.load_dataset(fetched)
     """
     dataset = public_dataset(name)
     if base_url is not None:
