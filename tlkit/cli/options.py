@@ -90,7 +90,7 @@ class Trials(Checked):
         About(
             "Try heads first, by cross-validation on the training images: "
             "with and without a hidden layer, and two values each of dropout, "
-            "learning rate and L2. What is given is kept, the rest is tried.",
+            "learning rate and L2. Where an option gives a value, only that one is tried.",
             group="network",
             first=True,
         ),

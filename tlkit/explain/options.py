@@ -8,17 +8,13 @@ from pathlib import Path
 from tlkit.base.choices import names_in
 from tlkit.base.errors import UsageError
 from tlkit.base.fields import About, Checked, field
-from tlkit.explain.methods.registry import DEFAULT_METHOD, METHODS
+from tlkit.explain.methods.registry import DEFAULT_METHOD, METHODS, method_names
 
 PATTERN_SIZE = 128
 """Side in pixels of a pattern that a filter responds to."""
 
 FILTERS = 16
 """Number of filters of each layer whose patterns are drawn."""
-
-
-def _names(has_layer: bool) -> str:
-    return ", ".join(n for n, m in METHODS.items() if m.has_layer == has_layer)
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,8 @@ class ExplainOptions(Checked):
         About(
             "How the heat maps are drawn; several methods, with commas "
             "between, are drawn side by side. These look at a layer: "
-            f"{_names(True)}. These look at the pixels: {_names(False)}.",
+            f"{method_names(has_layer=True)}. These look at the pixels: "
+            f"{method_names(has_layer=False)}.",
             choices=lambda: METHODS,
             parse=names_in,
             also=("compare",),

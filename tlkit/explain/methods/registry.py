@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from tlkit.explain.opened.scores import ClassIndex
+    from tlkit.explain.opened.classes import ClassIndex
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,20 @@ METHODS: Mapping[str, Method] = MappingProxyType(
 
 DEFAULT_METHOD = "gradcam"
 """The method where none is named: it explains any convolutional network."""
+
+
+def method_names(has_layer: bool) -> str:
+    """Returns names with commas between, for help and errors.
+
+    Args:
+        has_layer: Whether to name the methods that look at a layer, or those
+            that look at pixels.
+
+    Example:
+        >>> method_names(has_layer=False)
+        'saliency, smoothgrad, integratedgradients, occlusion'
+    """
+    return ", ".join(n for n, m in METHODS.items() if m.has_layer == has_layer)
 
 
 def find_method(name: str) -> Method:

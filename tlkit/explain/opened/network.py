@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.explain.methods.registry import method_names
 from tlkit.explain.opened.ends import find_end, without_activation
 from tlkit.explain.opened.graphs import (
     Step,
@@ -135,8 +136,8 @@ class OpenNetwork:
                     where=f"model {self.name}, layer {other.path}",
                     expected="a convolutional network",
                     received=type(other.operation).__name__,
-                    remedy="Use a method that looks at pixels and not at a "
-                    "layer; `tlkit explain --help` lists them.",
+                    remedy="Use a method that looks at pixels alone: "
+                    f"{method_names(has_layer=False)}.",
                 )
 
     def check(self, images: np.ndarray) -> np.ndarray:

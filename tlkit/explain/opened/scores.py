@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -10,14 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from tlkit.base.errors import UsageError
+from tlkit.explain.opened.classes import ClassIndex as ClassIndex
 from tlkit.explain.opened.network import OpenNetwork
-
-Classes = int | Sequence[int] | np.ndarray | None
-ClassIndex = Classes | tuple[str, Classes]
-"""The class whose score is explained: one number for all images, one per image,
-or None for the class each image is taken for. Of a model with several outputs
-the first is explained, or the one named: `("species", 3)`, `("species", None)`.
-"""
 
 #: Images that run through the network at once.
 BATCH = 32
