@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from tlkit.base.errors import UsageError
 from tlkit.base.fields import About, Checked, field
+from tlkit.base.records import Column, Table
 from tlkit.data.augment import (
     AUGMENTATIONS,
     Augmentation,
@@ -127,7 +129,7 @@ class ResolvedMachine(Machine):
     devices: int = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan(Checked):
     """What to train and how.
 
@@ -215,6 +217,39 @@ class Plan(Checked):
         object.__setattr__(self, "augmentation", self._augmentation())
         self._check_way()
 
+    def __repr__(self) -> str:
+        given = {
+            name: value
+            for name, value in self._settings()
+            if value != _USUAL.get(name)
+        }
+        words = [f"{name}={value!r}" for name, value in given.items()]
+        told = ", ".join([repr(self.way), *words])
+        return f"{type(self).__name__}({textwrap.shorten(told, 160)})"
+
+    def table(self) -> Table:
+        """Returns every setting that is not open, part by part."""
+        columns = (Column("setting"), Column("value"))
+        rows = [(name, str(value)) for name, value in self._settings()]
+        return Table(f"Plan of the way {self.way}", columns, tuple(rows))
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+    def _settings(self) -> list[tuple[str, Any]]:
+        """The settings that are not open, by the path of their field."""
+        found = []
+        for own in fields(self):
+            value = getattr(self, own.name)
+            if isinstance(value, Network | Views | Recipe | Machine):
+                found += [
+                    (f"{own.name}.{inner.name}", getattr(value, inner.name))
+                    for inner in fields(value)
+                ]
+            elif own.name != "way":
+                found.append((own.name, value))
+        return [(name, x) for name, x in found if x not in (None, "")]
+
     def _augmentation(self) -> Any:
         given = self.augmentation
         preset = WAYS[self.way].augmentation
@@ -274,7 +309,7 @@ class Plan(Checked):
 _PLACES = {"views": "count", "features_dtype": "dtype"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ResolvedPlan(Plan):
     """A plan with nothing left open; see `tlkit.plans.resolve.resolve`.
 
@@ -290,6 +325,10 @@ class ResolvedPlan(Plan):
     machine: ResolvedMachine = field(ResolvedMachine, About("See `Plan`."))
     start: str = ""
     from_layer: str = ""
+
+
+#: What a plan holds that nobody has touched.
+_USUAL: Mapping[str, Any] = dict(Plan()._settings())
 
 
 def _remedy(name: str) -> str:
