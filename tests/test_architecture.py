@@ -134,14 +134,31 @@ def test_nothing_is_called_utils():
     assert not [name for name in names if "util" in name]
 
 
+def helped(*words):
+    """Returns Python that prints the help of a verb."""
+    return (
+        f"import tlkit.cli, sys; sys.argv = {['tlkit', *words, '--help']}\n"
+        "try: tlkit.cli.main()\nexcept SystemExit: pass"
+    )
+
+
 @pytest.mark.parametrize(
     "command",
     [
         "import tlkit; tlkit.__version__",
-        "import tlkit.cli, sys; sys.argv = ['tlkit', '--help']\n"
-        "try: tlkit.cli.main()\nexcept SystemExit: pass",
+        "import tlkit.explain.methods.registry",
+        "import tlkit.experiments.named, tlkit.models.classic_specs",
+        helped(),
+        helped("features"),
+        helped("explain"),
+        helped("study"),
+        helped("describe"),
+        helped("data", "make"),
     ],
-    ids=["import", "help"],
+    ids=[
+        *("import", "methods", "studies and networks", "help", "features"),
+        *("explain", "study", "describe", "data"),
+    ],
 )
 def test_nothing_heavy_is_loaded_before_it_is_used(command):
     code = (

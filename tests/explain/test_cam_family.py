@@ -268,10 +268,21 @@ def test_cam_adds_up_to_the_score_and_is_grad_cam(end):
     np.testing.assert_array_equal(found, same)
 
 
-def test_where_maps_are_pooled_to_scores_cam_is_the_class_s_map():
-    model = pooled(
-        lambda x: layers.Softmax()(layers.GlobalAveragePooling2D()(x))
-    )
+POOLED_TO_SCORES = {
+    "softmax": lambda x: layers.Softmax()(layers.GlobalAveragePooling2D()(x)),
+    # The pooling is then the last layer itself, which used to run unwatched:
+    # an IndexError.
+    "no activation": lambda x: layers.GlobalAveragePooling2D()(x),
+    "kept dimensions": lambda x: layers.Flatten()(
+        layers.GlobalAveragePooling2D(keepdims=True)(x)
+    ),
+}
+
+
+@pytest.mark.parametrize("end", POOLED_TO_SCORES)
+def test_where_maps_are_pooled_to_scores_cam_is_the_class_s_map(end):
+    """The score is the mean of the class's map, so its terms are the map."""
+    model = pooled(POOLED_TO_SCORES[end])
     features = np.asarray(
         keras.Model(model.input, model.get_layer("conv").output)(IMAGES)
     )

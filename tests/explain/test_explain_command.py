@@ -181,7 +181,7 @@ def test_unreadable_files_are_left_out_and_named(models, pictures, tmp_path):
         (["--class", "2"], "no class '2'"),
         (["--method", "gradcan"], "Did you mean gradcam"),
         (["--layer", "hihg"], "Did you mean high"),
-        (["--method", "gradcam,"], "no such method"),
+        (["--method", "gradcam,"], "no method ''"),
         (["--top", "2"], "--class with it"),
         (["--top", "0", "--class", "sun"], "1 or more"),
         (["--through", "nowhere"], "no such files"),

@@ -40,3 +40,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """
     near = difflib.get_close_matches(name, list(known), n=4, cutoff=0.6)
     return f"Did you mean {', '.join(near)}?" if near else None
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """Reads names with commas between them.
+
+    Example:
+        >>> names_in("gradcam, saliency")
+        ('gradcam', 'saliency')
+    """
+    return tuple(name.strip() for name in text.split(","))

@@ -14,6 +14,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tlkit.base.choices import check_known
@@ -37,6 +38,7 @@ class About:
             for types that the command line does not know.
         flag: Name on the command line without the dashes; None takes the
             field's own name.
+        also: Further names on the command line, likewise without dashes.
         metavar: Word that stands for the value in the help.
         group: Heading in the help under which the field stands.
         first: Whether the help shows the field before the others, as a
@@ -51,6 +53,7 @@ class About:
     choices: Callable[[], Iterable[str]] | None = None
     parse: Callable[[str], Any] | None = None
     flag: str | None = None
+    also: tuple[str, ...] = ()
     metavar: str | None = None
     group: str = ""
     first: bool = False
@@ -109,9 +112,9 @@ def is_open(hint: Any) -> bool:
 class Checked:
     """A base class of dataclasses that check their fields when made.
 
-    Whole numbers become floats, and lists become tuples, where the type of
-    the field asks for it: JSON and TOML have no tuples, and a user may write
-    1 for 1.0.
+    Whole numbers become floats, lists become tuples, and texts become paths,
+    where the type of the field asks for it: JSON and TOML have no tuples and
+    no paths, and a user may write 1 for 1.0.
     """
 
     def __post_init__(self) -> None:
@@ -139,9 +142,12 @@ def check_field(kind: type, name: str, value: Any, about: About) -> None:
             expected=_kinds(hint),
             received=repr(value),
         )
-    if about.choices is not None and isinstance(value, str):
-        check_known(name, value, about.choices())
-    for number in value if isinstance(value, tuple) else (value,):
+    parts = value if isinstance(value, tuple) else (value,)
+    if about.choices is not None:
+        for part in parts:
+            if isinstance(part, str):
+                check_known(name, part, about.choices())
+    for number in parts:
         if _is(number, float) and not _within(number, about):
             raise UsageError(
                 f"{name} is out of its range.",
@@ -198,24 +204,31 @@ def _is(value: Any, hint: Any) -> bool:
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if typing.get_origin(hint) is tuple:
-        kinds = typing.get_args(hint)
-        return (
-            isinstance(value, tuple)
-            and len(value) == len(kinds)
-            and all(map(_is, value, kinds))
-        )
+        if not isinstance(value, tuple):
+            return False
+        kinds = _kinds_of_parts(hint, len(value))
+        return len(value) == len(kinds) and all(map(_is, value, kinds))
     return isinstance(value, typing.get_origin(hint) or hint)
+
+
+def _kinds_of_parts(hint: Any, count: int) -> tuple[Any, ...]:
+    """The types of a tuple's parts; `tuple[str, ...]` has any number."""
+    kinds = typing.get_args(hint)
+    return kinds[:1] * count if kinds[-1] is Ellipsis else kinds
 
 
 def _convert(value: Any, hint: Any) -> Any:
     options = _options(hint)
     if isinstance(value, list):
         value = tuple(value)
+    if isinstance(value, str) and Path in options and str not in options:
+        return Path(value)
     if isinstance(value, tuple):
         for option in options:
-            kinds = typing.get_args(option)
-            if typing.get_origin(option) is tuple and len(kinds) == len(value):
-                return tuple(map(_convert, value, kinds))
+            if typing.get_origin(option) is tuple:
+                kinds = _kinds_of_parts(option, len(value))
+                if len(kinds) == len(value):
+                    return tuple(map(_convert, value, kinds))
     # Only where a whole number is not possible itself.
     if int not in options and float in options and _is(value, int):
         return float(value)
@@ -231,7 +244,9 @@ _WORDS: Mapping[Any, str] = {
     float: "a number",
     str: "a text",
     bool: "true or false",
+    Path: "a path",
     type(None): "nothing",
+    Ellipsis: "...",
 }
 
 

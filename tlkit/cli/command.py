@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
+import inspect
 import io
 import sys
 import warnings
@@ -11,11 +11,50 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from tlkit.base.errors import Note, TlkitError
+from tlkit.cli.generated import GroupedCommand
 
 INTERRUPTED = 130
+
+DATA, TRAIN, USE, LOOK, STUDY, KEPT = HEADINGS = (
+    "Data",
+    "Train a model",
+    "Use a model",
+    "See what a model looks at",
+    "Study networks",
+    "What is kept on disk",
+)
+"""Headings of the help of `tlkit`, in the order in which one needs them."""
+
+
+class GroupedVerbs(TyperGroup):
+    """A command of verbs whose help has a heading for each group of them."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Writes the first paragraph of each verb's help in full."""
+        groups: dict[str, list[tuple[str, str]]] = {
+            name: [] for name in (*HEADINGS, "Commands")
+        }
+        for name in self.list_commands(ctx):
+            command = self.get_command(ctx, name)
+            panel = str(getattr(command, "rich_help_panel", None))
+            heading = panel if panel in groups else "Commands"
+            groups[heading].append((name, _first_paragraph(command)))
+        for heading, rows in groups.items():
+            if rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)
+
+
+def _first_paragraph(command: Any) -> str:
+    text = inspect.cleandoc(command.help or "").partition("\n\n")[0]
+    return " ".join(text.split())
+
+
 app = typer.Typer(
+    cls=GroupedVerbs,
     help="From a folder of images to a classifier you can trust.",
     no_args_is_help=True,
     add_completion=False,
@@ -49,15 +88,17 @@ def _whole_command(
 
 
 data_app = typer.Typer(
-    help="Look at data, fetch public data sets, draw the sample.",
+    cls=GroupedVerbs,
+    help="Look at a data set, download a public one, or draw a sample.",
     no_args_is_help=True,
 )
-app.add_typer(data_app, name="data")
+app.add_typer(data_app, name="data", rich_help_panel=DATA)
 store_app = typer.Typer(
-    help="What the conv bases have computed: list, check, make smaller.",
+    cls=GroupedVerbs,
+    help="List, check or shrink the store of computed features.",
     no_args_is_help=True,
 )
-app.add_typer(store_app, name="store")
+app.add_typer(store_app, name="store", rich_help_panel=KEPT)
 
 
 @contextlib.contextmanager
@@ -85,25 +126,22 @@ def errors_in_words() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def verb(parent: typer.Typer) -> Callable[[Callable], Callable]:
-    """Makes a function a command of `parent` with its errors in words."""
-
-    def register(command: Callable) -> Callable:
-        @functools.wraps(command)
-        def call(**flags: Any) -> None:
-            with errors_in_words():
-                command(**flags)
-
-        parent.command()(call)
-        return command
-
-    return register
-
-
 def main() -> None:
     """Runs the command."""
     print_any_name()
     app()
+
+
+def run_alone(command: Callable[..., None]) -> None:
+    """Runs one verb as a command of its own, as scripts do.
+
+    Args:
+        command: Function that typer reads the verb's options from.
+    """
+    own = typer.Typer(add_completion=False, rich_markup_mode=None)
+    own.command(cls=GroupedCommand)(command)
+    print_any_name()
+    own()
 
 
 def print_any_name() -> None:

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tlkit.cli.command import data_app, errors_in_words, verb
+from tlkit.cli.command import data_app, errors_in_words
 from tlkit.cli.generated import (
+    FIRST,
     GroupedCommand,
     command,
     flags_of,
@@ -23,7 +24,10 @@ from tlkit.cli.requests import (
     make_given_augmentation,
     read_data,
 )
+from tlkit.cli.verbs import verb
+from tlkit.data.names import SAMPLE_SIZES, TEST, TRAIN, VALIDATION
 from tlkit.data.public.catalogue import PUBLIC
+from tlkit.drawn.sizes import IMAGE_SIZE
 from tlkit.plans.ways import WAYS
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
@@ -55,7 +59,8 @@ _OUTPUT = Annotated[
     Path | None,
     typer.Option(
         metavar="FOLDER",
-        help="Folder for the sheets. [default: sheets/<data set>/]",
+        help="Folder to write the pictures to. [default: sheets/DATA]",
+        rich_help_panel=FIRST,
         show_default=False,
     ),
 ]
@@ -69,42 +74,69 @@ data_app.command("show", cls=GroupedCommand)(
             ),
             *map(parameter, augmentation_flags(_LOOK) + flags_of(Fractions)),
         ],
-        "Draw a contact sheet, and one image augmented many times.",
+        "Draw some images of each split, and one image augmented many times.",
     )
 )
 
 
 @verb(data_app)
 def fetch(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(PUBLIC)}.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help=f"The data set: {', '.join(PUBLIC)}."
+        ),
+    ],
     subset: Annotated[
         str | None,
         typer.Option(
             metavar="TRAIN/VALIDATION/TEST",
-            help="Of cats-vs-dogs: so many images, e.g. 2000/1000/1000.",
+            help="Keep only so many images in each split, such as "
+            "2000/1000/1000; for cats-vs-dogs. [default: all images]",
         ),
     ] = None,
 ) -> None:
-    """Download a public data set into data/ (or $TLKIT_DATA)."""
+    """Download a public data set.
+
+    It goes into the folder data/, or the one that $TLKIT_DATA names. A
+    download that was interrupted goes on where it stopped.
+    """
     import tlkit
 
     fetched = tlkit.fetch(name, subset)
     typer.echo(fetched.summary())
 
 
+def _count(split: str) -> Any:
+    return typer.Option(metavar="N", help=f"Number of {split} images.")
+
+
 @verb(data_app)
 def make(
     output: Annotated[
-        Path, typer.Argument(help="New folder for the drawn images.")
+        Path,
+        typer.Argument(
+            metavar="FOLDER", help="New folder for the drawn images."
+        ),
     ],
-    train: Annotated[int, typer.Option(help="Training images.")] = 200,
-    validation: Annotated[int, typer.Option(help="Validation images.")] = 100,
-    test: Annotated[int, typer.Option(help="Test images.")] = 400,
-    image_size: Annotated[int, typer.Option(help="Side in pixels.")] = 128,
-    seed: Annotated[int, typer.Option(help="Another seed, other animals.")] = 0,
+    train: Annotated[int, _count("training")] = SAMPLE_SIZES[TRAIN],
+    validation: Annotated[int, _count("validation")] = SAMPLE_SIZES[VALIDATION],
+    test: Annotated[int, _count("test")] = SAMPLE_SIZES[TEST],
+    image_size: Annotated[
+        int,
+        typer.Option(metavar="PIXELS", help="Height and width of an image."),
+    ] = IMAGE_SIZE,
+    seed: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Start of the random numbers: another one draws other "
+            "animals.",
+        ),
+    ] = 0,
 ) -> None:
-    """Draw cats and dogs: the sample `cartoon` as a folder of PNG files."""
+    """Draw the sample, cats and dogs, as a folder of PNG files."""
     from tlkit.drawn.make import write_sample
 
-    counts = {"train": train, "validation": validation, "test": test}
+    counts = {TRAIN: train, VALIDATION: validation, TEST: test}
     typer.echo(write_sample(output, counts, image_size, seed))

@@ -7,19 +7,26 @@ field; nothing is typed again here.
 from __future__ import annotations
 
 import inspect
+import keyword
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperCommand
 
 from tlkit.base.fields import About, about_fields, field_types, range_text
 
+Options = TypeVar("Options")
+
 FIRST = "Most used"
 HEADINGS = ("Data", "Network", "Augmentation", "Training", "Machine")
 """Headings of the help, in their order; `FIRST` stands before them."""
+
+#: So many options are seen at a glance: they need no headings.
+_FEW = 5
 
 
 @dataclass(frozen=True)
@@ -56,25 +63,40 @@ def flags_of(kind: type, part: str = "") -> list[Flag]:
     defaults = {own.name: own.default for own in fields(kind)}
     return [
         Flag(
-            (about.flag or name).replace("-", "_"),
+            _python_name(about.flag or name),
             part,
             name,
             field_types(kind)[name],
             about,
-            _text(defaults[name]),
+            default_text(defaults[name]) or about.open,
             defaults[name] is True,
         )
         for name, about in about_fields(kind).items()
     ]
 
 
-def _text(default: Any) -> str | None:
+def _python_name(flag: str) -> str:
+    """The name of a parameter; `class` is a word of Python's own."""
+    name = flag.replace("-", "_")
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def default_text(default: Any) -> str | None:
+    """Writes a default as one would type it; None where there is none.
+
+    Example:
+        >>> default_text((150, 200)), default_text(("gradcam",))
+        ('150x200', 'gradcam')
+    """
+    if isinstance(default, tuple):
+        mark = "x" if all(isinstance(one, int) for one in default) else ","
+        return mark.join(map(str, default)) or None
     if default is None or default is MISSING or isinstance(default, bool):
         return None
     return f"{default:g}" if isinstance(default, float) else str(default)
 
 
-def values_of(kind: Any, given: Mapping[str, Any]) -> Any:
+def values_of(kind: type[Options], given: Mapping[str, Any]) -> Options:
     """Makes the dataclass of what was given for its options.
 
     Args:
@@ -89,15 +111,15 @@ def values_of(kind: Any, given: Mapping[str, Any]) -> Any:
     return kind(**told)
 
 
-def option_of(kind: type, name: str) -> Any:
-    """Makes typer's option of one field of a dataclass.
+def help_of(kind: type, name: str) -> str:
+    """Returns what the help says of one field of a dataclass.
 
     Args:
         kind: The dataclass.
-        name: Of the field.
+        name: Name of the field.
     """
     (flag,) = (one for one in flags_of(kind) if one.field == name)
-    return _option(flag)
+    return _help(flag)
 
 
 def parameter(flag: Flag) -> inspect.Parameter:
@@ -111,7 +133,10 @@ def parameter(flag: Flag) -> inspect.Parameter:
 
 
 def _option(flag: Flag) -> Any:
-    names = [f"--{flag.name.replace('_', '-')}"]
+    names = [
+        f"--{name.strip('_').replace('_', '-')}"
+        for name in (flag.name, *flag.about.also)
+    ]
     kind = _kind(flag)
     if kind is bool and flag.two_forms:
         names[0] += f"/--no-{names[0][2:]}"
@@ -131,6 +156,9 @@ def _kind(flag: Flag) -> Any:
     """The one type that stands on the command line."""
     if flag.about.parse is not None or flag.hint is Any:
         return str
+    if typing.get_origin(flag.hint) is tuple:
+        # An option that may be given several times.
+        return list[typing.get_args(flag.hint)[0]]  # type: ignore[misc]
     kinds = [k for k in typing.get_args(flag.hint) if k is not type(None)]
     return kinds[0] if kinds else flag.hint
 
@@ -138,7 +166,10 @@ def _kind(flag: Flag) -> Any:
 def _metavar(flag: Flag, kind: Any) -> str | None:
     if flag.about.choices is not None:
         return "NAME"
-    return {int: "N", float: "NUMBER"}.get(kind)
+    return _METAVARS.get(kind)
+
+
+_METAVARS = {int: "N", float: "NUMBER", str: "TEXT", Path: "PATH"}
 
 
 def _help(flag: Flag) -> str:
@@ -180,23 +211,61 @@ def command(
 class GroupedCommand(TyperCommand):
     """A command whose help has a heading for each group of options."""
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Names the arguments as the help does; what may be left out in []."""
+        arguments = [one for one in self.get_params(ctx) if _is_argument(one)]
+        return [
+            "[OPTIONS]",
+            *(
+                _argument_name(one)
+                if one.required
+                else f"[{_argument_name(one)}]"
+                for one in arguments
+            ),
+        ]
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Writes arguments, then the options of each group."""
+        records = [
+            (one, _record(one, ctx))
+            for one in self.get_params(ctx)
+            if not getattr(one, "hidden", False)
+        ]
+        options = [one for one, _ in records if not _is_argument(one)]
+        names: tuple[str, ...] = (FIRST, *HEADINGS, "Other")
+        # One of them is --help.
+        if len(options) <= _FEW + 1:
+            names = ("Options",)
         groups: dict[str, list[tuple[str, str]]] = {
-            name: [] for name in ("Arguments", FIRST, *HEADINGS, "Other")
+            name: [] for name in ("Arguments", *names)
         }
-        for one in self.get_params(ctx):
-            record = one.get_help_record(ctx)
-            if record is not None:
-                groups[_heading(one, groups)].append(record)
-        for name, records in groups.items():
-            if records:
+        for one, record in records:
+            groups[_heading(one, names)].append(record)
+        for name, rows in groups.items():
+            if rows:
                 with formatter.section(name):
-                    formatter.write_dl(records, col_max=24)
+                    formatter.write_dl(rows, col_max=24)
 
 
-def _heading(parameter: Any, groups: Mapping[str, Sequence]) -> str:
-    if parameter.param_type_name == "argument":
+def _is_argument(parameter: Any) -> bool:
+    return parameter.param_type_name == "argument"
+
+
+def _argument_name(parameter: Any) -> str:
+    name = parameter.metavar or parameter.name.upper()
+    return f"{name}..." if parameter.nargs == -1 else name
+
+
+def _record(parameter: Any, ctx: Any) -> tuple[str, str]:
+    """What stands left and right in the help."""
+    name, text = parameter.get_help_record(ctx)
+    if _is_argument(parameter):
+        name, text = _argument_name(parameter), text.replace("[required]", "")
+    return name, text.replace("  [", " [").strip()
+
+
+def _heading(parameter: Any, names: Sequence[str]) -> str:
+    if _is_argument(parameter):
         return "Arguments"
     panel = str(getattr(parameter, "rich_help_panel", None))
-    return panel if panel in groups else "Other"
+    return panel if panel in names else names[-1]

@@ -8,17 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from tlkit.cli.command import app, errors_in_words, print_any_name
+from tlkit.cli.command import TRAIN, app, errors_in_words, run_alone
 from tlkit.cli.generated import (
     GroupedCommand,
     command,
     flags_of,
     parameter,
-    values_of,
 )
 from tlkit.cli.options import Data, Fractions, Places, Trials, use_store
 from tlkit.cli.printing import print_comparison, print_result
 from tlkit.cli.requests import Request, plan_flags, read_data, read_request
+from tlkit.cli.verbs import verb
 from tlkit.plans.ways import WAYS
 
 
@@ -72,24 +72,15 @@ def run_way_script(name: str, script: Callable[[Request], None]) -> None:
         name: A key of `WAYS`.
         script: Gets the request: `plan`, `data`, `run` and so on.
     """
-    own = typer.Typer(add_completion=False, rich_markup_mode=None)
-    own.command(cls=GroupedCommand)(way_command(name, script))
-    print_any_name()
-    own()
+    run_alone(way_command(name, script))
 
 
-def _train(given: Mapping[str, Any]) -> None:
-    with errors_in_words():
-        from tlkit.ways.train import as_plan
+for _name in WAYS:
+    app.command(_name, cls=GroupedCommand, rich_help_panel=TRAIN)(
+        way_command(_name)
+    )
 
-        places = values_of(Places, given)
-        use_store(places.store)
-        plan = as_plan(given["plan"])
-        data = read_data(given["data"], values_of(Fractions, given))
-        train_request(Request((plan,), data, places.run))
-
-
-_PLAN = Annotated[
+PlanFile = Annotated[
     str,
     typer.Argument(
         metavar="PLAN",
@@ -98,16 +89,15 @@ _PLAN = Annotated[
     ),
 ]
 
-for _name in WAYS:
-    app.command(_name, cls=GroupedCommand)(way_command(_name))
-app.command("train", cls=GroupedCommand)(
-    command(
-        _train,
-        [
-            _argument("plan", _PLAN),
-            _argument("data", Data),
-            *map(parameter, flags_of(Places) + flags_of(Fractions)),
-        ],
-        "Train as a plan says.",
-    )
-)
+
+@verb(app, TRAIN)
+def train(
+    plan: PlanFile, data: Data, places: Places, fractions: Fractions
+) -> None:
+    """Train as a plan file says, or as a way does by default."""
+    from tlkit.ways.train import as_plan
+
+    use_store(places.store)
+    told = as_plan(plan)
+    index = read_data(data, fractions)
+    train_request(Request((told,), index, places.run))

@@ -8,63 +8,62 @@ from typing import Annotated
 
 import typer
 
-from tlkit.base.errors import UsageError
-from tlkit.cli.command import app, notes_in_words, verb
-from tlkit.cli.generated import option_of
-from tlkit.cli.options import (
-    Data,
-    Fractions,
-    Layers,
-    Model,
-    given_fractions,
-)
+from tlkit.base.choices import names_in
+from tlkit.cli.command import KEPT, LOOK, USE, app, notes_in_words
+from tlkit.cli.options import Data, Fractions, Images, Layers, Model
 from tlkit.cli.printing import left_out
-from tlkit.cli.requests import listed, read_data
+from tlkit.cli.requests import read_data
+from tlkit.cli.verbs import verb
+from tlkit.data.names import SPLITS, TEST
+from tlkit.explain.options import FILTERS, PATTERN_SIZE, ExplainOptions
 from tlkit.tensor.starting import start_tensorflow
 
 
-@verb(app)
+@verb(app, USE)
 def evaluate(
     model: Model,
     data: Data,
+    *,
     split: Annotated[
-        str, typer.Option(help="train, validation or test.")
-    ] = "test",
-    validation_fraction: Annotated[
-        float | None, option_of(Fractions, "validation_fraction")
-    ] = None,
-    test_fraction: Annotated[
-        float | None, option_of(Fractions, "test_fraction")
-    ] = None,
+        str,
+        typer.Option(
+            metavar="NAME",
+            help=f"Images to measure on: {', '.join(SPLITS)}.",
+        ),
+    ] = TEST,
+    fractions: Fractions,
 ) -> None:
-    """Measure a model on images: accuracy with its 95 % interval."""
+    """Measure how often a model is right about labelled images.
+
+    Prints its accuracy with the 95 % interval, over all images and class by
+    class.
+    """
+    start_tensorflow()
     import tlkit
     from tlkit.cli.tables import print_table
 
-    start_tensorflow()
     classifier = tlkit.load_classifier(model)
-    fractions = given_fractions(validation_fraction, test_fraction)
     index = read_data(data, fractions)
     print_table(tlkit.evaluate(classifier, index, split).table())
 
 
-@verb(app)
+@verb(app, USE)
 def predict(
     model: Model,
-    images: Annotated[
-        list[Path],
-        typer.Argument(metavar="IMAGES...", help="Files, or folders of them."),
-    ],
+    images: Images,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line.")
+        bool,
+        typer.Option(
+            "--json", help="Print a JSON object for each image, one a line."
+        ),
     ] = False,
 ) -> None:
-    """Say what is in pictures."""
+    """Classify images with a trained model."""
+    start_tensorflow()
     import tlkit
     from tlkit.cli.tables import print_table
     from tlkit.reuse.predict import classify_files, find_files
 
-    start_tensorflow()
     classifier = tlkit.load_classifier(model)
     predictions, unreadable = classify_files(classifier, find_files(images))
     if as_json:
@@ -75,115 +74,45 @@ def predict(
     left_out(unreadable)
 
 
-@verb(app)
-def explain(
-    model: Model,
-    images: Annotated[
-        list[Path],
-        typer.Argument(metavar="IMAGES...", help="Files, or folders of them."),
-    ],
-    method: Annotated[
-        str,
-        typer.Option(
-            "--method",
-            "--compare",
-            help="How to explain; several to compare, with commas between: "
-            "cam, gradcam, gradcam++, smoothgradcam++, scorecam, sscam, "
-            "layercam, eigencam, guidedgradcam, saliency, smoothgrad, "
-            "integratedgradients, occlusion.",
-        ),
-    ] = "gradcam",
-    class_name: Annotated[
-        str | None,
-        typer.Option(
-            "--class",
-            help="Class to explain, by name or number; else what each picture "
-            "is taken for.",
-        ),
-    ] = None,
-    layer: Annotated[
-        str | None,
-        typer.Option(help="Layer to look at; else the last feature map."),
-    ] = None,
-    beside: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="RUN|MODEL",
-            help="Another model on the same pictures; may be given again.",
-        ),
-    ] = None,
-    top: Annotated[
-        int | None,
-        typer.Option(help="Only so many pictures, the surest of --class."),
-    ] = None,
-    through: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Checkpoints of the model's epochs: draw each picture's map "
-            "from one to the next as a GIF instead.",
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the pictures; else explained/<model>/."),
-    ] = None,
-) -> None:
-    """Show what a classifier looks at: heat maps of pictures."""
+@verb(app, LOOK)
+def explain(model: Model, images: Images, options: ExplainOptions) -> None:
+    """Draw heat maps: which places in an image speak for its class."""
     start_tensorflow()
-    import tlkit
     from tlkit.cli.tables import print_table
-    from tlkit.explain.files import explain_files, pick_files
-    from tlkit.explain.sheets import (
-        check_folder,
-        regions_table,
-        write_sheet,
-    )
-    from tlkit.explain.through_epochs import write_animations
+    from tlkit.explain.explained import explain_pictures
+    from tlkit.explain.sheets import regions_table
 
-    check_through(through, beside)
-    paths = [model, *(beside or [])]
-    classifiers = [tlkit.load_classifier(path) for path in paths]
-    files, unreadable = pick_files(classifiers[0], images, class_name, top)
-    folder = output or Path("explained") / classifiers[0].name
-    methods = listed(method)
-    if not through:
-        check_folder(folder)
     with notes_in_words():
-        if through:
-            drawn = (classifiers[0], through, files, methods)
-            for path in write_animations(*drawn, class_name, layer, folder):
-                typer.echo(path)
-        else:
-            found = explain_files(
-                classifiers, files, methods, class_name, layer
-            )
-            records = write_sheet(
-                folder, found, f"What {classifiers[0].name} looks at"
-            )
-            print_table(regions_table(records))
-            typer.echo(folder / "sheet.html")
-    left_out(unreadable)
+        done = explain_pictures(model, images, options)
+    if done.records:
+        print_table(regions_table(done.records))
+    for path in done.written:
+        typer.echo(path)
+    left_out(done.unreadable)
 
 
-@verb(app)
+@verb(app, LOOK)
 def activations(
     model: Model,
     images: Annotated[
         list[Path],
         typer.Argument(
-            metavar="IMAGES...",
-            help="Files, or folders of them: the first is drawn, and all (up "
-            "to 256) say which channels are dead.",
+            metavar="IMAGES",
+            help="Image files, or folders that hold them. The first image is "
+            "drawn; all of them (up to 256) tell which channels are dead, "
+            "that is, never above 0.",
         ),
     ],
     layer: Layers = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="Folder for the pictures; else layers/<model>/."),
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder to write the pictures to. [default: layers/MODEL]",
+        ),
     ] = None,
 ) -> None:
-    """Draw what layers put out for a picture, channel by channel."""
+    """Draw what the layers of a model make of an image."""
     start_tensorflow()
     import tlkit
     from tlkit.cli.tables import print_table
@@ -196,63 +125,65 @@ def activations(
     classifier = tlkit.load_classifier(model)
     files, unreadable = pick_files(classifier, images, None, None)
     folder = output or Path("layers") / classifier.name
-    names = listed(layer) if layer else None
+    names = names_in(layer) if layer else None
     written = write_activations(classifier, files, names, folder)
     print_table(activations_table(written, files))
     left_out(unreadable)
 
 
-@verb(app)
+@verb(app, LOOK)
 def filters(
     model: Model,
     layer: Layers = None,
-    count: Annotated[int, typer.Option(help="Filters of each layer.")] = 16,
+    count: Annotated[
+        int,
+        typer.Option(metavar="N", help="Number of filters of each layer."),
+    ] = FILTERS,
     size: Annotated[
         int,
         typer.Option(
-            help="Side of a pattern in pixels; deep layers need a large one."
+            metavar="PIXELS",
+            help="Side of a pattern. Filters of deep layers need a large one.",
         ),
-    ] = 128,
+    ] = PATTERN_SIZE,
     output: Annotated[
         Path | None,
-        typer.Option(help="Picture to write; else layers/<model>/filters.png."),
+        typer.Option(
+            metavar="FILE",
+            help="Picture to write. [default: layers/MODEL/filters.png]",
+        ),
     ] = None,
 ) -> None:
-    """Draw the patterns that filters answer to most strongly."""
+    """Draw the patterns that a model's filters respond to."""
     start_tensorflow()
     import tlkit
     from tlkit.explain.layer_pictures import write_filters
 
     classifier = tlkit.load_classifier(model)
     path = output or Path("layers") / classifier.name / "filters.png"
-    names = listed(layer) if layer else None
+    names = names_in(layer) if layer else None
     drawn = write_filters(classifier.model, names, count, size, path)
     typer.echo(f"{path}: {', '.join(drawn)}")
 
 
-@verb(app)
+@verb(app, KEPT)
 def runs(
     folder: Annotated[
-        Path, typer.Argument(help="Folder that holds the runs.")
-    ] = Path("runs"),
+        Path | None,
+        typer.Argument(
+            metavar="FOLDER",
+            help="Folder that holds the runs. [default: runs]",
+        ),
+    ] = None,
 ) -> None:
-    """List all runs: what was trained on what, and how well it does."""
+    """List all runs: what was trained on what, and how good it is."""
     import tlkit
     from tlkit.cli.tables import print_table
+    from tlkit.runs.run import RUNS_FOLDER
 
+    folder = folder or RUNS_FOLDER
     found = tlkit.find_runs(folder)
     if not found:
         typer.echo(f"No runs in {folder}/ yet.")
         return
     print_table(tlkit.runs_table(found))
-
-
-def check_through(through: Path | None, beside: list[Path] | None) -> None:
-    """Raises UsageError if `--through` and `--beside` are both given."""
-    if through and beside:
-        raise UsageError(
-            "The checkpoints are those of one model.",
-            where="--through",
-            received=f"--beside {beside[0]} besides",
-            remedy="Leave out --beside.",
-        )

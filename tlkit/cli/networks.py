@@ -1,4 +1,4 @@
-"""Networks: their sums, and the same one trained in many ways."""
+"""Networks: described in numbers, and one trained in many ways."""
 
 from __future__ import annotations
 
@@ -7,42 +7,75 @@ from typing import Annotated
 
 import typer
 
-from tlkit.cli.command import app, verb
-from tlkit.cli.requests import listed
+from tlkit.cli.command import STUDY, app
+from tlkit.cli.verbs import verb
+from tlkit.experiments.named import DEFAULT_STUDY, STUDIES
+from tlkit.experiments.options import StudyOptions
+from tlkit.models.classic_specs import NETWORKS
+from tlkit.models.specs import BASES
+from tlkit.sums.sizes import BATCH_SIZE
 from tlkit.tensor.starting import start_tensorflow
 
+_STUDIES = "; ".join(f"{name} ({own.title})" for name, own in STUDIES.items())
 
-@verb(app)
+
+@verb(app, STUDY)
 def describe(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL|NAME",
-            help="A .keras file, a run folder, or a network such as vgg16, "
-            "lenet5, alexnet, googlenet or resnet18.",
+            metavar="MODEL",
+            help="The folder of a run, a .keras file, or the name of a "
+            f"network: {', '.join(dict.fromkeys([*NETWORKS, *BASES]))}, or "
+            "any other of keras.applications.",
         ),
     ],
     input_shape: Annotated[
         str | None,
-        typer.Option("--input", help="Such as 224x224x3; else its own."),
+        typer.Option(
+            "--input",
+            metavar="HEIGHTxWIDTHxCHANNELS",
+            help="Shape of the images that go in, such as 224x224x3. "
+            "[default: the network's own]",
+        ),
     ] = None,
     batch: Annotated[
-        int, typer.Option(help="Images in a step of training.")
-    ] = 32,
+        int,
+        typer.Option(
+            metavar="N",
+            help="Number of images in a step of training, which decides how "
+            "much memory it needs.",
+        ),
+    ] = BATCH_SIZE,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for pictures of it.")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Draw the network to scale into this folder.",
+        ),
     ] = None,
     unit: Annotated[
         str | None,
         typer.Option(
-            metavar="LAYER:ROW,COLUMN", help="Say what this unit sees."
+            metavar="LAYER:ROW,COLUMN",
+            help="Tell which pixels of the image this unit of a layer sees, "
+            "such as block3_conv3:10,12.",
         ),
     ] = None,
     image: Annotated[
-        Path | None, typer.Option(help="Image to draw what it sees on.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Draw the pixels that --unit sees on this image, into the "
+            "folder --out.",
+        ),
     ] = None,
 ) -> None:
-    """Work a network out: sizes, parameters, sums, memory, what units see."""
+    """Describe a network layer by layer: sizes, parameters, memory.
+
+    Also the operations that each layer needs, and its receptive field: the
+    part of the image that one of its units sees.
+    """
     start_tensorflow()
     from tlkit.cli.tables import print_table
     from tlkit.sums import names, picture
@@ -57,14 +90,18 @@ def describe(
         typer.echo(line)
 
 
-@verb(app)
+@verb(app, STUDY)
 def facts(
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for curves of activations and losses."),
+        typer.Option(
+            metavar="FOLDER",
+            help="Draw the curves of activation functions and of losses into "
+            "this folder.",
+        ),
     ] = None,
 ) -> None:
-    """Two sums on why convnets look as they do."""
+    """Show in numbers why convnets use 1x1 and 3x3 convolutions."""
     start_tensorflow()
     from tlkit.cli.tables import print_table
     from tlkit.sums.curves import draw_curves
@@ -76,67 +113,26 @@ def facts(
         typer.echo(path)
 
 
-@verb(app)
+@verb(app, STUDY)
 def study(
+    options: StudyOptions,
     name: Annotated[
         str,
         typer.Argument(
             metavar="STUDY",
-            help="lenet (the article's), lenet-best, lenet5-mnist, or a "
-            "sweep file such as mine.json.",
+            help=f"Name of a study: {_STUDIES}. Or a .json file that says "
+            "which network is trained and what is changed.",
         ),
-    ] = "lenet",
-    data: Annotated[
-        str,
-        typer.Option(
-            help="A .npz file, or the name of a data set that is kept as one."
-        ),
-    ] = "fashion-mnist",
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Fewer values and epochs.")
-    ] = False,
-    repeats: Annotated[
-        int | None,
-        typer.Option(help="From so many seeds each; else what it has."),
-    ] = None,
-    only: Annotated[
-        str | None,
-        typer.Option(
-            metavar="AXIS,...", help="Only these axes, such as batch_size."
-        ),
-    ] = None,
-    processes: Annotated[
-        int | None,
-        typer.Option(help="Networks trained side by side; else one a core."),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder; else studies/<study>/. What is finished there is "
-            "not repeated."
-        ),
-    ] = None,
+    ] = DEFAULT_STUDY,
 ) -> None:
-    """Train small networks many times over: one factor after the other."""
+    """Train a small network often, one setting changed at a time."""
     start_tensorflow()
     from tlkit.cli.tables import print_table
-    from tlkit.experiments.images import load_images
-    from tlkit.experiments.named import open_study
-    from tlkit.experiments.report import (
-        by_axis,
-        outcomes_table,
-        write_report,
-    )
+    from tlkit.experiments.report import by_axis, outcomes_table
+    from tlkit.experiments.studied import run_study
 
-    chosen = open_study(name, quick, repeats, listed(only) if only else ())
-    images = load_images(data)
-    ending = "-quick" if quick else ""
-    folder = output or Path("studies") / f"{chosen.name}{ending}"
-    outcomes = chosen.run(images, folder, processes)
-    title = f"{chosen.name} on {images.name}"
-    written = write_report(folder, title, outcomes, chosen.notes)
-    for axis, own in by_axis(outcomes).items():
-        print_table(outcomes_table(axis, own))
-    for note in chosen.notes:
-        typer.echo(note)
-    typer.echo(written[0])
+    done = run_study(name, options)
+    for axis, outcomes in by_axis(done.outcomes).items():
+        print_table(outcomes_table(axis, outcomes))
+    for line in (*done.notes, done.page):
+        typer.echo(line)

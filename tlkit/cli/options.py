@@ -10,7 +10,12 @@ from typing import Annotated
 import typer
 
 from tlkit.base.fields import About, Checked, field
-from tlkit.data.names import dataset_names
+from tlkit.cli.generated import help_of
+from tlkit.data.names import (
+    TEST_FRACTION,
+    VALIDATION_FRACTION,
+    dataset_names,
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class Fractions(Checked):
     """
 
     validation_fraction: float = field(
-        0.2,
+        VALIDATION_FRACTION,
         About(
             "Share of validation images, if DATA has no such split.",
             above=0,
@@ -32,7 +37,7 @@ class Fractions(Checked):
         ),
     )
     test_fraction: float = field(
-        0.2,
+        TEST_FRACTION,
         About(
             "Share of test images, if DATA has no splits at all.",
             at_least=0,
@@ -40,17 +45,6 @@ class Fractions(Checked):
             group="data",
         ),
     )
-
-
-def given_fractions(
-    validation_fraction: float | None, test_fraction: float | None
-) -> Fractions:
-    """Makes the fractions of what was given, None where nothing was."""
-    told = {
-        "validation_fraction": validation_fraction,
-        "test_fraction": test_fraction,
-    }
-    return Fractions(**{n: v for n, v in told.items() if v is not None})
 
 
 @dataclass(frozen=True)
@@ -62,20 +56,21 @@ class Places(Checked):
         store: Folder of the store.
     """
 
-    run: str | None = field(
+    run: Path | None = field(
         None,
         About(
-            "New folder for the run. [default: one in runs/, by time]",
+            "New folder for the run.",
+            open="one in runs/, named by the time",
             metavar="FOLDER",
             group="training",
             first=True,
         ),
     )
-    store: str | None = field(
+    store: Path | None = field(
         None,
         About(
-            "Folder of the store. [default: $TLKIT_STORE, or the platform's "
-            "cache]",
+            "Folder of the store, which keeps what the conv base computed.",
+            open="$TLKIT_STORE, or the platform's cache",
             metavar="FOLDER",
             group="machine",
         ),
@@ -118,17 +113,30 @@ Data = Annotated[
 ]
 Layers = Annotated[
     str | None,
-    typer.Option(help="Layers, with commas between; else a choice of them."),
+    typer.Option(
+        metavar="LAYER,...",
+        help="Names of layers, with commas between; `tlkit describe` lists "
+        "them. [default: some from the first to the last]",
+    ),
 ]
 StoreFolder = Annotated[
     Path | None,
     typer.Option(
         "--store",
+        metavar="FOLDER",
         callback=lambda folder: use_store(folder) or folder,
-        help="Folder of the store; else $TLKIT_STORE or the platform's cache.",
+        help=help_of(Places, "store"),
     ),
 ]
 Model = Annotated[
     Path,
-    typer.Argument(metavar="RUN|MODEL", help="A run folder or .keras file."),
+    typer.Argument(
+        metavar="MODEL", help="The folder of a run, or a .keras file."
+    ),
+]
+Images = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="IMAGES", help="Image files, or folders that hold them."
+    ),
 ]

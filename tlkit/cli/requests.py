@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from tlkit.base.choices import names_in
 from tlkit.base.errors import UsageError
 from tlkit.base.fields import About
-from tlkit.cli.generated import Flag, flags_of, values_of
+from tlkit.cli.generated import Flag, default_text, flags_of, values_of
 from tlkit.cli.options import Fractions, Places, Trials, use_store
 from tlkit.data.augment import AUGMENTATIONS, Augmentation
 from tlkit.plans.files import read_augmentation
@@ -123,7 +124,7 @@ def _default(flag: Flag, name: str, way: Way) -> str | None:
             usual = usual[0]  # a square
     if usual is None:
         return flag.default or flag.about.open
-    return f"{usual:g}" if isinstance(usual, float) else str(usual)
+    return default_text(usual)
 
 
 def read_request(name: str, given: Mapping[str, Any]) -> Request:
@@ -144,7 +145,7 @@ def read_request(name: str, given: Mapping[str, Any]) -> Request:
     grid = None
     if values_of(Trials, given).head_grid:
         grid = head_grid(plans[0])
-    return Request(plans, data, places.run and Path(places.run), grid)
+    return Request(plans, data, places.run, grid)
 
 
 def make_plans(name: str, given: Mapping[str, Any]) -> tuple[Plan, ...]:
@@ -249,4 +250,4 @@ def read_data(source: str, fractions: Fractions) -> DatasetIndex:
 
 def listed(text: str | None) -> list[str]:
     """Returns what stands between the commas; nothing for None."""
-    return [part.strip() for part in text.split(",")] if text else []
+    return [*names_in(text)] if text else []

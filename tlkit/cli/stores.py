@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from tlkit.base.errors import TlkitError
-from tlkit.cli.command import store_app, verb
+from tlkit.cli.command import store_app
 from tlkit.cli.options import StoreFolder
+from tlkit.cli.verbs import verb
 
 
 @verb(store_app)
 def ls(store: StoreFolder = None) -> None:
-    """List what is in the store, the most recently used first."""
+    """List what the store holds, the most recently used first."""
     from tlkit.cli.tables import print_table
     from tlkit.store.housekeeping import list_store, store_table
 
@@ -22,7 +23,7 @@ def ls(store: StoreFolder = None) -> None:
 
 @verb(store_app)
 def verify(store: StoreFolder = None) -> None:
-    """Read every shard and compare it with its checksum."""
+    """Check that every file of the store is whole, by its checksum."""
     from tlkit.store.housekeeping import verify_store
 
     count, damaged = verify_store()
@@ -42,7 +43,9 @@ def verify(store: StoreFolder = None) -> None:
 def prune(
     to: Annotated[
         str,
-        typer.Option(help="How much may remain, such as 500M, 20G or 0."),
+        typer.Option(
+            metavar="SIZE", help="How much may remain: such as 500M, 20G or 0."
+        ),
     ],
     store: StoreFolder = None,
 ) -> None:
@@ -56,7 +59,7 @@ def prune(
 
 @verb(store_app)
 def where(store: StoreFolder = None) -> None:
-    """Say where the store is: $TLKIT_STORE, or the platform's cache."""
+    """Print the folder of the store."""
     from tlkit.store.store import store_folder
 
     typer.echo(store_folder())

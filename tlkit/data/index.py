@@ -15,12 +15,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import UsageError
 from tlkit.base.image_size import ImageSize
 from tlkit.base.records import COUNT, Column, Shown, Table, shorten
 from tlkit.data.decode import read_image, resize_image
-
-TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
+from tlkit.data.names import SPLITS as SPLITS
+from tlkit.data.names import TEST as TEST
+from tlkit.data.names import TRAIN as TRAIN
+from tlkit.data.names import VALIDATION as VALIDATION
 
 
 class LeftOut(NamedTuple):
@@ -180,6 +183,7 @@ class DatasetIndex(Shown):
                 where=self.source,
                 expected=" or ".join(self.splits),
                 received=name,
+                remedy=did_you_mean(name, self.splits),
             )
         return self.splits[name]
 

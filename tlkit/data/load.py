@@ -10,26 +10,31 @@ from typing import Any
 
 import numpy as np
 
+from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.arrays import array_split, index_of_arrays, read_npz
 from tlkit.data.folders import read_folder
 from tlkit.data.index import TEST, TRAIN, VALIDATION, DatasetIndex, Split
-from tlkit.data.names import SAMPLE, dataset_names
+from tlkit.data.names import (
+    SAMPLE,
+    SAMPLE_SIZES,
+    TEST_FRACTION,
+    VALIDATION_FRACTION,
+    dataset_names,
+)
 from tlkit.data.public import download
 from tlkit.data.splitting import complete_splits
 from tlkit.drawn import sample
 
 Source = str | os.PathLike[str] | tuple[Any, Any] | Mapping[str, Any]
 """What a data set is made of; see `load_dataset`."""
-#: Images in each split of the embedded sample.
-SAMPLE_SIZES = {TRAIN: 200, VALIDATION: 100, TEST: 400}
 
 
 def load_dataset(
     source: Source,
     *,
-    validation_fraction: float = 0.2,
-    test_fraction: float = 0.2,
+    validation_fraction: float = VALIDATION_FRACTION,
+    test_fraction: float = TEST_FRACTION,
     seed: int = 0,
 ) -> DatasetIndex:
     """Finds the images of a data set, checks them and fixes the splits.
@@ -145,6 +150,7 @@ def _find(source: str) -> DatasetIndex:
         expected="a folder of images, a .npz file, or one of "
         + ", ".join(dataset_names()),
         received=source,
+        remedy=did_you_mean(source, dataset_names()),
     )
 
 

@@ -1,13 +1,25 @@
-"""Names of data sets that need no path."""
+"""Names of splits and of data sets, and what holds where nothing is said."""
 
 from __future__ import annotations
 
 from tlkit.data.public.catalogue import PUBLIC
 
+TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
+"""What images are there for: to learn from, to choose by, to measure on."""
+
+VALIDATION_FRACTION = 0.2
+"""Share of validation images where data have no such split."""
+
+TEST_FRACTION = 0.2
+"""Share of test images where data have no splits at all."""
+
 SAMPLE = "cartoon"
 """The drawn cats and dogs that come with tlkit."""
 
+SAMPLE_SIZES = {TRAIN: 200, VALIDATION: 100, TEST: 400}
+"""Images in each split of the sample."""
+
 
 def dataset_names() -> tuple[str, ...]:
-    """Returns the names, the embedded sample first."""
+    """Returns the names that need no path, the embedded sample first."""
     return (SAMPLE, *PUBLIC)

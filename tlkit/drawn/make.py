@@ -12,12 +12,13 @@ from PIL import Image
 
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.drawn import sample
+from tlkit.drawn.sizes import IMAGE_SIZE
 
 
 def write_sample(
     folder: str | os.PathLike[str],
     counts: Mapping[str, int],
-    image_size: int = 128,
+    image_size: int = IMAGE_SIZE,
     seed: int = 0,
 ) -> Path:
     """Draws cats and dogs into a folder of PNG files, divided into splits.

@@ -26,6 +26,7 @@ from tlkit.drawn.drawing import (
     shaded,
     smooth,
 )
+from tlkit.drawn.sizes import IMAGE_SIZE
 from tlkit.drawn.subjects import (
     FIGURES,
     SHAPES,
@@ -67,7 +68,7 @@ _SIDES = (-1, 1)
 
 
 def draw_pets(
-    count: int, size: int = 128, seed: int = 0
+    count: int, size: int = IMAGE_SIZE, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draws cats and dogs, and marks where in each image the difference is.
 
@@ -105,7 +106,7 @@ def draw_pets(
 
 
 def draw_many(
-    count: int, size: int = 128, seed: int = 0
+    count: int, size: int = IMAGE_SIZE, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draws many classes that are neither cats nor dogs, for pretraining.
 

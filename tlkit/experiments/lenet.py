@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tlkit.experiments.cells import make_case
-from tlkit.experiments.points import Point
+from tlkit.experiments.points import READINGS, Point
 from tlkit.models.classic.lenet5 import lenet
 from tlkit.models.classic.resnet import resnet18
 
@@ -69,14 +69,6 @@ QUICK_NOTE = (
     "figures are lower than the article's, which are of 10 epochs; compare "
     "the order of the rows, not their values."
 )
-READINGS = (
-    "Test accuracy is that of all test images after the last epoch, mean of "
-    "the repeats with Student's 95 % interval, beside it the lowest and the "
-    "highest single run. No epoch and no setting was chosen by the test "
-    "images."
-)
-"""How the figures of a study are to be read."""
-
 NOTE = (
     "The article's figures are of Fashion-MNIST, single readings of runs that "
     "vary from one to the next: compare them with the single runs. Biases "
@@ -119,6 +111,15 @@ _ARTICLE: Mapping[tuple[str, Any], tuple[float, str]] = {
     ),
     ("pool_size", 2): (0.809, _SAME),
 }
+
+
+def notes(quick: bool = False) -> tuple[str, ...]:
+    """Returns what a reader of the study must know, a paragraph each.
+
+    Args:
+        quick: Whether the form is the quick one.
+    """
+    return READINGS, NOTE, *((QUICK_NOTE,) if quick else ())
 
 
 def lenet_points(quick: bool = False) -> list[Point]:

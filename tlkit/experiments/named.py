@@ -1,19 +1,85 @@
-"""Studies by name or file, as the command runs them."""
+"""Studies by name or file, as the command runs them.
+
+A study is a function that makes its points, and a line here: the command's
+help and its errors follow from the line. Nothing heavy is imported before a
+study is opened.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from tlkit.base.choices import check_known, did_you_mean
 from tlkit.base.errors import UsageError
+from tlkit.base.imports import import_name
 from tlkit.base.machine import cores
 from tlkit.base.records import shorten
-from tlkit.experiments import lenet, small_networks
-from tlkit.experiments.images import ImageArrays
-from tlkit.experiments.points import Outcome, Point, run_points
-from tlkit.experiments.sweep import read_sweep
+
+if TYPE_CHECKING:
+    from tlkit.experiments.images import ImageArrays
+    from tlkit.experiments.points import Outcome, Point
+
+
+@dataclass(frozen=True)
+class NamedStudy:
+    """A study that comes with tlkit.
+
+    Args:
+        title: What it does, in a few words.
+        home: File in this folder and function in it that makes the points,
+            with a dot between them. The file has a function `notes`, too.
+        data: Name of the data set that it is about.
+        repeats: Number of seeds from which each network is trained, unless
+            the form is the quick one, which has a single seed.
+    """
+
+    title: str
+    home: str
+    data: str
+    repeats: int = 3
+
+    @property
+    def make_points(self) -> Callable[[bool], list[Point]]:
+        """The function from "is it quick" to the networks to be trained."""
+        return import_name(f"{__package__}.{self.home}")
+
+    @property
+    def make_notes(self) -> Callable[[bool], tuple[str, ...]]:
+        """The function from "is it quick" to what a reader must know."""
+        file = self.home.partition(".")[0]
+        return import_name(f"{__package__}.{file}.notes")
+
+
+DEFAULT_STUDY = "lenet"
+"""The study where none is named."""
+
+DEFAULT_DATA = "fashion-mnist"
+"""The data set of a sweep file where none is named."""
+
+STUDIES: Mapping[str, NamedStudy] = MappingProxyType(
+    {
+        "lenet": NamedStudy(
+            "LeNet with one setting changed at a time",
+            "lenet.lenet_points",
+            DEFAULT_DATA,
+        ),
+        "lenet-best": NamedStudy(
+            "a better network of LeNet's size",
+            "small_networks.lenet_best_points",
+            DEFAULT_DATA,
+        ),
+        "lenet5-mnist": NamedStudy(
+            "LeNet-5 as published in 1998, on handwritten digits",
+            "small_networks.lenet5_points",
+            "mnist",
+        ),
+    }
+)
+"""The studies that come with tlkit, by name."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -21,11 +87,11 @@ class Study:
     """A study, ready to be run.
 
     Args:
-        name: for titles and folders.
-        points: what is trained.
-        repeats: from how many seeds.
-        notes: what a reader must know, a paragraph each.
-        seed: the first of the seeds.
+        name: Name of the study, for titles and folders.
+        points: The networks to train, and how.
+        repeats: Number of seeds from which each of them is trained.
+        notes: Paragraphs that a reader must know.
+        seed: The first of the seeds.
     """
 
     name: str
@@ -46,25 +112,17 @@ class Study:
         """Trains what is not in the folder yet; see `run_points`.
 
         Args:
-            data: the images.
-            folder: where results are kept.
-            processes: how many networks are trained at the same time; None
-                for one a core.
+            data: The images to train and test on.
+            folder: Folder in which results are kept.
+            processes: Number of networks trained at the same time; None for
+                one a core.
         """
+        from tlkit.experiments.points import run_points
+
         processes = cores() if processes is None else processes
         return run_points(
             self.points, data, folder, self.repeats, self.seed, processes
         )
-
-
-#: Points of the built-in studies, quick or not, and how often each repeats.
-_BUILT_IN: Mapping[str, tuple[Callable[[bool], list[Point]], int]] = {
-    "lenet": (lenet.lenet_points, 3),
-    "lenet-best": (small_networks.lenet_best_points, 3),
-    "lenet5-mnist": (small_networks.lenet5_points, 3),
-}
-NAMES = tuple(_BUILT_IN)
-"""The built-in studies."""
 
 
 def open_study(
@@ -76,49 +134,40 @@ def open_study(
     """Finds a study by its name, or reads it from a sweep file.
 
     Args:
-        name: one of `NAMES`, or the path of a `.json` file, see
+        name: A key of `STUDIES`, or the path of a `.json` file; see
             `tlkit.experiments.sweep.read_sweep`.
-        quick: the form of a few minutes, of a built-in study.
-        repeats: from how many seeds; None for what the study has.
-        only: axes to keep; none for all.
+        quick: Whether to open the form of a few minutes, which the studies
+            that come with tlkit have.
+        repeats: Number of seeds; None for what the study has.
+        only: Axes to keep; none keeps all.
 
     Raises:
-        UsageError: there is no such study or axis, or a sweep file has no
+        UsageError: There is no such study or axis, or a sweep file has no
             quick form.
-        TlkitError: the file is not a sweep.
+        TlkitError: The file is not a sweep.
     """
-    if name in _BUILT_IN:
-        make_points, usual = _BUILT_IN[name]
-        study = Study(
-            name, make_points(quick), 1 if quick else usual, _notes(name, quick)
-        )
-    else:
-        study = _open_file(name, quick)
-    points = _only(study.points, only)
-    return Study(
-        study.name,
-        points,
-        study.repeats if repeats is None else repeats,
-        study.notes,
-        study.seed,
+    study = _open_named(name, quick) if name in STUDIES else _read(name, quick)
+    return replace(
+        study,
+        points=_only(study.points, only),
+        repeats=study.repeats if repeats is None else repeats,
     )
 
 
-def _notes(name: str, quick: bool) -> tuple[str, ...]:
-    if name == "lenet":
-        quickly = (lenet.QUICK_NOTE,) if quick else ()
-        return lenet.READINGS, lenet.NOTE, *quickly
-    few = "This is the quick form: 3 epochs, so its figures are far too low."
-    return lenet.READINGS, *((few,) if quick else ())
+def _open_named(name: str, quick: bool) -> Study:
+    found = STUDIES[name]
+    repeats = 1 if quick else found.repeats
+    points, notes = found.make_points(quick), found.make_notes(quick)
+    return Study(name, points, repeats, notes)
 
 
-def _open_file(name: str, quick: bool) -> Study:
+def _read(name: str, quick: bool) -> Study:
     if not name.endswith(".json"):
         raise UsageError(
             f"There is no study {name!r}.",
             where="STUDY",
-            expected=f"{', '.join(NAMES)}, or a .json file",
-            remedy=did_you_mean(name, NAMES),
+            expected=f"{', '.join(STUDIES)}, or a .json file",
+            remedy=did_you_mean(name, STUDIES),
         )
     if quick:
         raise UsageError(
@@ -126,10 +175,12 @@ def _open_file(name: str, quick: bool) -> Study:
             where="--quick",
             remedy="Write fewer values or epochs into the file.",
         )
+    from tlkit.experiments.points import READINGS
+    from tlkit.experiments.sweep import read_sweep
+
     sweep = read_sweep(name)
     stem = Path(name).stem
-    notes = (lenet.READINGS,)
-    return Study(stem, sweep.points(), sweep.repeats, notes, sweep.seed)
+    return Study(stem, sweep.points(), sweep.repeats, (READINGS,), sweep.seed)
 
 
 def _only(points: Sequence[Point], only: Sequence[str]) -> list[Point]:

@@ -33,6 +33,14 @@ from tlkit.experiments.images import ImageArrays
 from tlkit.experiments.workers import run_cells
 from tlkit.tensor.strategy import describe_devices
 
+READINGS = (
+    "Test accuracy is that of all test images after the last epoch, mean of "
+    "the repeats with Student's 95 % interval, beside it the lowest and the "
+    "highest single run. No epoch and no setting was chosen by the test "
+    "images."
+)
+"""How the figures of a study are to be read."""
+
 
 @dataclass(frozen=True)
 class Point:

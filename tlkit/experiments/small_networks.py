@@ -9,7 +9,7 @@ import keras
 
 from tlkit.base.errors import UsageError
 from tlkit.experiments.cells import make_case
-from tlkit.experiments.points import Point
+from tlkit.experiments.points import READINGS, Point
 from tlkit.models.classic.lenet5 import lenet5
 from tlkit.models.classic.sizes import ImageShape, fit, image_input
 from tlkit.models.heads import check_classes, class_probabilities
@@ -129,6 +129,22 @@ def lenet5_for_digits(input_shape: ImageShape, classes: int) -> keras.Model:
     return keras.Model(inputs, network(x), name="lenet5_for_digits")
 
 
+QUICK_EPOCHS = 3
+QUICK_NOTE = (
+    f"This is the quick form: {QUICK_EPOCHS} epochs, so its figures are far "
+    "too low."
+)
+
+
+def notes(quick: bool = False) -> tuple[str, ...]:
+    """Returns what a reader of either study must know, a paragraph each.
+
+    Args:
+        quick: Whether the form is the quick one.
+    """
+    return READINGS, *((QUICK_NOTE,) if quick else ())
+
+
 def lenet_best_points(quick: bool = False) -> list[Point]:
     """Returns the study `lenet-best`: above 0.92 on Fashion-MNIST.
 
@@ -138,7 +154,7 @@ def lenet_best_points(quick: bool = False) -> list[Point]:
     Returns:
         One point.
     """
-    parameters = {**_LENET_BEST, **({"epochs": 3} if quick else {})}
+    parameters = {**_LENET_BEST, **({"epochs": QUICK_EPOCHS} if quick else {})}
     case = make_case(lenet_sized, parameters)
     return [
         Point("lenet-best", "with augmentation", case, 0.906, _NOT_LENET),
@@ -160,7 +176,7 @@ def lenet5_points(quick: bool = False) -> list[Point]:
     Returns:
         Two points: without and with distorted digits.
     """
-    few = {"epochs": 3} if quick else {}
+    few = {"epochs": QUICK_EPOCHS} if quick else {}
     plain = {**_LENET5, **few}
     distorted = {
         **_LENET5,

@@ -30,7 +30,7 @@ from tlkit.base.errors import TlkitError, UsageError
 from tlkit.experiments.cells import Builder, make_case
 from tlkit.experiments.images import ImageArrays
 from tlkit.experiments.points import Outcome, Point, run_points
-from tlkit.models.classic.networks import NETWORKS
+from tlkit.models.classic_specs import NETWORKS
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,12 @@ import numpy as np
 from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import UsageError
 from tlkit.data.decode import read_image, why_unreadable
-from tlkit.explain.methods.registry import METHODS, draw_heat_maps, find_method
+from tlkit.explain.methods.registry import (
+    DEFAULT_METHOD,
+    METHODS,
+    draw_heat_maps,
+    find_method,
+)
 from tlkit.explain.opened.heat import enlarge
 from tlkit.explain.opened.scores import slices
 from tlkit.explain.regions import Box, hot_box
@@ -70,7 +75,7 @@ class ExplainedFile:
 def explain_files(
     classifiers: Sequence[Classifier],
     files: Sequence[Path],
-    methods: Sequence[str] = ("gradcam",),
+    methods: Sequence[str] = (DEFAULT_METHOD,),
     class_name: str | None = None,
     layer: str | None = None,
 ) -> Iterator[ExplainedFile]:
@@ -99,7 +104,7 @@ def explain_files(
         raise UsageError(
             "None of these methods looks at a layer.",
             where="layer",
-            expected="none, or a method such as gradcam",
+            expected=f"none, or a method such as {DEFAULT_METHOD}",
             received=f"{layer}, for {', '.join(methods)}",
         )
     # The same name may be another number in another model.

@@ -22,6 +22,7 @@ from tlkit.explain.opened.graphs import (
     layer_outputs,
     list_steps,
 )
+from tlkit.explain.options import PATTERN_SIZE
 
 #: Sides of the picture in the three rounds, as shares of its final side.
 _OCTAVES = (0.6, 0.8, 1.0)
@@ -42,7 +43,7 @@ def filter_patterns(
     layer: str,
     filters: Sequence[int] | None = None,
     *,
-    size: ImageSize = 128,
+    size: ImageSize = PATTERN_SIZE,
     steps: int = 20,
     seed: int = 0,
     preprocess: Callable[[tf.Tensor], tf.Tensor] | None = None,

@@ -12,7 +12,7 @@ from tlkit import plots
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.decode import read_image
 from tlkit.explain.files import find_class
-from tlkit.explain.methods.registry import draw_heat_maps
+from tlkit.explain.methods.registry import DEFAULT_METHOD, draw_heat_maps
 from tlkit.explain.opened.heat import enlarge
 from tlkit.models.saving import load_model
 from tlkit.reuse.classifier import Classifier
@@ -92,7 +92,7 @@ def draw_through_epochs(
     classifier: Classifier,
     checkpoints: Sequence[Path],
     picture: Path,
-    method: str = "gradcam",
+    method: str = DEFAULT_METHOD,
     class_name: str | None = None,
     layer: str | None = None,
 ) -> list[np.ndarray]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.records import COUNT, Column, Shown, Table, shorten
-from tlkit.data.index import DatasetIndex
+from tlkit.data.index import TEST, DatasetIndex
 from tlkit.evaluation.evaluation import Evaluation
 from tlkit.evaluation.metrics import measure
 from tlkit.models.saving import load_model, read_about
@@ -184,7 +184,7 @@ def load_classifier(path: str | os.PathLike[str]) -> Classifier:
 
 
 def evaluate(
-    classifier: Classifier, data: DatasetIndex, split: str = "test"
+    classifier: Classifier, data: DatasetIndex, split: str = TEST
 ) -> Evaluation:
     """Measures a classifier on one split of a data set.
 

@@ -17,6 +17,7 @@ from tlkit.base.errors import UsageError
 from tlkit.base.records import Shown, Table, shorten, tabulate
 from tlkit.sums.columns import LAYER_COLUMNS
 from tlkit.sums.layer_sums import Fields
+from tlkit.sums.sizes import BATCH_SIZE
 
 #: Numbers that Adam keeps for every weight: two moving averages.
 ADAM_SLOTS = 2
@@ -88,7 +89,7 @@ class NetworkArithmetic(Shown):
             f"{len(self.layers)} layers, {self.parameters:,} parameters)"
         )
 
-    def table(self, batch_size: int = 32) -> Table:
+    def table(self, batch_size: int = BATCH_SIZE) -> Table:
         """Returns the layers in numbers, with what they add up to.
 
         Args:

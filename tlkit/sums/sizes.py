@@ -10,6 +10,9 @@ from collections.abc import Sequence
 
 from tlkit.base.errors import UsageError
 
+BATCH_SIZE = 32
+"""Images in a step of training, for its memory, where nothing else is said."""
+
 Padding = str | int
 """`"valid"` (no padding), `"same"`, or a number of places on either side."""
 

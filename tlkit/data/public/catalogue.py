@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
+from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import UsageError
 
 
@@ -209,5 +210,6 @@ def public_dataset(name: str) -> PublicDataset:
             "There is no public data set of that name.",
             expected=", ".join(PUBLIC),
             received=repr(name),
+            remedy=did_you_mean(name, PUBLIC),
         )
     return PUBLIC[name]

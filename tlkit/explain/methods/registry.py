@@ -1,65 +1,80 @@
-"""All methods of explanation, by name, and one function that calls them."""
+"""All methods of explanation, by name, and one function that calls them.
+
+A method is a file of its own and a line here: the command's help, its errors
+and the trials follow from the line. Nothing heavy is imported before a method
+draws.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
-import keras
-import numpy as np
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import UsageError
-from tlkit.explain.methods.cam import class_activation_map
-from tlkit.explain.methods.eigencam import eigen_cam
-from tlkit.explain.methods.gradcam import grad_cam
-from tlkit.explain.methods.gradcam_plus_plus import grad_cam_plus_plus
-from tlkit.explain.methods.guided import guided_grad_cam
-from tlkit.explain.methods.integrated_gradients import integrated_gradients
-from tlkit.explain.methods.layercam import layer_cam
-from tlkit.explain.methods.occlusion import occlusion
-from tlkit.explain.methods.saliency import saliency, smoothgrad
-from tlkit.explain.methods.scorecam import score_cam
-from tlkit.explain.methods.smooth_gradcam_plus_plus import (
-    smooth_grad_cam_plus_plus,
-)
-from tlkit.explain.methods.sscam import ss_cam
-from tlkit.explain.opened.scores import ClassIndex
+from tlkit.base.imports import import_name
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from tlkit.explain.opened.scores import ClassIndex
 
 
-class Method(NamedTuple):
+@dataclass(frozen=True)
+class Method:
     """A method of explanation.
 
-    Attributes:
+    Args:
         title: Name of the method as its paper writes it.
-        draw: Function that draws the heat maps.
+        home: File in this folder and function in it, with a dot between them.
         has_layer: Whether the method looks at the feature map of one layer.
-            If so, `draw` takes the layer's name as its fourth argument.
+            If so, `draw` takes the layer's name as its fourth argument. The
+            others look at pixels.
     """
 
     title: str
-    draw: Callable[..., np.ndarray]
+    home: str
     has_layer: bool = True
 
+    @property
+    def draw(self) -> Callable[..., np.ndarray]:
+        """The function that draws the heat maps, imported at its first use."""
+        return import_name(f"{__package__}.{self.home}")
 
-METHODS = {
-    "cam": Method("CAM", class_activation_map),
-    "gradcam": Method("Grad-CAM", grad_cam),
-    "gradcam++": Method("Grad-CAM++", grad_cam_plus_plus),
-    "smoothgradcam++": Method("Smooth Grad-CAM++", smooth_grad_cam_plus_plus),
-    "scorecam": Method("Score-CAM", score_cam),
-    "sscam": Method("SS-CAM", ss_cam),
-    "layercam": Method("LayerCAM", layer_cam),
-    "eigencam": Method("Eigen-CAM", eigen_cam),
-    "guidedgradcam": Method("Guided Grad-CAM", guided_grad_cam),
-    "saliency": Method("gradients", saliency, False),
-    "smoothgrad": Method("SmoothGrad", smoothgrad, False),
-    "integratedgradients": Method(
-        "integrated gradients", integrated_gradients, False
-    ),
-    "occlusion": Method("occlusion", occlusion, False),
-}
+
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {
+        "cam": Method("CAM", "cam.class_activation_map"),
+        "gradcam": Method("Grad-CAM", "gradcam.grad_cam"),
+        "gradcam++": Method(
+            "Grad-CAM++", "gradcam_plus_plus.grad_cam_plus_plus"
+        ),
+        "smoothgradcam++": Method(
+            "Smooth Grad-CAM++",
+            "smooth_gradcam_plus_plus.smooth_grad_cam_plus_plus",
+        ),
+        "scorecam": Method("Score-CAM", "scorecam.score_cam"),
+        "sscam": Method("SS-CAM", "sscam.ss_cam"),
+        "layercam": Method("LayerCAM", "layercam.layer_cam"),
+        "eigencam": Method("Eigen-CAM", "eigencam.eigen_cam"),
+        "guidedgradcam": Method("Guided Grad-CAM", "guided.guided_grad_cam"),
+        "saliency": Method("gradients", "saliency.saliency", False),
+        "smoothgrad": Method("SmoothGrad", "saliency.smoothgrad", False),
+        "integratedgradients": Method(
+            "integrated gradients",
+            "integrated_gradients.integrated_gradients",
+            False,
+        ),
+        "occlusion": Method("occlusion", "occlusion.occlusion", False),
+    }
+)
 """Every method, by the name that `draw_heat_maps` and the command line take."""
+
+DEFAULT_METHOD = "gradcam"
+"""The method where none is named: it explains any convolutional network."""
 
 
 def find_method(name: str) -> Method:
@@ -85,7 +100,7 @@ def find_method(name: str) -> Method:
 def draw_heat_maps(
     model: keras.Model,
     images: np.ndarray,
-    method: str = "gradcam",
+    method: str = DEFAULT_METHOD,
     class_index: ClassIndex = None,
     layer: str | None = None,
 ) -> np.ndarray:

@@ -70,6 +70,7 @@ class OpenNetwork:
         self.steps = tuple(list_steps(self._graph, ""))
         self.end, self._kind = find_end(tensor, model.name)
         self._scores = without_activation(self.end)
+        self._is_pooled = self._scores is self.end
         self._units = tensor.shape[1]
         self.classes = max(2, self._units)
 
@@ -134,8 +135,8 @@ class OpenNetwork:
                     where=f"model {self.name}, layer {other.path}",
                     expected="a convolutional network",
                     received=type(other.operation).__name__,
-                    remedy="Use a method that looks at pixels alone: "
-                    "saliency, smoothgrad, integratedgradients or occlusion.",
+                    remedy="Use a method that looks at pixels and not at a "
+                    "layer; `tlkit explain --help` lists them.",
                 )
 
     def check(self, images: np.ndarray) -> np.ndarray:
@@ -211,9 +212,10 @@ class OpenNetwork:
 
         def call(path: str, operation: Any, args: Any, kwargs: Any) -> Any:
             instead = replaced(operation) if replaced else None
-            # The end always runs without its activation, even where `replaced`
-            # has something else for it.
-            if operation is self.end:
+            # A last layer with an activation runs without it, even where
+            # `replaced` has something else for it. A last pooling has none:
+            # CAM looks into it as into any other.
+            if operation is self.end and not (instead and self._is_pooled):
                 output = self._scores(*args)
             else:
                 output = (instead or predicting(operation))(*args, **kwargs)

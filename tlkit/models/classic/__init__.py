@@ -25,8 +25,6 @@ from tlkit.models.classic.lenet5 import lenet5 as lenet5
 from tlkit.models.classic.mnist import four_branches as four_branches
 from tlkit.models.classic.mnist import inception_mnist as inception_mnist
 from tlkit.models.classic.mnist import resnet_mnist as resnet_mnist
-from tlkit.models.classic.networks import NETWORKS as NETWORKS
-from tlkit.models.classic.networks import Network as Network
 from tlkit.models.classic.networks import build_classic as build_classic
 from tlkit.models.classic.nin import mlpconv as mlpconv
 from tlkit.models.classic.nin import nin as nin
@@ -43,3 +41,5 @@ from tlkit.models.classic.vgg import vgg13 as vgg13
 from tlkit.models.classic.vgg import vgg16 as vgg16
 from tlkit.models.classic.vgg import vgg19 as vgg19
 from tlkit.models.classic.vgg import vgg_block as vgg_block
+from tlkit.models.classic_specs import NETWORKS as NETWORKS
+from tlkit.models.classic_specs import ClassicSpec as ClassicSpec

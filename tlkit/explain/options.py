@@ -1,0 +1,124 @@
+"""What can be asked of an explanation; light, for the command's help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tlkit.base.choices import names_in
+from tlkit.base.errors import UsageError
+from tlkit.base.fields import About, Checked, field
+from tlkit.explain.methods.registry import DEFAULT_METHOD, METHODS
+
+PATTERN_SIZE = 128
+"""Side in pixels of a pattern that a filter responds to."""
+
+FILTERS = 16
+"""Number of filters of each layer whose patterns are drawn."""
+
+
+def _names(has_layer: bool) -> str:
+    return ", ".join(n for n, m in METHODS.items() if m.has_layer == has_layer)
+
+
+@dataclass(frozen=True)
+class ExplainOptions(Checked):
+    """What is explained, how, and where the pictures go.
+
+    Args:
+        method: Keys of `METHODS`, whose heat maps stand side by side.
+        class_name: Name of the class to explain, or its number from 0. None
+            explains the class that each model takes each picture for.
+        layer: Name of the layer to look at. None takes the last layer,
+            pooling aside, whose output has height and width.
+        output: Folder to write to. None takes `explained/` and the model's
+            name.
+        top: Number of pictures to explain, those that the model is surest
+            of. None explains all.
+        beside: Further models, run folders or `.keras` files, whose heat maps
+            of the same pictures stand beside those of the first.
+        through: Folder with checkpoints of the model. Each picture then gets
+            an animation of its heat map from one checkpoint to the next.
+
+    Raises:
+        UsageError: A value is not possible, or both `through` and `beside`
+            are given.
+    """
+
+    method: tuple[str, ...] = field(
+        (DEFAULT_METHOD,),
+        About(
+            "How the heat maps are drawn; several methods, with commas "
+            "between, are drawn side by side. These look at a layer: "
+            f"{_names(True)}. These look at the pixels: {_names(False)}.",
+            choices=lambda: METHODS,
+            parse=names_in,
+            also=("compare",),
+            metavar="NAME,...",
+            first=True,
+        ),
+    )
+    class_name: str | None = field(
+        None,
+        About(
+            "Class to explain, by its name or by its number from 0.",
+            open="the class that the model gives the image",
+            flag="class",
+            metavar="CLASS",
+            first=True,
+        ),
+    )
+    layer: str | None = field(
+        None,
+        About(
+            "Name of the layer to look at; `tlkit describe` lists the layers.",
+            open="the last one with a feature map",
+            metavar="LAYER",
+            first=True,
+        ),
+    )
+    output: Path | None = field(
+        None,
+        About(
+            "Folder to write the pictures to.",
+            open="explained/MODEL",
+            metavar="FOLDER",
+            first=True,
+        ),
+    )
+    top: int | None = field(
+        None,
+        About(
+            "Explain only this many images: those that the model is surest "
+            "show the class of --class.",
+            open="all images",
+            at_least=1,
+            metavar="N",
+        ),
+    )
+    beside: tuple[Path, ...] = field(
+        (),
+        About(
+            "Another model to explain the same images with, beside the first. "
+            "The option may be given several times.",
+            metavar="RUN|MODEL",
+        ),
+    )
+    through: Path | None = field(
+        None,
+        About(
+            "Folder with checkpoints of the model's epochs. Instead of heat "
+            "maps, draw an animation (GIF) of how they change in training.",
+            metavar="FOLDER",
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.through and self.beside:
+            raise UsageError(
+                "The checkpoints are those of one model.",
+                where="--through",
+                received=f"--beside {self.beside[0]} besides",
+                remedy="Leave out --beside.",
+            )
