@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from tlkit.base.errors import UsageError
-from tlkit.base.fields import About, Checked, field
+from tlkit.base.fields import Checked, Option, field
 
 
 @dataclass(frozen=True)
 class Sheet(Checked):
-    names: tuple[str, ...] = field((), About("", choices=lambda: ["a", "b"]))
-    folder: Path | None = field(None, About(""))
-    others: tuple[Path, ...] = field((), About(""))
+    names: tuple[str, ...] = field((), Option("", choices=lambda: ["a", "b"]))
+    folder: Path | None = field(None, Option(""))
+    others: tuple[Path, ...] = field((), Option(""))
 
 
 def test_texts_become_paths_and_lists_become_tuples():

@@ -7,22 +7,22 @@ import pytest
 
 from tlkit.base.errors import UsageError
 from tlkit.base.fields import (
-    About,
     Checked,
-    about_fields,
+    Option,
     field,
     is_open,
+    options_of,
     range_text,
 )
 
 
 @dataclass(frozen=True)
 class Recipe(Checked):
-    rate: float = field(0.1, About("How fast.", above=0, below=1))
-    steps: int | None = field(None, About("How long.", at_least=1))
-    name: str = field("a", About("Which.", choices=lambda: ("a", "b")))
-    pair: float | tuple[float, float] = field(0.5, About("How wide."))
-    flag: bool = field(False, About("Whether."))
+    rate: float = field(0.1, Option("How fast.", above=0, below=1))
+    steps: int | None = field(None, Option("How long.", at_least=1))
+    name: str = field("a", Option("Which.", choices=lambda: ("a", "b")))
+    pair: float | tuple[float, float] = field(0.5, Option("How wide."))
+    flag: bool = field(False, Option("Whether."))
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def test_a_near_name_is_offered():
 
 
 def test_a_narrowed_class_keeps_the_limits_of_its_parent():
-    assert about_fields(Narrowed)["steps"].at_least == 1
+    assert options_of(Narrowed)["steps"].at_least == 1
     with pytest.raises(UsageError, match="1 or more"):
         Narrowed(steps=0)
     with pytest.raises(UsageError, match="wrong kind"):
@@ -76,4 +76,4 @@ def test_what_may_be_open_is_known():
 
 
 def test_a_field_without_limits_takes_any_finite_number():
-    assert range_text(About("")) == "a finite number"
+    assert range_text(Option("")) == "a finite number"

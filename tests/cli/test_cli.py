@@ -155,6 +155,64 @@ def test_l2_is_an_option_of_the_frozen_ways(pets, tmp_path):
         assert float(penalty.l2) == pytest.approx(0.01)
 
 
+PLAN = """
+way = "augmented"
+seed = 2
+[network]
+base = "minivgg"
+image_size = 32
+units = 8
+[augmentation]
+preset = "mild"
+rotation = 5
+[views]
+count = 1
+[recipe]
+epochs = 1
+schedule = "cosine"
+"""
+
+
+def test_a_plan_is_trained_and_a_run_is_made_again(pets, tmp_path):
+    """By file, by the flags that say the same, and by the run's config."""
+    (tmp_path / "plan.toml").write_text(PLAN)
+    one, two, three = (tmp_path / name for name in ("one", "two", "three"))
+    done = call("train", tmp_path / "plan.toml", pets, "--run", one)
+    assert done.exit_code == 0, done.output
+    flags = [
+        *MINIVGG, "--units", 8, "--augment", "mild", "--rotation", 5,
+        "--views", 1, "--epochs", 1, "--schedule", "cosine", "--seed", 2,
+    ]  # fmt: skip
+    done = call("augmented", pets, *flags, "--run", two)
+    assert done.exit_code == 0, done.output
+    done = call("train", one / "config.json", pets, "--run", three)
+    assert done.exit_code == 0, done.output
+    runs = [tlkit.open_run(path) for path in (one, two, three)]
+    assert runs[0].plan == runs[1].plan == runs[2].plan
+    assert runs[0].plan.augmentation.rotation == 5
+    assert not runs[0].plan.augmentation.flip
+    weights = [
+        keras.models.load_model(run.model_path).get_weights() for run in runs
+    ]
+    for several in zip(*weights, strict=True):
+        for other in several[1:]:
+            np.testing.assert_array_equal(several[0], other)
+
+
+def test_a_file_of_an_augmentation_is_changed_further(pets, tmp_path):
+    file = tmp_path / "own.json"
+    file.write_text('{"preset": "none", "rotation": 5, "zoom": [0.9, 1.1]}')
+    done = call(
+        "scratch", pets, "--image-size", 64, "--epochs", 1, "--augment", file,
+        "--rotation", 7, "--flip", "--run", tmp_path / "run",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    augmentation = tlkit.open_run(tmp_path / "run").plan.augmentation
+    assert (augmentation.rotation, augmentation.zoom) == (7, (0.9, 1.1))
+    assert augmentation.flip
+    assert augmentation.width_shift == 0
+
+
 def test_random_weights_are_spoken_of(pets):
     base = ["--base", "minivgg", "--weights", "none", "--image-size", 32]
     done = call("features", pets, *base, "--epochs", 1)

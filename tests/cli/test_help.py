@@ -154,7 +154,7 @@ def test_another_method_is_a_line_of_the_registry(monkeypatch):
     monkeypatch.setattr("tlkit.explain.methods.registry.METHODS", more)
     options = runpy.run_module("tlkit.explain.options")["ExplainOptions"]
     flag = flags_of(options)[0]
-    assert "occlusion, another." in flag.about.help
+    assert "occlusion, another." in flag.option.help
     assert options(method=("another",)).method == ("another",)
     with pytest.raises(UsageError, match="Did you mean another"):
         options(method=("anoter",))

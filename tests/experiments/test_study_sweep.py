@@ -531,7 +531,7 @@ def test_without_optuna_a_search_says_how_to_get_it(
         search(lenet, {"learning_rate": [0.1]}, data, tmp_path)
     assert "pip install 'tlkit[search]'" in str(refused.value)
     assert search_module.Between(1, 2).low == 1
-    with pytest.raises(UsageError, match="nothing between"):
+    with pytest.raises(UsageError, match="no values between"):
         Between(2, 1)
-    with pytest.raises(UsageError, match="nothing between"):
+    with pytest.raises(UsageError, match="no values between"):
         Between(0.0, 1, log=True)

@@ -206,8 +206,8 @@ def test_the_recipe_says_what_the_features_are(pets):
     tlkit.extract_features(PLAN, pets)
     (entry,) = list_store()
     assert entry.rows == 40
-    assert entry.recipe["base"] == "minivgg"
-    assert entry.recipe["image_size"] == [32, 32]
+    assert entry.identity["base"] == "minivgg"
+    assert entry.identity["image_size"] == [32, 32]
 
 
 def test_the_head_learns_what_the_joined_model_then_says(pets, tmp_path):

@@ -158,3 +158,15 @@ def test_labels_must_fit_the_loss():
     for given in ({"label_smoothing": 0.1}, {"loss": "focal"}):
         with pytest.raises(UsageError, match="one-hot"):
             Recipe(labels="integer", **given)
+
+
+def test_a_plan_shows_what_was_given():
+    assert repr(Plan("features")) == "Plan('features')"
+    plan = Plan("augmented", Network("minivgg", units=3), seed=7)
+    assert repr(plan) == (
+        "Plan('augmented', network.base='minivgg', network.units=3, seed=7)"
+    )
+    assert len(repr(EVERY["scratch"])) < 200
+    rows = plan.table().to_records()
+    assert {"setting": "network.units", "value": "3"} in rows
+    assert "minivgg" in plan._repr_html_()

@@ -150,8 +150,8 @@ def test_a_learner_comes_near_its_teacher():
         assert size == (32, 32)
         return pictures[number]
 
-    short = Stage(32, 10, make_recipe(1e-5, 32))
-    long = Stage(32, 100, make_recipe(1e-3, 32))
+    short = Stage(32, 10, make_recipe(1e-5, 32, 0.0))
+    long = Stage(32, 100, make_recipe(1e-3, 32, 0.0))
     _, early = distil_features(teacher, read, 60, short, seed=1)
     _, late = distil_features(teacher, read, 60, long, seed=1)
     # Of pictures it was not shown; in 128 dimensions chance is near 0.

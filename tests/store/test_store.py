@@ -249,7 +249,7 @@ def fill_three():
 
 
 def numbers():
-    return [entry.recipe["number"] for entry in list_store()]
+    return [entry.identity["number"] for entry in list_store()]
 
 
 def test_pruning_takes_what_was_not_used_for_longest():
@@ -258,7 +258,7 @@ def test_pruning_takes_what_was_not_used_for_longest():
     one = list_store()[0].size
     assert prune_store(3 * one) == []
     (removed,) = prune_store(3 * one - 1)
-    assert removed.recipe == {"number": 0}
+    assert removed.identity == {"number": 0}
     assert numbers() == [2, 1]
     fill(NAMES, recipe={"number": 1})  # used, so it is the younger now
     prune_store(one)
@@ -271,7 +271,7 @@ def test_pruning_never_touches_what_is_in_use():
     fill_three()
     stored, _ = fill(NAMES, recipe={"number": 0})
     with Store({"number": 1}).computing():
-        assert [e.recipe["number"] for e in prune_store(0)] == [2]
+        assert [e.identity["number"] for e in prune_store(0)] == [2]
     np.testing.assert_array_equal(stored, rows_of(NAMES))
     del stored
     prune_store(0)

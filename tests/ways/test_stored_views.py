@@ -106,8 +106,8 @@ def test_without_augmentation_there_is_one_view(pets, tmp_path, new_store):
     plan = replace(EXACT, augmentation="none")
     run = tlkit.train(plan, pets, tmp_path / "run")
     assert run.metrics["training"]["images_through_base"] == 40 + 20
-    (entry,) = (e for e in list_store() if e.recipe.get("base"))
-    assert entry.recipe["augmentation"] is None
+    (entry,) = (e for e in list_store() if e.identity.get("base"))
+    assert entry.identity["augmentation"] is None
 
 
 def test_a_stored_view_is_what_the_frozen_part_gives(pets, new_store):
@@ -193,7 +193,7 @@ def test_a_cut_through_a_residual_block_trains_end_to_end(pets, tmp_path):
 def test_the_store_says_what_are_views(pets, tmp_path, new_store):
     tlkit.train(EXACT, pets, tmp_path / "run")
     found = {
-        (entry.recipe.get("cut"), bool(entry.recipe.get("augmentation")))
+        (entry.identity.get("cut"), bool(entry.identity.get("augmentation")))
         for entry in list_store()
     }
     assert ("flatten (Flatten)", True) in found

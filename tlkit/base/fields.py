@@ -24,7 +24,7 @@ _KEY = "tlkit"
 
 
 @dataclass(frozen=True)
-class About:
+class Option:
     """The description of a field besides its name, type and default.
 
     Args:
@@ -60,21 +60,21 @@ class About:
     open: str | None = None
 
 
-def field(default: Any, about: About) -> Any:
+def field(default: Any, option: Option) -> Any:
     """Makes a field of a dataclass together with its description.
 
     Args:
         default: Default of the field. For a nested dataclass it is the class,
             which is called without arguments for each new object.
-        about: The description of the field.
+        option: The description of the field.
     """
-    metadata = {_KEY: about}
+    metadata = {_KEY: option}
     if isinstance(default, type):
         return dataclasses.field(default_factory=default, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def about_fields(kind: type) -> dict[str, About]:
+def options_of(kind: type) -> dict[str, Option]:
     """Returns the description of each field of a dataclass, in their order.
 
     A class may declare a field of its parent again, with a narrower type,
@@ -106,7 +106,7 @@ _TYPES: dict[type, Mapping[str, Any]] = {}
 
 def is_open(hint: Any) -> bool:
     """Returns whether None is among the values of a type."""
-    return type(None) in _options(hint)
+    return type(None) in _alternatives(hint)
 
 
 class Checked:
@@ -118,24 +118,24 @@ class Checked:
     """
 
     def __post_init__(self) -> None:
-        for name, about in about_fields(type(self)).items():
+        for name, option in options_of(type(self)).items():
             value = _convert(getattr(self, name), field_types(type(self))[name])
             # The dataclasses are frozen, which ordinary assignment obeys.
             object.__setattr__(self, name, value)
-            check_field(type(self), name, value, about)
+            check_field(type(self), name, value, option)
 
 
-def check_field(kind: type, name: str, value: Any, about: About) -> None:
+def check_field(kind: type, name: str, value: Any, option: Option) -> None:
     """Raises UsageError unless a field may have this value.
 
     Args:
         kind: The dataclass.
         name: Name of the field.
         value: The value to check.
-        about: The description of the field.
+        option: The description of the field.
     """
     hint = field_types(kind)[name]
-    if not any(_is(value, option) for option in _options(hint)):
+    if not any(_is(value, one) for one in _alternatives(hint)):
         raise UsageError(
             f"{name} has the wrong kind of value.",
             where=name,
@@ -143,51 +143,51 @@ def check_field(kind: type, name: str, value: Any, about: About) -> None:
             received=repr(value),
         )
     parts = value if isinstance(value, tuple) else (value,)
-    if about.choices is not None:
+    if option.choices is not None:
         for part in parts:
             if isinstance(part, str):
-                check_known(name, part, about.choices())
+                check_known(name, part, option.choices())
     for number in parts:
-        if _is(number, float) and not _within(number, about):
+        if _is(number, float) and not _within(number, option):
             raise UsageError(
                 f"{name} is out of its range.",
                 where=name,
-                expected=range_text(about),
+                expected=range_text(option),
                 received=value,
             )
 
 
-def range_text(about: About) -> str:
+def range_text(option: Option) -> str:
     """Returns the range of a field's numbers in words.
 
     Args:
-        about: The description of the field.
+        option: The description of the field.
 
     Example:
-        >>> range_text(About("", at_least=0, below=1))
+        >>> range_text(Option("", at_least=0, below=1))
         '0 or more, below 1'
     """
     parts = []
-    if about.at_least is not None:
-        parts.append(f"{about.at_least:g} or more")
-    if about.above is not None:
-        parts.append(f"above {about.above:g}")
-    if about.below is not None:
-        parts.append(f"below {about.below:g}")
+    if option.at_least is not None:
+        parts.append(f"{option.at_least:g} or more")
+    if option.above is not None:
+        parts.append(f"above {option.above:g}")
+    if option.below is not None:
+        parts.append(f"below {option.below:g}")
     return ", ".join(parts) or "a finite number"
 
 
-def _within(number: float, about: About) -> bool:
+def _within(number: float, option: Option) -> bool:
     if not math.isfinite(number):
         return False
     return (
-        (about.at_least is None or number >= about.at_least)
-        and (about.above is None or number > about.above)
-        and (about.below is None or number < about.below)
+        (option.at_least is None or number >= option.at_least)
+        and (option.above is None or number > option.above)
+        and (option.below is None or number < option.below)
     )
 
 
-def _options(hint: Any) -> tuple[Any, ...]:
+def _alternatives(hint: Any) -> tuple[Any, ...]:
     """Returns the alternatives of a union, or the type alone."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return typing.get_args(hint)
@@ -218,19 +218,19 @@ def _kinds_of_parts(hint: Any, count: int) -> tuple[Any, ...]:
 
 
 def _convert(value: Any, hint: Any) -> Any:
-    options = _options(hint)
+    possible = _alternatives(hint)
     if isinstance(value, list):
         value = tuple(value)
-    if isinstance(value, str) and Path in options and str not in options:
+    if isinstance(value, str) and Path in possible and str not in possible:
         return Path(value)
     if isinstance(value, tuple):
-        for option in options:
-            if typing.get_origin(option) is tuple:
-                kinds = _kinds_of_parts(option, len(value))
+        for one in possible:
+            if typing.get_origin(one) is tuple:
+                kinds = _kinds_of_parts(one, len(value))
                 if len(kinds) == len(value):
                     return tuple(map(_convert, value, kinds))
     # Only where a whole number is not possible itself.
-    if int not in options and float in options and _is(value, int):
+    if int not in possible and float in possible and _is(value, int):
         return float(value)
     # NumPy's numbers become Python's, which JSON can hold.
     plain = getattr(value, "item", None)
@@ -252,10 +252,10 @@ _WORDS: Mapping[Any, str] = {
 
 def _kinds(hint: Any) -> str:
     words = []
-    for option in _options(hint):
-        if typing.get_origin(option) is tuple:
-            kinds = [_WORDS.get(kind, "") for kind in typing.get_args(option)]
+    for one in _alternatives(hint):
+        if typing.get_origin(one) is tuple:
+            kinds = [_WORDS.get(kind, "") for kind in typing.get_args(one)]
             words.append(f"({', '.join(kinds)})")
-        elif option is not type(None):
-            words.append(_WORDS.get(option, getattr(option, "__name__", "")))
+        elif one is not type(None):
+            words.append(_WORDS.get(one, getattr(one, "__name__", "")))
     return " or ".join(words)

@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from typer.core import TyperCommand
 
-from tlkit.base.fields import About, about_fields, field_types, range_text
+from tlkit.base.fields import Option, field_types, options_of, range_text
 
 Options = TypeVar("Options")
 
@@ -39,7 +39,7 @@ class Flag:
             plan's own, and for dataclasses that are no part of one.
         field: Name of the field.
         hint: Type of the field.
-        about: What is known of the field.
+        option: What is known of the field.
         default: What stands in the help as its default; None for nothing.
         two_forms: Whether a truth value has a `--no-` form.
     """
@@ -48,7 +48,7 @@ class Flag:
     part: str
     field: str
     hint: Any
-    about: About
+    option: Option
     default: str | None = None
     two_forms: bool = False
 
@@ -63,15 +63,15 @@ def flags_of(kind: type, part: str = "") -> list[Flag]:
     defaults = {own.name: own.default for own in fields(kind)}
     return [
         Flag(
-            _python_name(about.flag or name),
+            _python_name(option.flag or name),
             part,
             name,
             field_types(kind)[name],
-            about,
-            default_text(defaults[name]) or about.open,
+            option,
+            default_text(defaults[name]) or option.open,
             defaults[name] is True,
         )
-        for name, about in about_fields(kind).items()
+        for name, option in options_of(kind).items()
     ]
 
 
@@ -103,12 +103,12 @@ def values_of(kind: type[Options], given: Mapping[str, Any]) -> Options:
         kind: The dataclass.
         given: Values by the name of the option, None where nothing was.
     """
-    told = {
+    values = {
         flag.field: given[flag.name]
         for flag in flags_of(kind)
         if given.get(flag.name) is not None
     }
-    return kind(**told)
+    return kind(**values)
 
 
 def help_of(kind: type, name: str) -> str:
@@ -135,7 +135,7 @@ def parameter(flag: Flag) -> inspect.Parameter:
 def _option(flag: Flag) -> Any:
     names = [
         f"--{name.strip('_').replace('_', '-')}"
-        for name in (flag.name, *flag.about.also)
+        for name in (flag.name, *flag.option.also)
     ]
     kind = _kind(flag)
     if kind is bool and flag.two_forms:
@@ -143,18 +143,18 @@ def _option(flag: Flag) -> Any:
     return typer.Option(
         *names,
         help=_help(flag),
-        metavar=flag.about.metavar or _metavar(flag, kind),
-        parser=flag.about.parse,
+        metavar=flag.option.metavar or _metavar(flag, kind),
+        parser=flag.option.parse,
         rich_help_panel=FIRST
-        if flag.about.first
-        else flag.about.group.capitalize(),
+        if flag.option.first
+        else flag.option.group.capitalize(),
         show_default=False,
     )
 
 
 def _kind(flag: Flag) -> Any:
     """The one type that stands on the command line."""
-    if flag.about.parse is not None or flag.hint is Any:
+    if flag.option.parse is not None or flag.hint is Any:
         return str
     if typing.get_origin(flag.hint) is tuple:
         # An option that may be given several times.
@@ -164,7 +164,7 @@ def _kind(flag: Flag) -> Any:
 
 
 def _metavar(flag: Flag, kind: Any) -> str | None:
-    if flag.about.choices is not None:
+    if flag.option.choices is not None:
         return "NAME"
     return _METAVARS.get(kind)
 
@@ -173,12 +173,12 @@ _METAVARS = {int: "N", float: "NUMBER", str: "TEXT", Path: "PATH"}
 
 
 def _help(flag: Flag) -> str:
-    parts = [flag.about.help]
-    if flag.about.choices is not None and flag.about.metavar is None:
-        parts.append(f"One of {', '.join(flag.about.choices())}.")
+    parts = [flag.option.help]
+    if flag.option.choices is not None and flag.option.metavar is None:
+        parts.append(f"One of {', '.join(flag.option.choices())}.")
     if _kind(flag) in (int, float):
-        limits = range_text(flag.about)
-        if limits != range_text(About("")):
+        limits = range_text(flag.option)
+        if limits != range_text(Option("")):
             parts.append(f"({limits})")
     if flag.default is not None:
         parts.append(f"[default: {flag.default}]")
@@ -201,10 +201,10 @@ def command(
     def call(**given: Any) -> None:
         run(given)
 
-    told = list(parameters)
+    values = list(parameters)
     call.__doc__ = help
-    call.__signature__ = inspect.Signature(told)  # type: ignore[attr-defined]
-    call.__annotations__ = {one.name: one.annotation for one in told}
+    call.__signature__ = inspect.Signature(values)  # type: ignore[attr-defined]
+    call.__annotations__ = {one.name: one.annotation for one in values}
     return call
 
 

@@ -98,6 +98,6 @@ def train(
     from tlkit.ways.train import as_plan
 
     use_store(places.store)
-    told = as_plan(plan)
+    given = as_plan(plan)
     index = read_data(data, fractions)
-    train_request(Request((told,), index, places.run))
+    train_request(Request((given,), index, places.run))

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tlkit.base.fields import About, Checked, field
+from tlkit.base.fields import Checked, Option, field
 from tlkit.cli.generated import help_of
 from tlkit.data.names import (
     TEST_FRACTION,
@@ -29,7 +29,7 @@ class Fractions(Checked):
 
     validation_fraction: float = field(
         VALIDATION_FRACTION,
-        About(
+        Option(
             "Share of validation images, if DATA has no such split.",
             above=0,
             below=1,
@@ -38,7 +38,7 @@ class Fractions(Checked):
     )
     test_fraction: float = field(
         TEST_FRACTION,
-        About(
+        Option(
             "Share of test images, if DATA has no splits at all.",
             at_least=0,
             below=1,
@@ -58,7 +58,7 @@ class Places(Checked):
 
     run: Path | None = field(
         None,
-        About(
+        Option(
             "New folder for the run.",
             open="one in runs/, named by the time",
             metavar="FOLDER",
@@ -68,7 +68,7 @@ class Places(Checked):
     )
     store: Path | None = field(
         None,
-        About(
+        Option(
             "Folder of the store, which keeps what the conv base computed.",
             open="$TLKIT_STORE, or the platform's cache",
             metavar="FOLDER",
@@ -87,10 +87,11 @@ class Trials(Checked):
 
     head_grid: bool = field(
         False,
-        About(
+        Option(
             "Try heads first, by cross-validation on the training images: "
             "with and without a hidden layer, and two values each of dropout, "
-            "learning rate and L2. Where an option gives a value, only that one is tried.",
+            "learning rate and L2. Where an option gives a value, only that "
+            "one is tried.",
             group="network",
             first=True,
         ),

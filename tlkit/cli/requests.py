@@ -11,7 +11,7 @@ import typer
 
 from tlkit.base.choices import names_in
 from tlkit.base.errors import UsageError
-from tlkit.base.fields import About
+from tlkit.base.fields import Option
 from tlkit.cli.generated import Flag, default_text, flags_of, values_of
 from tlkit.cli.options import Fractions, Places, Trials, use_store
 from tlkit.data.augment import AUGMENTATIONS, Augmentation
@@ -86,7 +86,7 @@ def augmentation_flags(way: Way) -> list[Flag]:
         replace(
             flag,
             part=AUGMENT,
-            about=replace(flag.about, group="augmentation"),
+            option=replace(flag.option, group="augmentation"),
             default=None,
             # Whatever the preset has, either can be asked for.
             two_forms=True,
@@ -101,7 +101,7 @@ _PRESET = Flag(
     AUGMENT,
     "preset",
     str,
-    About(
+    Option(
         "What may happen to training images: one of "
         f"{', '.join(AUGMENTATIONS)}, or a .toml or .json file of the options "
         "under Augmentation, each of which changes it further.",
@@ -116,14 +116,14 @@ def _default(flag: Flag, name: str, way: Way) -> str | None:
     """What a way takes where nothing is given, in words."""
     usual = getattr(way, flag.name, None)
     if usual is None and flag.part == "network":
-        if name != "scratch" and flag.about.open:
-            return flag.about.open
+        if name != "scratch" and flag.option.open:
+            return flag.option.open
         network = Network(CONVNET if name == "scratch" else None).resolved()
         usual = getattr(network, flag.field)
         if isinstance(usual, tuple):
             usual = usual[0]  # a square
     if usual is None:
-        return flag.default or flag.about.open
+        return flag.default or flag.option.open
     return default_text(usual)
 
 
@@ -180,37 +180,39 @@ def make_plan(name: str, given: Mapping[str, Any]) -> Plan:
     Raises:
         UsageError: A value is not possible.
     """
-    told: dict[str, dict[str, Any]] = {}
+    values: dict[str, dict[str, Any]] = {}
     for flag in plan_flags(name):
         value = given.get(flag.name)
         if value is not None:
-            told.setdefault(flag.part, {})[flag.field] = value
-    parts = {part: kind(**told.get(part, {})) for part, kind in _PARTS.items()}
+            values.setdefault(flag.part, {})[flag.field] = value
+    parts = {
+        part: kind(**values.get(part, {})) for part, kind in _PARTS.items()
+    }
     return Plan(
         name,
-        augmentation=_augmentation(told.get(AUGMENT, {})),
+        augmentation=_augmentation(values.get(AUGMENT, {})),
         **parts,
-        **told.get("", {}),
+        **values.get("", {}),
     )
 
 
 def make_given_augmentation(way: Way, given: Mapping[str, Any]) -> Augmentation:
     """Makes the augmentation of what was given, on top of a way's own."""
-    told = {
+    values = {
         flag.field: given[flag.name]
         for flag in augmentation_flags(way)
         if given.get(flag.name) is not None
     }
-    plan = Plan("augmented", augmentation=_augmentation(told))
+    plan = Plan("augmented", augmentation=_augmentation(values))
     return plan.augmentation or AUGMENTATIONS[way.augmentation or "none"]
 
 
-def _augmentation(told: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _augmentation(given: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Fields by name; those of a file stand under those that were given."""
-    preset = told.get("preset", "")
+    preset = given.get("preset", "")
     if not preset.endswith((".toml", ".json")):
-        return told or None
-    rest = {name: value for name, value in told.items() if name != "preset"}
+        return given or None
+    rest = {name: value for name, value in given.items() if name != "preset"}
     return {**read_augmentation(preset), **rest}
 
 
@@ -219,13 +221,13 @@ def head_grid(plan: Plan) -> HeadGrid:
     from tlkit.search.heads import HeadGrid
 
     network, recipe = plan.network, plan.recipe
-    told: dict[str, Any] = {
+    given: dict[str, Any] = {
         "units": network.units,
         "dropout": network.dropout,
         "learning_rate": recipe.learning_rate,
         "l2": network.l2,
     }
-    kept = {n: (v,) for n, v in told.items() if v is not None}
+    kept = {n: (v,) for n, v in given.items() if v is not None}
     return replace(HeadGrid(), **kept)  # type: ignore[arg-type]
 
 

@@ -50,7 +50,7 @@ def verb_command(
 
     Args:
         declared: Function whose parameters and docstring make the command.
-            A parameter is annotated for typer, or is a dataclass with `About`
+            A parameter is annotated for typer, or is a dataclass with `Option`
             in its fields, each of which becomes an option.
         run: Function that is called with these parameters by name: the same
             one, or a script's.
@@ -69,8 +69,8 @@ def verb_command(
                 }
             )
 
-    told = [one for own in kinds.values() for one in _parameters(own)]
-    return command(call, told, inspect.getdoc(declared) or "")
+    values = [one for own in kinds.values() for one in _parameters(own)]
+    return command(call, values, inspect.getdoc(declared) or "")
 
 
 def _is_options(annotation: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlkit.base.choices import check_known
 from tlkit.base.errors import UsageError
-from tlkit.base.fields import About, Checked, field
+from tlkit.base.fields import Checked, Option, field
 from tlkit.data.ranges import Range, factors, read_pair, read_range
 
 # `tlkit --help` reads the fields below and needs neither NumPy nor OpenCV.
@@ -19,8 +19,8 @@ FILL_MODES = ("nearest", "constant", "reflect", "wrap")
 """What stands beyond the border of an image that was moved."""
 
 
-def _factor_of(what: str) -> About:
-    return About(
+def _factor_of(what: str) -> Option:
+    return Option(
         f"Multiply {what} by a factor from LOW,HIGH.",
         at_least=0,
         parse=read_pair,
@@ -72,35 +72,37 @@ class Augmentation(Checked):
     """
 
     rotation: float = field(
-        40.0, About("Turn by up to this many degrees.", at_least=0)
+        40.0, Option("Turn by up to this many degrees.", at_least=0)
     )
     width_shift: float = field(
         0.2,
-        About("Move sideways by up to this share of the width.", at_least=0),
+        Option("Move sideways by up to this share of the width.", at_least=0),
     )
     height_shift: float = field(
         0.2,
-        About("Move up or down by up to this share of the height.", at_least=0),
+        Option(
+            "Move up or down by up to this share of the height.", at_least=0
+        ),
     )
     shear: float = field(
-        0.2, About("Slant by up to this many degrees.", at_least=0)
+        0.2, Option("Slant by up to this many degrees.", at_least=0)
     )
     zoom: float | Range = field(
         0.2,
-        About(
+        Option(
             "Zoom by up to this share, or by a factor from LOW,HIGH.",
             at_least=0,
             parse=read_range,
             metavar="SHARE|LOW,HIGH",
         ),
     )
-    flip: bool = field(True, About("Mirror half of the views left to right."))
+    flip: bool = field(True, Option("Mirror half of the views left to right."))
     vertical_flip: bool = field(
-        False, About("Mirror half of the views top to bottom.")
+        False, Option("Mirror half of the views top to bottom.")
     )
     fill_mode: str = field(
         "nearest",
-        About(
+        Option(
             "What stands beyond the border of a moved image.",
             choices=lambda: FILL_MODES,
         ),
@@ -111,7 +113,7 @@ class Augmentation(Checked):
     )
     saturation: Range | None = field(None, _factor_of("the distance from gray"))
     channel_shift: float = field(
-        0.0, About("Add up to this much, of 255, to each colour.", at_least=0)
+        0.0, Option("Add up to this much, of 255, to each colour.", at_least=0)
     )
 
     def __post_init__(self) -> None:
@@ -189,12 +191,12 @@ moves a little and mirrors nothing: for handwriting, text, plates, X-rays.
 
 
 def make_augmentation(
-    told: str | Mapping[str, Any], otherwise: str = "none"
+    given: str | Mapping[str, Any], otherwise: str = "none"
 ) -> Augmentation:
     """Makes an augmentation of a name, or of fields by name.
 
     Args:
-        told: A key of `AUGMENTATIONS`; or fields of `Augmentation`, among
+        given: A key of `AUGMENTATIONS`; or fields of `Augmentation`, among
             them perhaps `preset`, a key of `AUGMENTATIONS` that says what
             the fields that are not named are.
         otherwise: The preset where none is named.
@@ -206,7 +208,7 @@ def make_augmentation(
         >>> make_augmentation({"preset": "mild", "rotation": 5}).rotation
         5.0
     """
-    named = {"preset": told} if isinstance(told, str) else dict(told)
+    named = {"preset": given} if isinstance(given, str) else dict(given)
     preset = named.pop("preset", otherwise)
     check_known("augmentation", preset, AUGMENTATIONS)
     for name in named:

@@ -202,16 +202,16 @@ def make_case(build: Builder, parameters: Mapping[str, Any]) -> Case:
     )
 
 
-def _read_side(told: Any) -> int | None:
-    if told is None:
+def _read_side(given: Any) -> int | None:
+    if given is None:
         return None
-    height, width = as_height_width(told)
+    height, width = as_height_width(given)
     if height != width:
         raise UsageError(
             "The images of an experiment become squares.",
             where="image_size",
             expected="one number of pixels",
-            received=repr(told),
+            received=repr(given),
         )
     return height
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlkit.base.choices import names_in
-from tlkit.base.fields import About, Checked, field
+from tlkit.base.fields import Checked, Option, field
 from tlkit.experiments.named import DEFAULT_DATA, STUDIES
 
 
@@ -33,7 +33,7 @@ class StudyOptions(Checked):
 
     data: str | None = field(
         None,
-        About(
+        Option(
             "A .npz file of images, or the name of a data set that is kept as "
             "one.",
             open=f"the one the study is about; for a file, {DEFAULT_DATA}",
@@ -43,7 +43,7 @@ class StudyOptions(Checked):
     )
     quick: bool = field(
         False,
-        About(
+        Option(
             "Run a short form with fewer epochs and fewer values, which takes "
             "a few minutes; it says what it leaves out.",
             first=True,
@@ -51,7 +51,7 @@ class StudyOptions(Checked):
     )
     repeats: int | None = field(
         None,
-        About(
+        Option(
             "Train every network this many times, from different seeds, for "
             "means and intervals.",
             open=f"{_repeats()}; with --quick 1; for a file, what it says",
@@ -61,7 +61,7 @@ class StudyOptions(Checked):
     )
     output: Path | None = field(
         None,
-        About(
+        Option(
             "Folder of the results. What is finished there is not trained "
             "again, so that an interrupted study goes on.",
             open="studies/STUDY",
@@ -71,7 +71,7 @@ class StudyOptions(Checked):
     )
     only: tuple[str, ...] = field(
         (),
-        About(
+        Option(
             "Change only these settings, with commas between, such as "
             "batch_size,pooling.",
             open="all of the study",
@@ -81,7 +81,7 @@ class StudyOptions(Checked):
     )
     processes: int | None = field(
         None,
-        About(
+        Option(
             "Train this many networks at the same time.",
             open="one for each core",
             at_least=1,

@@ -289,10 +289,10 @@ class _Progress:
         self._left -= recipe.epochs
         self._behind += recipe.epochs
         rate = (time.time() - self._started) / self._behind
-        told = [f"{n}={v}" for n, v in cell.case.network.items()]
+        given = [f"{n}={v}" for n, v in cell.case.network.items()]
         say(
             f"cell {self._done}/{self._total}  "
-            f"{' '.join([cell.case.build.__name__, *told])} "
+            f"{' '.join([cell.case.build.__name__, *given])} "
             f"{recipe.optimizer} {recipe.learning_rate:g} "
             f"batch {recipe.batch_size} seed {cell.seed}: "
             f"{len(result.epochs)} epochs, train {last.accuracy:.3f}, "

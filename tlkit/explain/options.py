@@ -7,8 +7,12 @@ from pathlib import Path
 
 from tlkit.base.choices import names_in
 from tlkit.base.errors import UsageError
-from tlkit.base.fields import About, Checked, field
-from tlkit.explain.methods.registry import DEFAULT_METHOD, METHODS, method_names
+from tlkit.base.fields import Checked, Option, field
+from tlkit.explain.methods.registry import (
+    DEFAULT_METHOD,
+    METHODS,
+    method_names,
+)
 
 PATTERN_SIZE = 128
 """Side in pixels of a pattern that a filter responds to."""
@@ -43,7 +47,7 @@ class ExplainOptions(Checked):
 
     method: tuple[str, ...] = field(
         (DEFAULT_METHOD,),
-        About(
+        Option(
             "How the heat maps are drawn; several methods, with commas "
             "between, are drawn side by side. These look at a layer: "
             f"{method_names(has_layer=True)}. These look at the pixels: "
@@ -57,7 +61,7 @@ class ExplainOptions(Checked):
     )
     class_name: str | None = field(
         None,
-        About(
+        Option(
             "Class to explain, by its name or by its number from 0.",
             open="the class that the model gives the image",
             flag="class",
@@ -67,7 +71,7 @@ class ExplainOptions(Checked):
     )
     layer: str | None = field(
         None,
-        About(
+        Option(
             "Name of the layer to look at; `tlkit describe` lists the layers.",
             open="the last one with a feature map",
             metavar="LAYER",
@@ -76,7 +80,7 @@ class ExplainOptions(Checked):
     )
     output: Path | None = field(
         None,
-        About(
+        Option(
             "Folder to write the pictures to.",
             open="explained/MODEL",
             metavar="FOLDER",
@@ -85,7 +89,7 @@ class ExplainOptions(Checked):
     )
     top: int | None = field(
         None,
-        About(
+        Option(
             "Explain only this many images: those that the model is surest "
             "show the class of --class.",
             open="all images",
@@ -95,7 +99,7 @@ class ExplainOptions(Checked):
     )
     beside: tuple[Path, ...] = field(
         (),
-        About(
+        Option(
             "Another model to explain the same images with, beside the first. "
             "The option may be given several times.",
             metavar="RUN|MODEL",
@@ -103,7 +107,7 @@ class ExplainOptions(Checked):
     )
     through: Path | None = field(
         None,
-        About(
+        Option(
             "Folder with checkpoints of the model's epochs. Instead of heat "
             "maps, draw an animation (GIF) of how they change in training.",
             metavar="FOLDER",

@@ -72,7 +72,7 @@ class FrozenPart:
         with strategy.scope():
             # The batches come resized already.
             self._run = _traced(without_resize(model), strategy)
-        self._recipe = {
+        self._identity = {
             **about,
             "format": _FORMAT,
             "weights": weights_digest(model.get_weights()),
@@ -84,12 +84,12 @@ class FrozenPart:
     def store(self, view: View | None = None) -> Store:
         """Returns the store of the images as they are, or of their views."""
         if view is None:
-            return Store({**self._recipe, "augmentation": None})
+            return Store({**self._identity, "augmentation": None})
         how = {
             "augmentation": view.augmentation.settings(),
             "seed": view.seed,
         }
-        return Store({**self._recipe, **how})
+        return Store({**self._identity, **how})
 
     def rows(
         self,

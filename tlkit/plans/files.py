@@ -110,11 +110,11 @@ def _plain(value: Any) -> Any:
     return {"keras_model": value.name, "sha256": digest}
 
 
-def plan_from_dict(told: Any, where: object = None) -> Plan:
+def plan_from_dict(values: Any, where: object = None) -> Plan:
     """Makes a plan from the content of a plan's file or a run's `config.json`.
 
     Args:
-        told: The fields by name, as `plan_to_dict` returns them: those of a
+        values: The fields by name, as `plan_to_dict` returns them: those of a
             part are in a mapping of their own. Fields left out stay open.
         where: The file from which they were read; errors name it.
 
@@ -122,17 +122,17 @@ def plan_from_dict(told: Any, where: object = None) -> Plan:
         UsageError: A name is unknown, a value is not possible, or the plan
             has the form of another version.
     """
-    if not isinstance(told, Mapping):
+    if not isinstance(values, Mapping):
         raise UsageError(
             "This is not a plan.",
             where=where,
             expected='fields by name, such as way = "features"',
-            received=type(told).__name__,
+            received=type(values).__name__,
         )
-    _check_version(told, where)
+    _check_version(values, where)
     names = {own.name for own in fields(Plan)}
     given: dict[str, Any] = {}
-    for name, value in told.items():
+    for name, value in values.items():
         if name in ("version", *BESIDE_THE_PLAN):
             continue
         check_known("field of a plan", name, names)
@@ -142,24 +142,24 @@ def plan_from_dict(told: Any, where: object = None) -> Plan:
     return Plan(**given)
 
 
-def _part_from_dict(name: str, told: Any, where: object) -> Any:
+def _part_from_dict(name: str, given: Any, where: object) -> Any:
     kind = _PARTS[name]
     known = [own.name for own in fields(kind)]
-    if not isinstance(told, Mapping):
+    if not isinstance(given, Mapping):
         raise UsageError(
             f"{name} is a part of the plan, with fields of its own.",
             where=where or name,
             expected=f"a mapping of fields: {', '.join(known)}",
-            received=repr(told),
+            received=repr(given),
         )
-    for own in told:
+    for own in given:
         check_known(f"field of {name}", own, known)
-    return kind(**told)
+    return kind(**given)
 
 
-def _check_version(told: Mapping[str, Any], where: object) -> None:
+def _check_version(given: Mapping[str, Any], where: object) -> None:
     # A plan that a person writes need not name the version.
-    version = told.get("version", VERSION)
+    version = given.get("version", VERSION)
     if version != VERSION:
         raise UsageError(
             "This version of tlkit cannot read this form of a plan.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tlkit.base.errors import UsageError
-from tlkit.base.fields import About, Checked, field
+from tlkit.base.fields import Checked, Option, field
 from tlkit.base.image_size import ImageSize, as_height_width
 from tlkit.models.specs import (
     BASES,
@@ -86,7 +86,7 @@ class Network(Checked):
 
     base: Any = field(
         None,
-        About(
+        Option(
             f"Conv base to build on: {', '.join(BASES)}.",
             metavar="NAME",
             open=_DEFAULT_BASE,
@@ -96,7 +96,7 @@ class Network(Checked):
     )
     weights: str | None = field(
         None,
-        About(
+        Option(
             "imagenet (downloaded once), tlkit (of minivgg), the path of a "
             ".h5 or .weights.h5 file, or none for random weights.",
             metavar="NAME|FILE",
@@ -107,7 +107,7 @@ class Network(Checked):
     )
     image_size: int | tuple[int, int] | None = field(
         None,
-        About(
+        Option(
             "Side in pixels that the network works at, or HEIGHTxWIDTH.",
             at_least=1,
             parse=read_size,
@@ -119,7 +119,7 @@ class Network(Checked):
     )
     alpha: float = field(
         1.0,
-        About(
+        Option(
             "Width multiplier of mobilenet and mobilenet_v2.",
             above=0,
             group="network",
@@ -127,7 +127,7 @@ class Network(Checked):
     )
     pooling: str | None = field(
         None,
-        About(
+        Option(
             "How a feature map becomes a vector.",
             choices=lambda: POOLINGS,
             group="network",
@@ -136,7 +136,7 @@ class Network(Checked):
     )
     units: int | None = field(
         None,
-        About(
+        Option(
             "Units of the head's hidden dense layer; 0 leaves it out.",
             at_least=0,
             group="network",
@@ -144,7 +144,7 @@ class Network(Checked):
     )
     dropout: float | None = field(
         None,
-        About(
+        Option(
             "Share of the hidden units dropped in training.",
             at_least=0,
             below=1,
@@ -153,7 +153,7 @@ class Network(Checked):
     )
     l2: float | None = field(
         None,
-        About(
+        Option(
             "Factor of the squared weights that is added to the loss.",
             at_least=0,
             group="network",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from tlkit.base.errors import UsageError
-from tlkit.base.fields import About, Checked, field
+from tlkit.base.fields import Checked, Option, field
+from tlkit.base.records import Column, Table
 from tlkit.data.augment import (
     AUGMENTATIONS,
     Augmentation,
@@ -57,7 +59,7 @@ class Views(Checked):
 
     count: int | None = field(
         None,
-        About(
+        Option(
             "Number of augmented views of each image that go through the "
             "frozen part, once each; the epochs take turns with them. 0 is "
             "as in the book: new views in every epoch, and nothing is stored.",
@@ -68,7 +70,7 @@ class Views(Checked):
     )
     dtype: str = field(
         "float16",
-        About(
+        Option(
             "Dtype in which the store keeps features.",
             choices=lambda: STORED_DTYPES,
             flag="features-dtype",
@@ -105,7 +107,7 @@ class Machine(Checked):
 
     devices: int | str = field(
         1,
-        About(
+        Option(
             "Number of devices that train together, or all.",
             at_least=1,
             choices=lambda: ("all",),
@@ -116,7 +118,7 @@ class Machine(Checked):
     )
     tensorboard: bool = field(
         False,
-        About("Write logs for TensorBoard.", group="machine"),
+        Option("Write logs for TensorBoard.", group="machine"),
     )
 
 
@@ -127,7 +129,7 @@ class ResolvedMachine(Machine):
     devices: int = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan(Checked):
     """What to train and how.
 
@@ -169,16 +171,16 @@ class Plan(Checked):
 
     way: str = field(
         "features",
-        About("Name of the way.", choices=lambda: tuple(WAYS)),
+        Option("Name of the way.", choices=lambda: tuple(WAYS)),
     )
-    network: Network = field(Network, About("Conv base and head."))
-    augmentation: Any = field(None, About("Changes of the training images."))
-    views: Views = field(Views, About("Views that are stored."))
-    recipe: Recipe = field(Recipe, About("How to train."))
-    machine: Machine = field(Machine, About("Devices that compute."))
+    network: Network = field(Network, Option("Conv base and head."))
+    augmentation: Any = field(None, Option("Changes of the training images."))
+    views: Views = field(Views, Option("Views that are stored."))
+    recipe: Recipe = field(Recipe, Option("How to train."))
+    machine: Machine = field(Machine, Option("Devices that compute."))
     seed: int = field(
         0,
-        About(
+        Option(
             "Seed of initial weights, order, augmentation and dropout.",
             at_least=0,
             group="training",
@@ -186,7 +188,7 @@ class Plan(Checked):
     )
     start: str | None = field(
         None,
-        About(
+        Option(
             "Run of features or augmented to go on from; required.",
             metavar="RUN",
             group="network",
@@ -195,7 +197,7 @@ class Plan(Checked):
     )
     from_layer: str | None = field(
         None,
-        About(
+        Option(
             "First layer, or block of layers, to train; what lies below it "
             "stays frozen.",
             metavar="LAYER",
@@ -214,6 +216,39 @@ class Plan(Checked):
         super().__post_init__()
         object.__setattr__(self, "augmentation", self._augmentation())
         self._check_way()
+
+    def __repr__(self) -> str:
+        given = {
+            name: value
+            for name, value in self._settings()
+            if value != _USUAL.get(name)
+        }
+        words = [f"{name}={value!r}" for name, value in given.items()]
+        values = ", ".join([repr(self.way), *words])
+        return f"{type(self).__name__}({textwrap.shorten(values, 160)})"
+
+    def table(self) -> Table:
+        """Returns every setting that is not open, part by part."""
+        columns = (Column("setting"), Column("value"))
+        rows = [(name, str(value)) for name, value in self._settings()]
+        return Table(f"Plan of the way {self.way}", columns, tuple(rows))
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+    def _settings(self) -> list[tuple[str, Any]]:
+        """The settings that are not open, by the path of their field."""
+        found = []
+        for own in fields(self):
+            value = getattr(self, own.name)
+            if isinstance(value, Network | Views | Recipe | Machine):
+                found += [
+                    (f"{own.name}.{inner.name}", getattr(value, inner.name))
+                    for inner in fields(value)
+                ]
+            elif own.name != "way":
+                found.append((own.name, value))
+        return [(name, x) for name, x in found if x not in (None, "")]
 
     def _augmentation(self) -> Any:
         given = self.augmentation
@@ -274,7 +309,7 @@ class Plan(Checked):
 _PLACES = {"views": "count", "features_dtype": "dtype"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ResolvedPlan(Plan):
     """A plan with nothing left open; see `tlkit.plans.resolve.resolve`.
 
@@ -283,15 +318,19 @@ class ResolvedPlan(Plan):
     preset `"none"` where it does not augment.
     """
 
-    network: ResolvedNetwork = field(ResolvedNetwork, About("See `Plan`."))
+    network: ResolvedNetwork = field(ResolvedNetwork, Option("See `Plan`."))
     augmentation: Any = AUGMENTATIONS["none"]
-    views: ResolvedViews = field(ResolvedViews, About("See `Plan`."))
-    recipe: ResolvedRecipe = field(ResolvedRecipe, About("See `Plan`."))
-    machine: ResolvedMachine = field(ResolvedMachine, About("See `Plan`."))
+    views: ResolvedViews = field(ResolvedViews, Option("See `Plan`."))
+    recipe: ResolvedRecipe = field(ResolvedRecipe, Option("See `Plan`."))
+    machine: ResolvedMachine = field(ResolvedMachine, Option("See `Plan`."))
     start: str = ""
     from_layer: str = ""
 
 
+#: What a plan holds that nobody has touched.
+_USUAL: Mapping[str, Any] = dict(Plan()._settings())
+
+
 def _remedy(name: str) -> str:
-    ways = [way for way, about in WAYS.items() if name not in about.without]
+    ways = [way for way, own in WAYS.items() if name not in own.without]
     return f"Leave it out, or take the way {' or '.join(ways)}."

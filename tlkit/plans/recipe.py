@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tlkit.base.errors import UsageError
-from tlkit.base.fields import About, Checked, field
+from tlkit.base.fields import Checked, Option, field
 from tlkit.models.specs import PRECISIONS
 from tlkit.plans.optimizers import (
     LABELS,
@@ -64,7 +64,7 @@ class Recipe(Checked):
 
     learning_rate: float | None = field(
         None,
-        About(
+        Option(
             "Learning rate of the optimizer.",
             at_least=0,
             group="training",
@@ -73,7 +73,7 @@ class Recipe(Checked):
     )
     batch_size: int | None = field(
         None,
-        About(
+        Option(
             "Number of images in a step, over all devices together.",
             at_least=1,
             group="training",
@@ -82,7 +82,7 @@ class Recipe(Checked):
     )
     epochs: int | None = field(
         None,
-        About(
+        Option(
             "Number of passes over the training images after which the "
             "training ends.",
             at_least=1,
@@ -92,7 +92,7 @@ class Recipe(Checked):
     )
     patience: int | None = field(
         None,
-        About(
+        Option(
             "Number of epochs without a lower validation loss after which the "
             "training ends.",
             at_least=1,
@@ -101,7 +101,7 @@ class Recipe(Checked):
     )
     optimizer: Any = field(
         "adam",
-        About(
+        Option(
             "Optimizer, which changes the weights in each step.",
             choices=lambda: OPTIMIZERS,
             group="training",
@@ -109,7 +109,7 @@ class Recipe(Checked):
     )
     schedule: str = field(
         "constant",
-        About(
+        Option(
             "How the learning rate changes from step to step.",
             choices=lambda: SCHEDULES,
             group="training",
@@ -117,7 +117,7 @@ class Recipe(Checked):
     )
     weight_decay: float = field(
         0.0,
-        About(
+        Option(
             "Share of each weight that a step takes away, multiplied by the "
             "learning rate.",
             at_least=0,
@@ -126,7 +126,7 @@ class Recipe(Checked):
     )
     label_smoothing: float = field(
         0.0,
-        About(
+        Option(
             "Share of a label that is spread over all classes.",
             at_least=0,
             below=1,
@@ -135,7 +135,7 @@ class Recipe(Checked):
     )
     loss: str = field(
         "crossentropy",
-        About(
+        Option(
             "Loss, which the training makes small.",
             choices=lambda: LOSSES,
             group="training",
@@ -143,7 +143,7 @@ class Recipe(Checked):
     )
     labels: str | None = field(
         None,
-        About(
+        Option(
             "Form in which the loss is given its labels.",
             choices=lambda: LABELS,
             group="training",
@@ -152,7 +152,7 @@ class Recipe(Checked):
     )
     precision: str = field(
         "auto",
-        About(
+        Option(
             "Dtype policy to compute in; auto takes mixed_bfloat16 where "
             "machine and network are much faster in it, else float32.",
             choices=lambda: PRECISIONS,

@@ -38,7 +38,7 @@ from tlkit.tensor.strategy import describe_devices
 GPU_SCALE = 6.0
 _SUFFIX = ".weights.h5"
 _FEWEST_IMAGES = 20
-_DISTILLING = Stage(96, 2000, make_recipe(1e-3))
+_DISTILLING = Stage(96, 2000, make_recipe(1e-3, label_smoothing=0.0))
 
 
 def pretrain_from_formulas(

@@ -21,6 +21,7 @@ from tlkit.models.precision import choose_precision, computing_in
 from tlkit.plans.recipe import ResolvedRecipe
 from tlkit.pretraining.corpus import Corpus
 from tlkit.tensor.pipeline import without_tuning
+from tlkit.training.engine import fit
 from tlkit.training.objective import make_optimizer
 
 #: Random views of the images. Colours must change too: from unchanged colours,
@@ -56,13 +57,17 @@ class Stage:
     recipe: ResolvedRecipe
 
 
-def make_recipe(learning_rate: float, batch_size: int = 128) -> ResolvedRecipe:
+def make_recipe(
+    learning_rate: float, batch_size: int = 128, label_smoothing: float = 0.1
+) -> ResolvedRecipe:
     """Makes the recipe of a stage: AdamW with a warm-up and a cosine.
 
     Args:
         learning_rate: Its highest value, reached after the warm-up; it falls
             to a hundredth.
         batch_size: Images in a batch.
+        label_smoothing: Share of a label that is spread over all classes; 0
+            leaves targets that are no class numbers as they are.
     """
     return ResolvedRecipe(
         learning_rate,
@@ -70,8 +75,8 @@ def make_recipe(learning_rate: float, batch_size: int = 128) -> ResolvedRecipe:
         optimizer="adam",
         schedule="warm_cosine",
         weight_decay=0.05,
-        label_smoothing=0.1,
-        labels="one_hot",
+        label_smoothing=label_smoothing,
+        labels="one_hot" if label_smoothing else "integer",
     )
 
 
@@ -214,10 +219,15 @@ def pretrain(
         )
         model.compile(
             make_optimizer(stage.recipe, stage.steps),
-            _smoothed(corpus.classes, stage.recipe.label_smoothing),
+            keras.losses.CategoricalCrossentropy(
+                from_logits=True, label_smoothing=stage.recipe.label_smoothing
+            ),
             metrics=["accuracy"],
         )
-        unseen = images[kept], corpus.labels[kept]
+        unseen = (
+            images[kept],
+            keras.utils.to_categorical(corpus.labels[kept], corpus.classes),
+        )
         for tenth in in_tenths(model, batches, stage):
             _, accuracy = model.evaluate(*unseen, verbose=0)
             say(
@@ -240,37 +250,14 @@ def in_tenths(
     Yields:
         How many tenths are done, 1 to 10.
     """
+    steps = max(1, stage.steps // 10)
     for tenth in range(1, 11):
-        model.fit(
-            batches,
-            steps_per_epoch=max(1, stage.steps // 10),
-            shuffle=False,  # the batches are shuffled already
-            verbose=0,
-        )
+        fit(model, batches, None, stage.recipe, steps=steps)
         yield tenth
 
 
 def _labels(labels: np.ndarray, positions: np.ndarray, view: int) -> np.ndarray:
     return labels[positions]
-
-
-def _smoothed(
-    classes: int, smoothing: float
-) -> Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]:
-    """Returns the cross-entropy of logits with smoothed labels.
-
-    Keras smooths only labels that are one-hot vectors, not class numbers.
-    """
-
-    def loss(
-        labels: keras.KerasTensor, logits: keras.KerasTensor
-    ) -> keras.KerasTensor:
-        labels = keras.ops.cast(keras.ops.reshape(labels, (-1,)), "int32")
-        wanted = keras.ops.one_hot(labels, classes)
-        wanted = wanted * (1 - smoothing) + smoothing / classes
-        return -keras.ops.sum(wanted * keras.ops.log_softmax(logits), axis=-1)
-
-    return loss
 
 
 def _convolutions() -> Iterator[str]:

@@ -38,18 +38,18 @@ _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 @dataclass(frozen=True)
 class Entry:
-    """What the store holds for one recipe.
+    """What the store holds for one identity.
 
     Attributes:
         folder: The folder that holds it.
-        recipe: Everything that the values depend on besides the image.
+        identity: Everything that the values depend on besides the image.
         rows: Number of rows.
         size: Size on the disk in bytes.
         used: Time at which it was last opened, in seconds since 1970.
     """
 
     folder: Path
-    recipe: Mapping[str, Any]
+    identity: Mapping[str, Any]
     rows: int
     size: int
     used: float
@@ -61,17 +61,20 @@ def _when(seconds: float) -> str:
 
 def _cut(entry: Entry) -> str:
     """Where the values are from, and whether of views of the images."""
-    views = ", views" if entry.recipe.get("augmentation") else ""
-    return entry.recipe.get("cut", "").partition(" ")[0] + views
+    views = ", views" if entry.identity.get("augmentation") else ""
+    return entry.identity.get("cut", "").partition(" ")[0] + views
 
 
 #: What `tlkit store ls` shows of an entry.
 _COLUMNS: list[Field[Entry]] = [
     (Column("key"), lambda x: x.folder.name),
-    (Column("base"), lambda x: x.recipe.get("base") or x.recipe.get("kind")),
-    (Column("size", SHAPE), lambda x: x.recipe.get("image_size")),
+    (
+        Column("base"),
+        lambda x: x.identity.get("base") or x.identity.get("kind"),
+    ),
+    (Column("size", SHAPE), lambda x: x.identity.get("image_size")),
     (Column("cut"), _cut),
-    (Column("kept as"), lambda x: x.recipe.get("dtype")),
+    (Column("kept as"), lambda x: x.identity.get("dtype")),
     (Column("last used", Kind("time", _when, right=False)), lambda x: x.used),
     (Column("images", COUNT), lambda x: x.rows),
     (Column("MB", number_as(",.1f")), lambda x: x.size / 1e6),
@@ -92,7 +95,7 @@ def list_store() -> list[Entry]:
     """Lists what is in the store.
 
     Returns:
-        One entry for each recipe, the most recently used first.
+        One entry for each identity, the most recently used first.
     """
     root = store_folder()
     folders = root.iterdir() if root.is_dir() else ()
@@ -104,12 +107,12 @@ def list_store() -> list[Entry]:
 
 
 def _entry(folder: Path) -> Entry:
-    recipe = folder / "recipe.json"
+    identity = folder / "recipe.json"
     try:
-        content = json.loads(recipe.read_text(encoding="utf-8"))
-        used = recipe.stat().st_mtime
+        content = json.loads(identity.read_text(encoding="utf-8"))
+        used = identity.stat().st_mtime
     except (OSError, ValueError):
-        # Without its recipe, a folder counts as unused since 1970: it is the
+        # Without its identity, a folder counts as unused since 1970: it is the
         # first to be pruned.
         content, used = {}, 0.0
     files = [path for path in folder.iterdir() if path.is_file()]
@@ -164,7 +167,7 @@ def prune_store(most: int) -> list[Entry]:
 
 
 def _remove(folder: Path) -> bool:
-    """Removes the folder of one recipe, unless it is in use.
+    """Removes the folder of one identity, unless it is in use.
 
     Returns:
         Whether it was removed.

@@ -1,12 +1,12 @@
 """The store: arrays computed from images, found by what determines them.
 
-Everything that determines a value, except the image itself, is written into a
-recipe. The hash of the recipe is the key: it names a folder. The folder holds
-shards of some hundred rows each, and beside each shard a manifest that says
-which image every row belongs to. This has four consequences: a value of other
-settings is never read by mistake; a data set that has grown costs only its
-new images; a renamed one costs nothing; and an interruption loses at most one
-shard.
+Everything that determines a value, except the image itself, is the identity
+of values. The hash of the identity is the key: it names a folder. The folder
+holds shards of some hundred rows each, and beside each shard a manifest that
+says which image every row belongs to. This has four consequences: a value of
+other settings is never read by mistake; a data set that has grown costs only
+its new images; a renamed one costs nothing; and an interruption loses at most
+one shard.
 
     <store>/<key>/recipe.json   what the values depend on
     <store>/<key>/<shard>.npy   array of shape (rows, ...)
@@ -40,7 +40,8 @@ from tlkit.base.errors import TlkitError
 
 #: Rows in a shard; an interruption loses at most as many.
 SHARD_ROWS = 256
-_RECIPE = "recipe.json"
+#: Its name since 0.1, when it was called a recipe.
+_IDENTITY = "recipe.json"
 _SHARD = re.compile(r"[0-9a-f]{16}")
 
 
@@ -127,23 +128,23 @@ class StoredRows:
 
 
 class Store:
-    """The part of the store that holds the values of one recipe.
+    """The part of the store that holds the values of one identity.
 
     A row is named by an id: the digest of its image, followed by the number
     of a view where rows are kept for several views of an image.
 
     Args:
-        recipe: Everything that determines a value besides the image. It may
+        identity: Everything that determines a value besides the image. It may
             hold only what JSON can hold.
         root: Folder of the store; None for `store_folder()`.
     """
 
     def __init__(
-        self, recipe: Mapping[str, Any], root: Path | None = None
+        self, identity: Mapping[str, Any], root: Path | None = None
     ) -> None:
-        self.recipe = dict(recipe)
+        self.identity = dict(identity)
         # Sorted, so that the order of the entries does not change the key.
-        text = json.dumps(self.recipe, sort_keys=True)
+        text = json.dumps(self.identity, sort_keys=True)
         self.key = hashlib.sha256(text.encode()).hexdigest()[:32]
         self.root = root or store_folder()
         self.folder = self.root / self.key
@@ -185,8 +186,8 @@ class Store:
             # Pruning may have removed the folder while this process waited.
             self.folder.mkdir(exist_ok=True)
             self._sweep()
-            if not (self.folder / _RECIPE).exists():
-                write_json(self.folder / _RECIPE, self.recipe)
+            if not (self.folder / _IDENTITY).exists():
+                write_json(self.folder / _IDENTITY, self.identity)
             yield
         finally:
             lock.release()
@@ -279,8 +280,8 @@ class Store:
         Raises:
             KeyError: A row is missing.
         """
-        # The time of the recipe file is the last use, by which pruning goes.
-        os.utime(self.folder / _RECIPE)
+        # The time of the identity file is the last use, by which pruning goes.
+        os.utime(self.folder / _IDENTITY)
         known = self._places()
         places = [known[name] for name in ids]
         names = list(dict.fromkeys(place.shard for place in places))
@@ -337,10 +338,10 @@ def _put_back(mark: filelock.FileLock) -> None:
 def shard_manifests(folder: Path) -> list[Path]:
     """Lists the manifests of the shards in a folder.
 
-    The recipe and unfinished files of killed processes are not listed.
+    The identity and unfinished files of killed processes are not listed.
 
     Args:
-        folder: Folder of one recipe.
+        folder: Folder of one identity.
     """
     found = folder.glob("*.json")
     return sorted(path for path in found if _SHARD.fullmatch(path.stem))

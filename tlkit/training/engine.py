@@ -69,9 +69,10 @@ def compile_model(
 def fit(
     model: keras.Model,
     shown: tf.data.Dataset | Arrays,
-    held_out: tf.data.Dataset | Arrays,
+    held_out: tf.data.Dataset | Arrays | None,
     recipe: ResolvedRecipe,
-    callbacks: Sequence[keras.callbacks.Callback],
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    steps: int | None = None,
 ) -> None:
     """Trains a compiled classifier.
 
@@ -80,10 +81,11 @@ def fit(
         shown: Inputs and labels from which it learns. Batches are seen in
             their order; whole arrays are shuffled in every epoch.
         held_out: Inputs and labels on which it is measured after every epoch,
-            in the same form.
+            in the same form; None measures nothing.
         recipe: The recipe, of which epochs, batch size and form of the labels
             are used.
         callbacks: Keras callbacks to call during training.
+        steps: Steps in an epoch, where the batches have no end of their own.
 
     Raises:
         TlkitError: An image has become unreadable, or memory was short.
@@ -94,7 +96,7 @@ def fit(
             model.fit(
                 *_formed(shown, recipe, classes),
                 batch_size=recipe.batch_size,
-                validation_data=_formed(held_out, recipe, classes),
+                validation_data=held_out and _formed(held_out, recipe, classes),
                 validation_batch_size=_HELD_OUT_BATCH,
                 epochs=recipe.epochs,
                 callbacks=list(callbacks),
@@ -104,10 +106,10 @@ def fit(
         strategy = model.distribute_strategy or tf.distribute.get_strategy()
         model.fit(
             fill_last_batch(_formed(shown, recipe, classes), strategy),
-            validation_data=fill_last_batch(
-                _formed(held_out, recipe, classes), strategy
-            ),
+            validation_data=held_out
+            and fill_last_batch(_formed(held_out, recipe, classes), strategy),
             epochs=recipe.epochs,
+            steps_per_epoch=steps,
             callbacks=list(callbacks),
             shuffle=False,  # the batches are shuffled already
             verbose=0,
