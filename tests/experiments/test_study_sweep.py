@@ -322,6 +322,8 @@ def test_an_interrupt_says_what_is_kept_and_ends_all(arrays_file, tmp_path):
         stdout=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
+        # Whoever runs the tests in the background has Ctrl-C ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.time() + 120
     while not list(folder.glob("cells/[!.]*.json")):
@@ -351,6 +353,8 @@ def test_an_interrupt_while_processes_start(arrays_file, tmp_path, seconds):
         stdout=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
+        # Whoever runs the tests in the background has Ctrl-C ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while "2 at a time" not in study.stderr.readline():
         assert study.poll() is None
