@@ -56,7 +56,7 @@ def test_a_run_on_a_keras_model_is_fine_tuned_and_not_made_again(
     first = tlkit.train(plan, pets, tmp_path / "first")
     with pytest.raises(UsageError, match="was a Keras model in Python"):
         tlkit.train(first.path / "config.json", pets, tmp_path / "again")
-    with pytest.raises(UsageError, match="Which layers to fine-tune"):
+    with pytest.raises(UsageError, match="from which layer to fine-tune"):
         tlkit.train(tlkit.Plan("finetune", start=first), pets)
     tuned = tlkit.train(
         tlkit.Plan("finetune", recipe=SHORT, start=first, from_layer="last"),
