@@ -9,6 +9,7 @@ import pytest
 import tlkit
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.augment import AUGMENTATIONS, Augmentation
+from tlkit.data.ranges import read_pair, read_range
 from tlkit.plans.files import (
     VERSION,
     plan_from_dict,
@@ -16,8 +17,8 @@ from tlkit.plans.files import (
     plan_to_json,
     plan_to_toml,
 )
-from tlkit.plans.network import Network
-from tlkit.plans.plan import Machine, Plan, Views
+from tlkit.plans.network import Network, read_size
+from tlkit.plans.plan import Machine, Plan, Views, read_devices
 from tlkit.plans.recipe import Recipe
 from tlkit.plans.ways import WAYS
 
@@ -170,3 +171,23 @@ def test_a_plan_shows_what_was_given():
     rows = plan.table().to_records()
     assert {"setting": "network.units", "value": "3"} in rows
     assert "minivgg" in plan._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("read", "good", "bad"),
+    [
+        (read_devices, {"2": 2, "all": "all"}, ["two", ""]),
+        (read_size, {"150": 150, "96x128": (96, 128)}, ["1x2x3", "x", "-5"]),
+        (
+            read_range,
+            {"0.2": 0.2, "0.8,1.2": (0.8, 1.2)},
+            ["1,2,3", "much", "1,"],
+        ),
+        (read_pair, {"0.8,1.2": (0.8, 1.2)}, ["0.8", "a,b"]),
+    ],
+)
+def test_words_of_the_command_line_are_read(read, good, bad):
+    assert {text: read(text) for text in good} == good
+    for text in bad:
+        with pytest.raises(ValueError, match="expected"):
+            read(text)

@@ -20,6 +20,7 @@ from tlkit.cli.printing import print_comparison, print_result
 from tlkit.cli.requests import Request, plan_flags, read_data, read_request
 from tlkit.cli.verbs import verb
 from tlkit.plans.ways import WAYS
+from tlkit.tensor.starting import start_tensorflow
 
 
 def train_request(request: Request) -> None:
@@ -95,6 +96,7 @@ def train(
     plan: PlanFile, data: Data, places: Places, fractions: Fractions
 ) -> None:
     """Train as a plan file says, or as a way does by default."""
+    start_tensorflow()
     from tlkit.ways.train import as_plan
 
     use_store(places.store)

@@ -16,8 +16,16 @@ def read_range(text: str) -> float | Range:
         >>> read_range("0.2"), read_range("0.8,1.2")
         (0.2, (0.8, 1.2))
     """
-    low, comma, high = text.partition(",")
-    return (float(low), float(high)) if comma else float(low)
+    parts = text.split(",")
+    try:
+        numbers = tuple(map(float, parts))
+    except ValueError:
+        numbers = ()
+    if len(numbers) == 1:
+        return numbers[0]
+    if len(numbers) == 2:
+        return numbers[0], numbers[1]
+    raise ValueError(f"expected a number, or LOW,HIGH, and received {text!r}")
 
 
 def read_pair(text: str) -> Range:
@@ -28,7 +36,7 @@ def read_pair(text: str) -> Range:
     """
     value = read_range(text)
     if not isinstance(value, tuple):
-        raise ValueError("two numbers are needed")
+        raise ValueError(f"expected LOW,HIGH, and received {text!r}")
     return value
 
 

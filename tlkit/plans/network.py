@@ -40,8 +40,12 @@ def read_size(text: str) -> ImageSize:
     Raises:
         ValueError: The text has neither form.
     """
-    height, cross, width = text.partition("x")
-    return (int(height), int(width)) if cross else int(height)
+    sides = text.split("x")
+    if len(sides) > 2 or not all(side.isdigit() for side in sides):
+        raise ValueError(
+            f"expected PIXELS, or HEIGHTxWIDTH, and received {text!r}"
+        )
+    return (int(sides[0]), int(sides[1])) if len(sides) == 2 else int(sides[0])
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,11 @@ def read_devices(text: str) -> int | str:
     Raises:
         ValueError: The text is neither.
     """
-    return text if text == "all" else int(text)
+    if text == "all":
+        return text
+    if not text.lstrip("-").isdigit():
+        raise ValueError(f"expected a number, or all, and received {text!r}")
+    return int(text)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 
+from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import UsageError
 from tlkit.data.index import DatasetIndex
 from tlkit.data.load import Source, load_dataset
@@ -83,9 +84,19 @@ def as_plan(plan: Plan | str | os.PathLike[str]) -> Plan:
     """
     if isinstance(plan, Plan):
         return plan
-    if isinstance(plan, str) and not plan.endswith((".toml", ".json")):
-        return Plan(plan)
-    return read_plan(Path(plan))
+    if plan in WAYS:
+        return Plan(str(plan))
+    path = Path(plan)
+    if path.suffix not in (".toml", ".json"):
+        raise UsageError(
+            "No such plan.",
+            where=plan,
+            expected=f"a way ({', '.join(WAYS)}), or the path of a .toml or "
+            ".json file, such as a run's config.json",
+            received="another kind of file" if path.exists() else "nothing",
+            remedy=did_you_mean(str(plan), WAYS),
+        )
+    return read_plan(path)
 
 
 def resolve_for(plan: Plan, data: DatasetIndex) -> ResolvedPlan:
