@@ -203,10 +203,7 @@ def test_callbacks_are_called(pets, small, tmp_path, way):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"schedule": "cosine"},
-        {"schedule": "warm_cosine", "learning_rate": 0.01},
-        {"optimizer": "rmsprop"},
-        {"optimizer": "momentum", "learning_rate": 0.01},
+        {"schedule": "warm_cosine", "optimizer": "momentum"},
         {"loss": "focal"},
         {"label_smoothing": 0.1},
         {"weight_decay": 50.0},

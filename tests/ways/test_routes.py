@@ -63,7 +63,9 @@ def test_the_config_is_the_plan_with_nothing_open(run, pets):
     assert plan_to_dict(resolved) == plan_to_dict(plan)
 
 
-def test_a_run_is_made_again_from_its_config(run, pets, tmp_path):
+@pytest.mark.parametrize("way", ["scratch", "finetune"])
+def test_a_run_is_made_again_from_its_config(way, runs, pets, tmp_path):
+    run = runs[way]
     again = tlkit.train(run.path / "config.json", pets, tmp_path / "again")
     assert again.config["recipe"] == run.config["recipe"]
     one, other = (
