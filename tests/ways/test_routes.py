@@ -179,6 +179,19 @@ def test_the_freeze_audit_notices_a_moved_weight():
         model.layers[0].kernel.assign_add(np.full((3, 2), 1e-7, "float32"))
 
 
+def test_a_plan_of_other_data_says_so(runs, pets, tmp_path, capsys):
+    fewer = pets.split("train").select(np.arange(30))
+    data = replace(pets, splits={**pets.splits, "train": fewer})
+    config = runs["features"].path / "config.json"
+    run = tlkit.train(config, data, tmp_path / "run")
+    (note,) = [n for n in run.metrics["notes"] if "other data" in n]
+    assert pets.fingerprint() in note
+    assert data.fingerprint() in note
+    assert note in capsys.readouterr().err
+    same = tlkit.train(config, pets, tmp_path / "same")
+    assert not [n for n in same.metrics["notes"] if "other data" in n]
+
+
 def scratch(recipe, **network):
     return tlkit.Plan(
         "scratch", tlkit.Network(image_size=64, **network), recipe=recipe

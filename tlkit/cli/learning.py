@@ -97,9 +97,10 @@ def train(
 ) -> None:
     """Train as a plan file says, or as a way does by default."""
     start_tensorflow()
+    import tlkit
     from tlkit.ways.train import as_plan
 
     use_store(places.store)
-    given = as_plan(plan)
+    as_plan(plan)  # a mistake in it is found before the data are read
     index = read_data(data, fractions)
-    train_request(Request((given,), index, places.run))
+    print_result(tlkit.train(plan, index, places.run))

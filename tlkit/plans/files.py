@@ -192,6 +192,23 @@ def read_plan(path: str | Path) -> Plan:
     return plan_from_dict(_read(path, "plan"), path)
 
 
+def read_fingerprint(path: str | Path) -> str | None:
+    """Reads the fingerprint of the data that a run's plan was made on.
+
+    Args:
+        path: Path of a plan's file.
+
+    Returns:
+        The fingerprint; None where the file is no run's `config.json`.
+
+    Raises:
+        UsageError: There is no such file.
+        TlkitError: The file is neither TOML nor JSON.
+    """
+    data = _read(path, "plan").get("data")
+    return data.get("fingerprint") if isinstance(data, Mapping) else None
+
+
 def read_augmentation(path: str | Path) -> Mapping[str, Any]:
     """Reads the fields of an augmentation from a `.toml` or `.json` file.
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import keras
 
 from tlkit.base.choices import did_you_mean
+from tlkit.base.console import say
 from tlkit.base.errors import UsageError
 from tlkit.data.index import DatasetIndex
 from tlkit.data.load import Source, load_dataset
-from tlkit.plans.files import read_plan
+from tlkit.plans.files import read_fingerprint, read_plan
 from tlkit.plans.plan import Plan, ResolvedPlan
 from tlkit.plans.resolve import resolve
 from tlkit.plans.ways import WAYS
@@ -62,9 +63,11 @@ def train(
         run = tlkit.train(tlkit.Plan("features"), "photos/")
         print(run.summary())
     """
-    plan = as_plan(plan)
     if not isinstance(data, DatasetIndex):
         data = load_dataset(data)
+    if not isinstance(plan, Plan) and plan not in WAYS:
+        data = _with_note_on_plan(data, plan)
+    plan = as_plan(plan)
     resolved = resolve_for(plan, data)
     data = _with_note_on_start(data, resolved)
     build = BUILDERS[resolved.way]
@@ -136,6 +139,22 @@ def _check_classes(run: Run, data: DatasetIndex) -> None:
             expected=", ".join(trained),
             received=", ".join(data.class_names),
         )
+
+
+def _with_note_on_plan(
+    data: DatasetIndex, plan: str | os.PathLike[str]
+) -> DatasetIndex:
+    """Says so if a run's plan is trained on other data than the run was."""
+    as_plan(plan)  # which says what is wrong with the file
+    made_on, here = read_fingerprint(Path(plan)), data.fingerprint()
+    if made_on in (None, here):
+        return data
+    note = (
+        f"The plan is that of a run on other data (fingerprint {made_on}, "
+        f"here {here})."
+    )
+    say(note)
+    return data.with_note(note)
 
 
 def _with_note_on_start(data: DatasetIndex, plan: ResolvedPlan) -> DatasetIndex:
