@@ -58,7 +58,7 @@ def test_views_go_into_the_store_that_is_named(
     few = ["--views", 2, "--store", place]
     done = call("augmented", pets, *base, *few, "--run", tmp_path / "views")
     assert done.exit_code == 0, done.output
-    assert "train, view 2: 24 images" in done.output
+    assert "view 2: computing the features of 24 images" in done.output
     listed = call("store", "ls", "--store", place)
     assert "flatten, views" in listed.output
     book = ["--views", 0, "--store", tmp_path / "other"]

@@ -127,7 +127,7 @@ def test_keras_layers_are_an_augmentation():
 
 
 def test_a_layer_that_always_does_the_same_is_itself():
-    """Against the layer called by hand: a full turn upside down."""
+    """Against the closed form: every value turned into its complement."""
     image = np.arange(6 * 6 * 3, dtype=np.uint8).reshape(6, 6, 3)
     flip = KerasAugmentation.of(keras.layers.Rescaling(-1, offset=255))
     view = flip(image, seed=0, image_id=0, view=0)

@@ -202,7 +202,7 @@ def _first_rows(ids: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
 
 def _announcement(name: str, count: int, view: View | None) -> str:
     which = "" if view is None else f", view {view.number + 1}"
-    return f"{name}{which}: {count} images through the frozen part"
+    return f"{name}{which}: computing the features of {count} images"
 
 
 def narrowed(features: np.ndarray, dtype: str) -> np.ndarray:

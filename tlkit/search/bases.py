@@ -66,7 +66,7 @@ class ComparedBase:
 #: What a table shows of each conv base.
 _COLUMNS: list[Field[ComparedBase]] = [
     (Column("base"), lambda x: x.name),
-    (Column("images through it", COUNT), lambda x: x.computed),
+    (Column("images computed", COUNT), lambda x: x.computed),
     (Column("validation accuracy", SHARE), lambda x: x.validation["accuracy"]),
     (INTERVAL_COLUMN, lambda x: x.validation["accuracy_interval"]),
     (Column("seconds", SECONDS), lambda x: x.seconds),
