@@ -93,6 +93,20 @@ def options_of(kind: type) -> dict[str, Option]:
     return found
 
 
+def option_names(kind: type) -> dict[str, str]:
+    """Returns by field the name of its option, with underscores.
+
+    It is the field's own name, unless that says too little beside others.
+
+    Args:
+        kind: The dataclass.
+    """
+    return {
+        name: (option.flag or name).replace("-", "_")
+        for name, option in options_of(kind).items()
+    }
+
+
 def field_types(kind: type) -> Mapping[str, Any]:
     """Returns the types of a dataclass's fields by name."""
     if kind not in _TYPES:

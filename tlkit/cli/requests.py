@@ -17,8 +17,7 @@ from tlkit.cli.options import Fractions, Places, Trials, use_store
 from tlkit.data.augment import AUGMENTATIONS, Augmentation
 from tlkit.plans.files import read_augmentation
 from tlkit.plans.network import CONVNET, Network
-from tlkit.plans.plan import Machine, Plan, Views
-from tlkit.plans.recipe import Recipe
+from tlkit.plans.plan import PARTS, Plan
 from tlkit.plans.ways import WAYS, Way
 from tlkit.tensor.starting import start_tensorflow
 
@@ -26,12 +25,6 @@ if TYPE_CHECKING:
     from tlkit.data.index import DatasetIndex
     from tlkit.search.heads import HeadGrid
 
-_PARTS: Mapping[str, type] = {
-    "network": Network,
-    "views": Views,
-    "recipe": Recipe,
-    "machine": Machine,
-}
 _OWN = ("seed", "start", "from_layer")
 AUGMENT = "augment"
 """The option that names a preset, or a file of fields."""
@@ -68,7 +61,7 @@ def plan_flags(name: str) -> list[Flag]:
     """
     way = WAYS[name]
     flags = [
-        flag for part, kind in _PARTS.items() for flag in flags_of(kind, part)
+        flag for part, kind in PARTS.items() for flag in flags_of(kind, part)
     ]
     flags += [flag for flag in flags_of(Plan) if flag.field in _OWN]
     left_out = way.without | way.from_start
@@ -185,9 +178,7 @@ def make_plan(name: str, given: Mapping[str, Any]) -> Plan:
         value = given.get(flag.name)
         if value is not None:
             values.setdefault(flag.part, {})[flag.field] = value
-    parts = {
-        part: kind(**values.get(part, {})) for part, kind in _PARTS.items()
-    }
+    parts = {part: kind(**values.get(part, {})) for part, kind in PARTS.items()}
     return Plan(
         name,
         augmentation=_augmentation(values.get(AUGMENT, {})),

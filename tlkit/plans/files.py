@@ -30,9 +30,8 @@ import tomli_w
 
 from tlkit.base.choices import check_known
 from tlkit.base.errors import TlkitError, UsageError
-from tlkit.plans.network import Network
-from tlkit.plans.plan import Machine, Plan, ResolvedPlan, Views
-from tlkit.plans.recipe import Recipe
+from tlkit.base.fields import option_names
+from tlkit.plans.plan import PARTS, Plan, ResolvedPlan
 from tlkit.plans.ways import WAYS
 
 if sys.version_info >= (3, 11):
@@ -45,13 +44,6 @@ VERSION = 2
 
 BESIDE_THE_PLAN = ("data", "made_by")
 """Names in a run's `config.json` that do not belong to its plan."""
-
-_PARTS: Mapping[str, type] = {
-    "network": Network,
-    "views": Views,
-    "recipe": Recipe,
-    "machine": Machine,
-}
 
 
 def plan_to_dict(plan: Plan) -> dict[str, Any]:
@@ -67,7 +59,7 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
     without = WAYS[plan.way].without
     for own in fields(Plan):
         value = getattr(plan, own.name)
-        if own.name in _PARTS:
+        if own.name in PARTS:
             found[own.name] = _part_to_dict(value, own.name, without)
         elif own.name == "augmentation" and value is not None:
             found[own.name] = _plain(value.settings())
@@ -76,20 +68,18 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
     return {
         name: value
         for name, value in found.items()
-        if value != {} and (name in _PARTS or name not in without)
+        if value != {} and (name in PARTS or name not in without)
     }
 
 
 def _part_to_dict(
     part: Any, name: str, without: frozenset[str]
 ) -> dict[str, Any]:
-    # `without` holds names of options, and these two differ from their field.
-    options = {"count": "views", "dtype": "features_dtype"}
     return _plain(
         {
-            own.name: getattr(part, own.name)
-            for own in fields(_PARTS[name])
-            if options.get(own.name, own.name) not in without
+            own: getattr(part, own)
+            for own, option in option_names(PARTS[name]).items()
+            if option not in without
         }
     )
 
@@ -136,14 +126,14 @@ def plan_from_dict(values: Any, where: object = None) -> Plan:
         if name in ("version", *BESIDE_THE_PLAN):
             continue
         check_known("field of a plan", name, names)
-        if name in _PARTS:
+        if name in PARTS:
             value = _part_from_dict(name, value, where)
         given[name] = value
     return Plan(**given)
 
 
 def _part_from_dict(name: str, given: Any, where: object) -> Any:
-    kind = _PARTS[name]
+    kind = PARTS[name]
     known = [own.name for own in fields(kind)]
     if not isinstance(given, Mapping):
         raise UsageError(
@@ -246,6 +236,7 @@ def plan_to_toml(plan: Plan) -> str:
     """Returns a plan as the text of a TOML file.
 
     Example:
+        >>> from tlkit.plans.network import Network
         >>> print(plan_to_toml(Plan("features", Network("minivgg"))).strip())
         version = 2
         way = "features"
@@ -291,7 +282,7 @@ def open_parts(plan: ResolvedPlan) -> list[str]:
         value = getattr(plan, own.name)
         if value is None:
             found.append(own.name)
-        elif own.name in _PARTS and dataclasses.is_dataclass(value):
+        elif own.name in PARTS and dataclasses.is_dataclass(value):
             found += [
                 f"{own.name}.{inner.name}"
                 for inner in fields(value)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from tlkit.base.errors import UsageError
-from tlkit.base.fields import Checked, Option, field
+from tlkit.base.fields import Checked, Option, field, option_names
 from tlkit.base.records import Column, Table
 from tlkit.data.augment import (
     AUGMENTATIONS,
@@ -133,6 +133,15 @@ class ResolvedMachine(Machine):
     devices: int = 1
 
 
+PARTS: Mapping[str, Any] = {
+    "network": Network,
+    "views": Views,
+    "recipe": Recipe,
+    "machine": Machine,
+}
+"""The parts of a plan by name, each a dataclass of its own."""
+
+
 @dataclass(frozen=True, repr=False)
 class Plan(Checked):
     """What to train and how.
@@ -245,7 +254,7 @@ class Plan(Checked):
         found = []
         for own in fields(self):
             value = getattr(self, own.name)
-            if isinstance(value, Network | Views | Recipe | Machine):
+            if own.name in PARTS:
                 found += [
                     (f"{own.name}.{inner.name}", getattr(value, inner.name))
                     for inner in fields(value)
@@ -301,16 +310,13 @@ class Plan(Checked):
         Some options have a default other than None; nobody can tell whether
         it was given or left alone, and it does no harm.
         """
-        own = _PLACES.get(name, name)
-        parts = (self.views,) if name in _PLACES else (self, self.network)
-        part = next(part for part in parts if hasattr(part, own))
-        value = getattr(part, own)
-        usual = {"alpha": 1.0, "dtype": "float16", "base": CONVNET}.get(own)
-        return None if value == usual else value
-
-
-#: Options whose field has another name, which alone says too little.
-_PLACES = {"views": "count", "features_dtype": "dtype"}
+        for part, kind in PARTS.items():
+            for own, option in option_names(kind).items():
+                if option == name:
+                    value = getattr(getattr(self, part), own)
+                    usual = getattr(kind(), own)
+                    return None if value in (usual, CONVNET) else value
+        return getattr(self, name)
 
 
 @dataclass(frozen=True, repr=False)
