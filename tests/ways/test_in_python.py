@@ -8,6 +8,7 @@ import pytest
 
 import tlkit
 from tlkit.base.errors import UsageError
+from tlkit.plans.optimizers import rate_of
 from tlkit.tensor.keras_augmentation import KerasAugmentation
 
 SHORT = tlkit.Recipe(epochs=1, batch_size=16, precision="float32")
@@ -66,6 +67,11 @@ def test_a_run_on_a_keras_model_is_fine_tuned_and_not_made_again(
     assert "last" in tuned.metrics["training"]["trained_layers"]
 
 
+def two_inputs():
+    pixels = [keras.Input((32, 32, 3)) for _ in range(2)]
+    return keras.Model(pixels, keras.layers.add(pixels))
+
+
 class OwnLayer(keras.layers.Layer):
     def call(self, x):
         return x
@@ -82,9 +88,15 @@ class OwnLayer(keras.layers.Layer):
             ),
             "cannot be a conv base",
         ),
+        (lambda: keras.Sequential([keras.layers.Conv2D(2, 3)]), "cannot be"),
+        (lambda: keras.Sequential([keras.Input((8,))]), "cannot be"),
+        (two_inputs, "cannot be"),
         (lambda: 42, "not a conv base"),
     ],
-    ids=["custom layer", "other size", "no feature map", "a number"],
+    ids=[
+        *("custom layer", "other size", "no feature map", "never called"),
+        *("vectors", "two inputs", "a number"),
+    ],
 )
 def test_what_cannot_be_a_base_is_refused_before_the_work(
     pets, tmp_path, make, words
@@ -150,7 +162,8 @@ def test_a_run_augmented_by_keras_is_made_again(pets, small, tmp_path):
 
 
 def test_an_augmentation_of_another_kind_is_refused(pets):
-    for told in (OwnLayer(), 3, lambda image: image):
+    inside = keras.Sequential([keras.layers.RandomFlip(), OwnLayer()])
+    for told in (OwnLayer(), inside, 3, lambda image: image):
         with pytest.raises(UsageError, match="not an augmentation"):
             tlkit.Plan("augmented", augmentation=told)
 
@@ -169,6 +182,17 @@ def test_a_keras_optimizer_is_copied(pets, small, tmp_path):
     assert runs[0].config["recipe"]["optimizer"]["class_name"] == "Lion"
     again = tlkit.train(runs[0].path / "config.json", pets, tmp_path / "again")
     assert again.history["val_loss"] == runs[0].history["val_loss"]
+
+
+def test_the_rate_of_a_schedule_is_that_of_its_first_step():
+    schedules = keras.optimizers.schedules
+    for schedule in (
+        schedules.PiecewiseConstantDecay([5], [0.25, 0.01]),
+        schedules.ExponentialDecay(0.25, 5, 0.5),
+        schedules.CosineDecay(0.25, 5),
+    ):
+        recipe = tlkit.Recipe(optimizer=keras.optimizers.SGD(schedule))
+        assert rate_of(recipe.optimizer) == 0.25
 
 
 def test_what_a_keras_optimizer_brings_is_not_given_beside_it():

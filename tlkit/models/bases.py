@@ -130,12 +130,16 @@ def check_given_base(base: Any, size: tuple[int, int]) -> None:
             expected="the model itself, in a plan that is made in Python",
             received=f"only its name, {base['keras_model']}",
         )
-    takes, gives = base.input_shape, base.output_shape
-    fits = all(
+    # A model that was never called has no shapes; one with several inputs has
+    # a list of them.
+    takes: Any = getattr(base, "input_shape", None)
+    gives: Any = getattr(base, "output_shape", None)
+    maps = all(isinstance(x, tuple) and len(x) == 4 for x in (takes, gives))
+    fits = maps and all(
         side in (None, here)
-        for side, here in zip(takes[1:3], size, strict=True)
+        for side, here in zip(takes[1:], (*size, 3), strict=True)
     )
-    if len(takes) != 4 or takes[3] != 3 or len(gives) != 4 or not fits:
+    if not fits or graph_of(base) is None:
         raise UsageError(
             "This Keras model cannot be a conv base.",
             where=f"model {base.name}",

@@ -290,12 +290,14 @@ def given_spec(base: Any) -> ConvBaseSpec:
             its weights as `sha256`.
     """
     from_config = isinstance(base, Mapping)
-    shape = (None, None, None, 3) if from_config else base.input_shape
+    # Not every model has one shape; `check_given_base` refuses the others.
+    shape = None if from_config else getattr(base, "input_shape", None)
+    side = shape[1] if isinstance(shape, tuple) and len(shape) == 4 else None
     return ConvBaseSpec(
         name=base["keras_model"] if from_config else base.name,
         module="",
         builder="",
-        image_size=shape[1] or 224,
+        image_size=side or 224,
         smallest_size=1,
         # Flattening any feature map could give a vector of millions.
         pooling="average",

@@ -7,7 +7,6 @@ for it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -176,10 +175,11 @@ def rate_of(optimizer: Mapping[str, Any]) -> float:
         optimizer: The mapping that `keras.optimizers.serialize` returns.
 
     Returns:
-        The learning rate; of a schedule the one with which it begins, and NaN
-        if it does not tell that.
+        The learning rate; of a schedule the one of the first step.
     """
-    rate = optimizer.get("config", {}).get("learning_rate", math.nan)
-    if isinstance(rate, Mapping):
-        rate = rate.get("config", {}).get("initial_learning_rate", math.nan)
-    return float(rate)
+    rate = optimizer["config"]["learning_rate"]
+    if not isinstance(rate, Mapping):
+        return float(rate)
+    import keras
+
+    return float(keras.optimizers.schedules.deserialize(dict(rate))(0))

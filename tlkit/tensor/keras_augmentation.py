@@ -60,9 +60,10 @@ class KerasAugmentation:
             return cls(layer["keras"])
         layers = layer if isinstance(layer, list | tuple) else [layer]
         for one in layers:
-            if not isinstance(one, keras.layers.Layer) or not type(
-                one
-            ).__module__.startswith("keras."):
+            if not isinstance(one, keras.layers.Layer) or not all(
+                type(inner).__module__.startswith("keras.")
+                for inner in (one, *every_layer(one))
+            ):
                 raise UsageError(
                     "This is not an augmentation.",
                     where="augmentation",

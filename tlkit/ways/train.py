@@ -63,12 +63,12 @@ def train(
         run = tlkit.train(tlkit.Plan("features"), "photos/")
         print(run.summary())
     """
+    made = as_plan(plan)  # a mistake in it is found before the data are read
     if not isinstance(data, DatasetIndex):
         data = load_dataset(data)
     if not isinstance(plan, Plan) and plan not in WAYS:
         data = _with_note_on_plan(data, plan)
-    plan = as_plan(plan)
-    resolved = resolve_for(plan, data)
+    resolved = resolve_for(made, data)
     data = _with_note_on_start(data, resolved)
     build = BUILDERS[resolved.way]
     return train_parts(resolved, data, build, run_folder, callbacks, on_start)
@@ -145,7 +145,6 @@ def _with_note_on_plan(
     data: DatasetIndex, plan: str | os.PathLike[str]
 ) -> DatasetIndex:
     """Says so if a run's plan is trained on other data than the run was."""
-    as_plan(plan)  # which says what is wrong with the file
     made_on, here = read_fingerprint(Path(plan)), data.fingerprint()
     if made_on in (None, here):
         return data
