@@ -8,6 +8,7 @@ import pytest
 
 import tlkit
 from tlkit.base.errors import UsageError
+from tlkit.plans.files import plan_to_json, plan_to_toml
 from tlkit.plans.optimizers import rate_of
 from tlkit.tensor.keras_augmentation import KerasAugmentation
 
@@ -182,6 +183,18 @@ def test_a_keras_optimizer_is_copied(pets, small, tmp_path):
     assert runs[0].config["recipe"]["optimizer"]["class_name"] == "Lion"
     again = tlkit.train(runs[0].path / "config.json", pets, tmp_path / "again")
     assert again.history["val_loss"] == runs[0].history["val_loss"]
+
+
+def test_a_plan_with_keras_objects_comes_back_from_a_file(tmp_path):
+    schedule = keras.optimizers.schedules.CosineDecay(0.1, 50)
+    plan = tlkit.Plan(
+        "augmented",
+        augmentation=keras_layers(),
+        recipe=tlkit.Recipe(optimizer=keras.optimizers.AdamW(schedule)),
+    )
+    for name, write in (("p.toml", plan_to_toml), ("p.json", plan_to_json)):
+        (tmp_path / name).write_text(write(plan), encoding="utf-8")
+        assert tlkit.read_plan(tmp_path / name) == plan
 
 
 def test_the_rate_of_a_schedule_is_that_of_its_first_step():

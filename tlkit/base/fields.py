@@ -123,6 +123,25 @@ def is_open(hint: Any) -> bool:
     return type(None) in _alternatives(hint)
 
 
+def without_none(value: Any) -> Any:
+    """Returns a value in the form in which a file gives it back.
+
+    None, which TOML does not have, is left out, and tuples become lists.
+
+    Args:
+        value: Mappings, lists and tuples of plain values.
+
+    Example:
+        >>> without_none({"zoom": (0.8, 1.2), "contrast": None})
+        {'zoom': [0.8, 1.2]}
+    """
+    if isinstance(value, Mapping):
+        return {k: without_none(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [without_none(item) for item in value]
+    return value
+
+
 class Checked:
     """A base class of dataclasses that check their fields when made.
 

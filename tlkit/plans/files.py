@@ -30,7 +30,7 @@ import tomli_w
 
 from tlkit.base.choices import check_known
 from tlkit.base.errors import TlkitError, UsageError
-from tlkit.base.fields import option_names
+from tlkit.base.fields import option_names, without_none
 from tlkit.plans.plan import PARTS, Plan, ResolvedPlan
 from tlkit.plans.ways import WAYS
 
@@ -62,7 +62,7 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
         if own.name in PARTS:
             found[own.name] = _part_to_dict(value, own.name, without)
         elif own.name == "augmentation" and value is not None:
-            found[own.name] = _plain(value.settings())
+            found[own.name] = without_none(value.settings())
         elif value not in (None, ""):
             found[own.name] = value
     return {
@@ -75,27 +75,26 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
 def _part_to_dict(
     part: Any, name: str, without: frozenset[str]
 ) -> dict[str, Any]:
-    return _plain(
+    return without_none(
         {
-            own: getattr(part, own)
+            own: _described(getattr(part, own))
             for own, option in option_names(PARTS[name]).items()
             if option not in without
         }
     )
 
 
-def _plain(value: Any) -> Any:
-    """Returns plain values; None, which TOML does not have, is left out."""
-    if isinstance(value, Mapping):
-        return {k: _plain(v) for k, v in value.items() if v is not None}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, str | bool | int | float):
+def _described(value: Any) -> Any:
+    """Returns plain values as they are, and a Keras model in words.
+
+    A file can name a model and identify its weights, but the model cannot be
+    made again from that.
+    """
+    if not hasattr(value, "get_weights"):
         return value
+    # Imported here, as a plan without a Keras model needs no NumPy.
     from tlkit.models.digests import weights_digest
 
-    # All that remains is a Keras model. A file can name it and identify its
-    # weights, but the model cannot be made again from that.
     digest = weights_digest(value.get_weights())
     return {"keras_model": value.name, "sha256": digest}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tlkit.base.errors import UsageError
-from tlkit.base.fields import Checked, Option, field
+from tlkit.base.fields import Checked, Option, field, without_none
 from tlkit.models.specs import PRECISIONS
 from tlkit.plans.optimizers import (
     LABELS,
@@ -237,4 +237,5 @@ def _as_data(optimizer: Any) -> Any:
             remedy="A class of your own could not be made again from the "
             "run's config.json.",
         )
-    return config
+    # As a run's config.json gives it back, so that both plans are equal.
+    return without_none(config)

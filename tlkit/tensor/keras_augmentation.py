@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from tlkit.base.errors import UsageError
+from tlkit.base.fields import without_none
 from tlkit.tensor.graphs import every_layer
 
 # A layer keeps the state of its random numbers. Two threads that read images
@@ -37,7 +38,7 @@ class KerasAugmentation:
     def __init__(self, config: Mapping[str, Any]) -> None:
         # In the form in which it comes back from a run's config.json, without
         # tuples and None: the same layer must have the same key in the store.
-        self._config = json.loads(json.dumps(_without_none(config)))
+        self._config = json.loads(json.dumps(without_none(config)))
         self._layer = keras.layers.deserialize(dict(self._config))
         self._generators = _seed_generators(self._layer)
 
@@ -110,15 +111,6 @@ class KerasAugmentation:
                 received=changed.shape,
             )
         return np.clip(np.rint(changed), 0, 255).astype(np.uint8)
-
-
-def _without_none(value: Any) -> Any:
-    # TOML, in which a plan may be written, has no None.
-    if isinstance(value, Mapping):
-        return {k: _without_none(v) for k, v in value.items() if v is not None}
-    if isinstance(value, list | tuple):
-        return [_without_none(item) for item in value]
-    return value
 
 
 def _seed_generators(layer: keras.Layer) -> list[keras.random.SeedGenerator]:
