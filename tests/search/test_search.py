@@ -390,3 +390,13 @@ def test_mistakes_are_found_before_anything_is_computed(
 def test_more_folds_than_images_of_a_class_end_in_words(features):
     with pytest.raises(TlkitError, match="cats in the train split"):
         tlkit.search_heads(features, replace(SMALL, folds=13))
+
+
+def test_a_keras_optimizer_leaves_a_grid_no_rates_to_try(
+    pets, plans, monkeypatch
+):
+    monkeypatch.setattr("tlkit.search.bases.extract_features", Untouchable())
+    recipe = tlkit.Recipe(optimizer=keras.optimizers.Lion(1e-4))
+    plan = replace(plans[0], recipe=recipe)
+    with pytest.raises(UsageError, match="its own learning_rate"):
+        tlkit.train_best_head(plan, pets, SMALL)

@@ -229,6 +229,8 @@ def _train_head(
         return run, None, run.metrics["training"]["images_through_base"]
     # Only now is the number of computed images known: the training after it
     # finds all features in the store and reports none.
+    # A Keras optimizer has its own rate: refused before the base runs.
+    grid.heads()[0].on(plan)
     features = extract_features(plan, data)
     search = search_heads(features, grid)
     run = train(
