@@ -16,6 +16,7 @@ from tlkit.plans.files import (
     plan_to_dict,
     plan_to_json,
     plan_to_toml,
+    read_augmentation,
 )
 from tlkit.plans.network import Network, read_size
 from tlkit.plans.plan import Machine, Plan, Views, read_devices
@@ -191,3 +192,25 @@ def test_words_of_the_command_line_are_read(read, good, bad):
     for text in bad:
         with pytest.raises(ValueError, match="expected"):
             read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"rotation": 5}', {"rotation": 5}),
+        ('{"way": "scratch"}', {}),
+        ('{"way": "scratch", "augmentation": "mild"}', {"preset": "mild"}),
+        ('{"version": 2, "augmentation": {"flip": true}}', {"flip": True}),
+    ],
+)
+def test_a_file_holds_an_augmentation_or_a_plan(tmp_path, text, expected):
+    path = tmp_path / "own.json"
+    path.write_text(text)
+    assert read_augmentation(path) == expected
+
+
+@pytest.mark.parametrize("read", [read_augmentation, tlkit.read_plan])
+def test_a_file_with_a_list_is_refused(tmp_path, read):
+    (tmp_path / "list.json").write_text("[1, 2]")
+    with pytest.raises(UsageError, match="fields by name"):
+        read(tmp_path / "list.json")

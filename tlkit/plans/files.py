@@ -206,14 +206,17 @@ def read_augmentation(path: str | Path) -> Mapping[str, Any]:
             whose augmentation is read.
 
     Raises:
-        UsageError: There is no such file.
+        UsageError: There is no such file, or it holds something else.
         TlkitError: The file is neither TOML nor JSON.
     """
     content = _read(path, "augmentation")
-    return content.get("augmentation", content)
+    if {"way", "version"} & content.keys():
+        # A plan; one that says nothing of it leaves the augmentation open.
+        content = content.get("augmentation", {})
+    return {"preset": content} if isinstance(content, str) else content
 
 
-def _read(path: str | Path, what: str) -> Any:
+def _read(path: str | Path, what: str) -> Mapping[str, Any]:
     path = Path(path)
     reader = {".toml": tomllib.loads, ".json": json.loads}.get(path.suffix)
     if reader is None or not path.is_file():
@@ -224,11 +227,19 @@ def _read(path: str | Path, what: str) -> Any:
             received="another kind of file" if path.exists() else "nothing",
         )
     try:
-        return reader(path.read_text(encoding="utf-8"))
+        content = reader(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise TlkitError(
             f"Cannot read this {what}.", where=path, received=error
         ) from error
+    if not isinstance(content, Mapping):
+        raise UsageError(
+            f"This file holds no {what}.",
+            where=path,
+            expected="fields by name",
+            received=type(content).__name__,
+        )
+    return content
 
 
 def plan_to_toml(plan: Plan) -> str:
