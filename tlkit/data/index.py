@@ -20,6 +20,7 @@ from tlkit.base.errors import UsageError
 from tlkit.base.image_size import ImageSize
 from tlkit.base.records import COUNT, Column, Shown, Table, shorten
 from tlkit.data.decode import read_image, resize_image
+from tlkit.data.names import ALL as ALL
 from tlkit.data.names import SPLITS as SPLITS
 from tlkit.data.names import TEST as TEST
 from tlkit.data.names import TRAIN as TRAIN
@@ -44,11 +45,14 @@ class Split:
             in `class_names`.
         digests: For each image 32 hexadecimal digits of its content; equal
             images have equal digests.
+        groups: For each image the name of what it shows, such as a patient,
+            whose images must stay in one split; empty if there are no groups.
     """
 
     images: Sequence[Path] | np.ndarray
     labels: np.ndarray
     digests: tuple[str, ...]
+    groups: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.digests)
@@ -97,7 +101,8 @@ class Split:
             else tuple(self.images[row] for row in rows)
         )
         digests = tuple(self.digests[row] for row in rows)
-        return Split(images, self.labels[rows], digests)
+        groups = tuple(self.groups[row] for row in rows if self.groups)
+        return Split(images, self.labels[rows], digests, groups)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -14,7 +14,14 @@ from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.arrays import array_split, index_of_arrays, read_npz
 from tlkit.data.folders import read_folder
-from tlkit.data.index import TEST, TRAIN, VALIDATION, DatasetIndex, Split
+from tlkit.data.index import (
+    ALL,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    DatasetIndex,
+    Split,
+)
 from tlkit.data.names import (
     SAMPLE,
     SAMPLE_SIZES,
@@ -90,6 +97,27 @@ def load_dataset(
     index = replace(found, splits=splits, notes=_notes(splits))
     _check_every_class(index)
     return index
+
+
+def load_labelled(source: Source) -> DatasetIndex:
+    """Finds the images of a data set to judge a model on; divides nothing.
+
+    Args:
+        source: The source, see `load_dataset`. One class is enough, and so is
+            a test split alone.
+
+    Returns:
+        The index, with the splits that the source has itself. Where it has
+        none, all of its images are in one split, `"all"`.
+
+    Raises:
+        UsageError: There is no such source.
+        TlkitError: The source cannot be read or has no usable images.
+    """
+    found = read_source(source)
+    if set(found.splits) == {TRAIN}:
+        return replace(found, splits={ALL: found.splits[TRAIN]})
+    return found
 
 
 def read_source(source: Source) -> DatasetIndex:

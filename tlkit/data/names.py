@@ -7,6 +7,9 @@ from tlkit.data.public.catalogue import PUBLIC
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
 """What images are there for: to learn from, to choose by, to measure on."""
 
+ALL = "all"
+"""All images of data without splits, where a model is judged on them."""
+
 VALIDATION_FRACTION = 0.2
 """Share of validation images where data have no such split."""
 
