@@ -30,6 +30,7 @@ from tlkit.data.names import (
     dataset_names,
 )
 from tlkit.data.public import download
+from tlkit.data.reading import Reading
 from tlkit.data.splitting import complete_splits
 from tlkit.drawn import sample
 
@@ -43,14 +44,18 @@ def load_dataset(
     validation_fraction: float = VALIDATION_FRACTION,
     test_fraction: float = TEST_FRACTION,
     seed: int = 0,
+    reading: Reading | None = None,
 ) -> DatasetIndex:
     """Finds the images of a data set, checks them and fixes the splits.
 
     `source` may be
 
-    - a folder with `train/`, `validation/` (or `val/`) and `test/`, each
-      holding one folder per class;
-    - a folder that holds one folder per class;
+    - a folder with `train/`, `validation/` and `test/`, each holding one
+      folder per class; other usual names of splits, such as `Training` or
+      `valid`, and another folder around it are understood, too;
+    - a folder that holds one folder per class, which may hold those of the
+      splits;
+    - a folder of files whose labels `reading` tells;
     - a `.npz` file in Keras's form: uint8 `x_train`, `x_test` of shape
       `(count, height, width[, channels])`, integer `y_train`, `y_test`, and
       optionally `class_names`;
@@ -68,7 +73,9 @@ def load_dataset(
     have no image of a class, the image closest to the limit goes there.
 
     Files that cannot be used are left out and listed in `left_out` with
-    their reason; nothing is deleted or changed.
+    their reason; nothing is deleted or changed. So is a picture that lies
+    under two labels. Names of classes that differ in capitals, spaces or
+    Unicode forms only are one class.
 
     Args:
         source: The source, in one of the forms above.
@@ -77,9 +84,12 @@ def load_dataset(
         test_fraction: Share of all images that become test images where the
             source has neither split, 0 to below 1.
         seed: Seed of the division; another seed divides differently.
+        reading: Where in a folder labels and groups stand; None means class
+            folders and no groups.
 
     Returns:
-        The index. The images of a split are in the order of their paths.
+        The index. The images of a split are in the order of their classes,
+        and in each of their paths.
 
     Raises:
         UsageError: There is no such source, or a fraction is impossible.
@@ -92,19 +102,22 @@ def load_dataset(
     """
     fractions = {TEST: test_fraction, VALIDATION: validation_fraction}
     _check_fractions(fractions)
-    found = read_source(source)
+    found = read_source(source, reading)
     splits = complete_splits(found.splits, fractions, seed)
-    index = replace(found, splits=splits, notes=_notes(splits))
+    index = replace(found, splits=splits, notes=found.notes + _notes(splits))
     _check_every_class(index)
     return index
 
 
-def load_labelled(source: Source) -> DatasetIndex:
+def load_labelled(
+    source: Source, reading: Reading | None = None
+) -> DatasetIndex:
     """Finds the images of a data set to judge a model on; divides nothing.
 
     Args:
         source: The source, see `load_dataset`. One class is enough, and so is
             a test split alone.
+        reading: Where in a folder labels stand; None means class folders.
 
     Returns:
         The index, with the splits that the source has itself. Where it has
@@ -114,32 +127,49 @@ def load_labelled(source: Source) -> DatasetIndex:
         UsageError: There is no such source.
         TlkitError: The source cannot be read or has no usable images.
     """
-    found = read_source(source)
+    found = read_source(source, reading, least=1)
     if set(found.splits) == {TRAIN}:
         return replace(found, splits={ALL: found.splits[TRAIN]})
     return found
 
 
-def read_source(source: Source) -> DatasetIndex:
+def read_source(
+    source: Source, reading: Reading | None = None, least: int = 2
+) -> DatasetIndex:
     """Reads a data set with the splits that it has itself, and no others.
 
     Args:
         source: The source, see `load_dataset`.
+        reading: Where in a folder labels stand; None means class folders.
+        least: Number of classes that a folder must have; see `read_folder`.
 
     Raises:
-        UsageError: There is no such source.
+        UsageError: There is no such source, or it is no folder and needs no
+            `reading`.
         TlkitError: The source cannot be read.
     """
+    reading = reading or Reading()
     if not isinstance(source, str | os.PathLike):
+        _check_usual(reading, "arrays in memory")
         return index_of_arrays(source)
     try:
-        return _find(str(source))
+        return _find(os.fspath(source), reading, least)
     except OSError as error:
         raise TlkitError(
             "Cannot read the data.",
             where=error.filename or source,
             received=error.strerror,
         ) from error
+
+
+def _check_usual(reading: Reading, source: str) -> None:
+    if reading != Reading():
+        raise UsageError(
+            "Only a folder can be told where its labels and groups stand.",
+            where=source,
+            expected="a folder of images",
+            remedy="Leave out --labels, --label-from and --group-by.",
+        )
 
 
 def _check_fractions(fractions: Mapping[str, float]) -> None:
@@ -152,26 +182,20 @@ def _check_fractions(fractions: Mapping[str, float]) -> None:
         )
 
 
-def _find(source: str) -> DatasetIndex:
+def _find(source: str, reading: Reading, least: int) -> DatasetIndex:
     """Finds out which kind of source this is, and reads it."""
     # A path wins over a name, so that a folder called like a public data set
     # can still be used.
     path = Path(source)
     if path.is_dir():
-        return read_folder(path)
+        return read_folder(path, reading, least)
+    if source in download.PUBLIC and not path.exists():
+        return _find_public(source, reading, least)
+    _check_usual(reading, source)
     if path.is_file():
         return read_npz(path)
     if source == SAMPLE:
         return _draw_sample()
-    if source in download.PUBLIC:
-        path = download.local_path(source)
-        if path.exists():
-            return replace(_find(str(path)), name=source)
-        raise TlkitError(
-            f"The data set {source} has not been fetched yet.",
-            where=path.absolute(),
-            remedy=f"Run: tlkit data fetch {source}",
-        )
     raise UsageError(
         "No such data.",
         where=path.absolute(),
@@ -179,6 +203,17 @@ def _find(source: str) -> DatasetIndex:
         + ", ".join(dataset_names()),
         received=source,
         remedy=did_you_mean(source, dataset_names()),
+    )
+
+
+def _find_public(source: str, reading: Reading, least: int) -> DatasetIndex:
+    path = download.local_path(source)
+    if path.exists():
+        return replace(_find(str(path), reading, least), name=source)
+    raise TlkitError(
+        f"The data set {source} has not been fetched yet.",
+        where=path.absolute(),
+        remedy=f"Run: tlkit data fetch {source}",
     )
 
 
