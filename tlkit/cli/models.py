@@ -10,6 +10,7 @@ import typer
 
 from tlkit.base.choices import names_in
 from tlkit.cli.command import KEPT, LOOK, USE, app, notes_in_words
+from tlkit.cli.generated import FIRST
 from tlkit.cli.options import Data, Fractions, Images, Layers, Model
 from tlkit.cli.printing import left_out
 from tlkit.cli.requests import read_data
@@ -29,6 +30,7 @@ def evaluate(
         typer.Option(
             metavar="NAME",
             help=f"Images to measure on: {', '.join(SPLITS)}.",
+            rich_help_panel=FIRST,
         ),
     ] = TEST,
     fractions: Fractions,
