@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tlkit.data.index import DatasetIndex as DatasetIndex
     from tlkit.data.load import load_dataset as load_dataset
     from tlkit.data.public.download import fetch as fetch
+    from tlkit.data.reading import Reading as Reading
     from tlkit.explain.filters import filter_patterns as filter_patterns
     from tlkit.explain.methods.registry import draw_heat_maps as draw_heat_maps
     from tlkit.features.extract import Features as Features
@@ -58,6 +59,7 @@ _HOMES = {
     "Machine": "tlkit.plans.plan",
     "Network": "tlkit.plans.network",
     "Plan": "tlkit.plans.plan",
+    "Reading": "tlkit.data.reading",
     "Recipe": "tlkit.plans.recipe",
     "Run": "tlkit.runs.run",
     "TlkitError": "tlkit.base.errors",

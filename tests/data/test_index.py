@@ -399,7 +399,7 @@ def test_an_image_in_two_splits_is_noted(split_folder):
             root / "test" / "cats" / f"again {number}.png",
         )
     (note,) = load_dataset(root).notes
-    assert note.startswith("2 images of test are also in train")
+    assert note.startswith("Images of test that are also in train: 2.")
 
 
 @pytest.mark.parametrize("count", [2, 3, 10])
@@ -499,7 +499,9 @@ def test_copies_in_a_class_count_once(drawn_folder, tmp_path):
     assert all_paths(index) == {*drawn_folder_paths(root)}
     assert len(index.left_out) == 8
     assert index.left_out[0].reason.startswith("the same as ")
-    assert index.notes[0].startswith("8 files are copies of a picture")
+    assert index.notes[0].startswith(
+        "Copies of another picture in their class: 8."
+    )
 
 
 def drawn_folder_paths(root):
@@ -520,8 +522,8 @@ def test_a_picture_under_two_labels_is_not_used_at_all(drawn_folder, tmp_path):
     assert len(index.left_out) == 6
     assert all("under another label" in one.reason for one in index.left_out)
     assert index.notes[0].startswith(
-        "3 pictures are under two labels, such as 000.png in alpha and "
-        "other 0.png in beta"
+        "Pictures under two labels: 3, such as 000.png in alpha and "
+        "other 0.png in beta."
     )
 
 

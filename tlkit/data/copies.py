@@ -54,8 +54,8 @@ def settle_copies(images: Sequence[Usable], remarks: Remarks) -> list[Usable]:
             remarks.leave_out(file.path, f"the same as {original.path}")
     if twice:
         remarks.notes.append(
-            f"{twice} files are copies of a picture in their class and are "
-            "not used: each picture counts once."
+            f"Copies of another picture in their class: {twice}. Each picture "
+            "is used once."
         )
     return kept
 
@@ -72,9 +72,8 @@ def _note_torn(
     if not torn:
         return
     first, second, *_ = next(iter(torn.values())).values()
-    is_ = "picture is" if len(torn) == 1 else "pictures are"
     remarks.notes.append(
-        f"{len(torn)} {is_} under two labels, such as {first.path.name} in "
-        f"{first.class_name} and {second.path.name} in {second.class_name}: "
-        "one of the labels is wrong, so none of the copies is used."
+        f"Pictures under two labels: {len(torn)}, such as {first.path.name} in "
+        f"{first.class_name} and {second.path.name} in {second.class_name}. "
+        "One of the labels is wrong, so none of the copies is used."
     )

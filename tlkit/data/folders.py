@@ -97,8 +97,7 @@ def _class_titles(
         forms.setdefault(class_key(class_title(name)), set()).add(name)
     for names in forms.values():
         if len(names) > 1:
-            told = " and ".join(map(repr, map(class_title, sorted(names))))
-            remarks.notes.append(f"{told} are taken for one class.")
+            remarks.notes.append(_one_class(sorted(names)))
         elif as_unicode(*names) not in names:
             remarks.notes.append(
                 f"The name of the class {class_title(*names)} is not UTF-8: "
@@ -106,6 +105,14 @@ def _class_titles(
             )
     titles = {key: class_title(min(names)) for key, names in forms.items()}
     return dict(sorted(titles.items(), key=lambda item: item[1]))
+
+
+def _one_class(names: Sequence[str]) -> str:
+    told = ", ".join(repr(as_unicode(name)) for name in names)
+    # The forms of Unicode cannot be told apart by looking at them.
+    if len({class_title(name) for name in names}) == 1:
+        told = f"{told} (which differ in spaces or in Unicode's form)"
+    return f"{told} are taken for one class, {class_title(names[0])}."
 
 
 def _splits(images: Sequence[Usable], keys: list[str]) -> dict[str, Split]:

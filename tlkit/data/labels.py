@@ -59,11 +59,12 @@ def how_to_label(files: Sequence[Path]) -> str:
         shown = ", ".join(sorted(labels)[:5])
         return (
             f"The names of the files begin with {shown}: if these are the "
-            f"classes, add --label-from {NAME} (label_from='{NAME}')."
+            f"classes, add --label-from {NAME} (in Python "
+            f"reading=tlkit.Reading(label_from='{NAME}'))."
         )
     return (
         "Put the images of each class into a folder of its own, or name a "
-        "table of labels by --labels (labels=...)."
+        "table of labels by --labels."
     )
 
 
@@ -104,7 +105,7 @@ def label_by_name(
 def _note_unlabelled(count: int, where: str, remarks: Remarks) -> None:
     if count:
         remarks.notes.append(
-            f"{count} files have no label in {where} and are not used."
+            f"Files without a label in {where}: {count}. They are not used."
         )
 
 

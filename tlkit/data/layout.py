@@ -108,6 +108,7 @@ def split_folders(root: Path, remarks: Remarks) -> dict[str, Path]:
             )
         if split is not None:
             found[split] = folder
+    found = {split: found[split] for split in SPLITS if split in found}
     odd = [
         f"{folder.name}/ is the {split} split"
         for split, folder in found.items()
@@ -115,7 +116,7 @@ def split_folders(root: Path, remarks: Remarks) -> dict[str, Path]:
     ]
     if odd:
         remarks.notes.append(f"By their names, {', '.join(odd)}.")
-    return {split: found[split] for split in SPLITS if split in found}
+    return found
 
 
 def _has_class_folders_in_splits(folders: list[Path]) -> bool:
@@ -175,8 +176,8 @@ def _say_unlabelled(folder: Path, remarks: Remarks) -> None:
     count = len(image_files(folder, []))
     remarks.leave_out(folder, "images without labels")
     remarks.notes.append(
-        f"{folder.name}/ has no class folders: its {count} files have no "
-        "labels and are not used."
+        f"{folder.name}/ has no class folders: its files have no labels and "
+        f"are not used ({count})."
     )
 
 
@@ -230,7 +231,9 @@ def _label_classes_with_splits(root: Path, remarks: Remarks) -> list[Labelled]:
 
 
 def _splits_without_classes(root: Path, folders: list[Path]) -> TlkitError:
-    files = [path for one in folders for path in image_files(one, [])]
+    # The test images of a contest have no labels, in no place.
+    named = {split_of(one.name): one for one in folders}
+    files = image_files(named.get(TRAIN, folders[0]), [])
     return TlkitError(
         "The folders are named like splits, and no class folders are in them.",
         where=root,

@@ -252,9 +252,9 @@ def _notes(splits: Mapping[str, Split]) -> tuple[str, ...]:
             shared = set(splits[first].digests) & set(splits[second].digests)
             if shared:
                 notes.append(
-                    f"{len(shared)} images of {second} are also in {first}: "
-                    f"the accuracy on {second} is higher than it would be on "
-                    "new images."
+                    f"Images of {second} that are also in {first}: "
+                    f"{len(shared)}. The accuracy on {second} is higher than "
+                    "it would be on new images."
                 )
     if TEST not in splits:
         notes.append(

@@ -38,6 +38,10 @@ class Reading(Checked):
     Raises:
         UsageError: Two places of labels are named, or an expression has no
             group.
+
+    Example:
+        by_name = tlkit.Reading(label_from="name")  # cat.0.jpg, dog.0.jpg
+        data = tlkit.load_dataset("dogs-vs-cats/", reading=by_name)
     """
 
     labels: str | None = field(
