@@ -718,6 +718,11 @@ def test_other_arrays_in_the_file_do_not_matter(npz):
     assert load_dataset(path).class_names == ("0", "1")
 
 
+def test_an_archive_of_images_is_to_be_unpacked(drawn_folder, tmp_path):
+    packed = shutil.make_archive(str(tmp_path / "pets"), "zip", drawn_folder)
+    assert_fails(packed, "Cannot read this file", "Unpack the archive")
+
+
 X, Y = arrays()["x_train"], arrays()["y_train"]
 WRONG_ARRAYS = {
     "no test": ({"x_test": None}, "x_test"),

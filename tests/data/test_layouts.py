@@ -344,6 +344,33 @@ def test_a_table_gives_splits_and_groups(put):
     assert found.splits["train"].groups == ("p0", "p1", "p0", "p1")
 
 
+def test_files_that_a_table_does_not_name_clearly_are_left_out(put):
+    root = put("photos/a", 2)
+    put("photos/b", 2)
+    table = root / "table.csv"
+    table.write_text(
+        "file,label\n"
+        "0.png,cat\n"  # there are two
+        "c/1.png,cat\n"  # there is a/1.png, which is another
+        "a/0.png,cat\n"
+        ",cat\n"
+        "C:\\home\\me\\photos\\b\\0.png,dog\n"
+        "/home/me/photos/b/1.png,dog\n"
+    )
+    found = read_source(root / "photos", Reading(labels=str(table)))
+    assert found.counts()["train"] == {"cat": 1, "dog": 2}
+    reasons = dict(found.left_out)
+    assert reasons["0.png"].endswith("several files are called so")
+    assert reasons["c/1.png"].endswith("not there")
+
+
+def test_a_table_among_the_files_is_pointed_to(put):
+    root = put(".", 4)
+    (root / "train.csv").write_text("id,breed\n0,pug\n1,beagle\n")
+    with pytest.raises(TlkitError, match=r"add --labels .*train\.csv"):
+        read_source(root)
+
+
 WRONG_TABLES = {
     "no label": ("file,size\n0.png,3\n", "does not name a file and its label"),
     "empty": ("", "does not name a file and its label"),

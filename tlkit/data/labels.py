@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
 from collections import Counter
@@ -54,6 +55,9 @@ def label_in_name(path: Path) -> str:
 
 def how_to_label(files: Sequence[Path]) -> str:
     """Returns what to do about images that lie in no class folders."""
+    for path in files:
+        if path.suffix in (".csv", ".tsv") and _is_table(path):
+            return f"If {path} holds their labels, add --labels {path}."
     labels = Counter(map(label_in_name, files))
     if 2 <= len(labels) <= len(files) / 2 and "" not in labels:
         shown = ", ".join(sorted(labels)[:5])
@@ -66,6 +70,13 @@ def how_to_label(files: Sequence[Path]) -> str:
         "Put the images of each class into a folder of its own, or name a "
         "table of labels by --labels."
     )
+
+
+def _is_table(path: Path) -> bool:
+    try:
+        return bool(read_table(path))
+    except TlkitError:
+        return False
 
 
 def label_by_name(
@@ -179,9 +190,9 @@ def label_by_table(
     splits = dict(files)
     labelled: dict[Path, Labelled] = {}
     for row in rows:
-        path = found.find(row.file)
+        path, reason = found.find(row.file)
         if path is None:
-            remarks.leave_out(Path(row.file), f"in {table.name}, but not there")
+            remarks.leave_out(Path(row.file), f"in {table.name}, but {reason}")
             continue
         one = Labelled(path, row.label, row.split or splits[path], row.group)
         if labelled.setdefault(path, one) != one:
@@ -228,12 +239,22 @@ class _Files:
             if path.suffix:
                 yield end[: -len(path.suffix)]
 
-    def find(self, name: str) -> Path | None:
-        """Returns the file of a name, or None."""
+    def find(self, name: str) -> tuple[Path | None, str]:
+        """Returns the file of a name, or the reason why there is none."""
         beside = Path(os.path.normpath(self._folder / name))
         if beside in self._paths:
-            return beside
-        return self._by_end.get(str(PurePosixPath(name.replace("\\", "/"))))
+            return beside, ""
+        parts = PurePosixPath(name.replace("\\", "/")).parts
+        # The whole path on another machine begins with folders of its own. A
+        # path that begins in the data must fit as it stands.
+        whole = bool(parts) and (parts[0] == "/" or parts[0].endswith(":"))
+        ends = range(1, len(parts)) if whole else range(1)
+        for start in ends:
+            end = "/".join(parts[start:])
+            if end in self._by_end:
+                path = self._by_end[end]
+                return path, "" if path else "several files are called so"
+        return None, "not there"
 
 
 def read_table(path: Path) -> list[Row]:
@@ -253,7 +274,7 @@ def read_table(path: Path) -> list[Row]:
         # Excel writes a mark of byte order, which would end up in the name of
         # the first column.
         text = path.read_text(encoding="utf-8-sig")
-        lines = [*csv.reader(text.splitlines(), delimiter=_delimiter(text))]
+        lines = [*csv.reader(io.StringIO(text), delimiter=_delimiter(text))]
     except (OSError, ValueError, csv.Error) as error:
         raise TlkitError(
             "Cannot read this table of labels.",
