@@ -19,3 +19,17 @@ def name_some(names: Sequence[str], most: int = 5) -> str:
     more = len(names) - most
     shown = ", ".join(names[:most])
     return f"{shown} and {more} more" if more > 0 else shown
+
+
+def say_not_judged(names: Sequence[str], split: str) -> str | None:
+    """Returns the sentence that some classes are not judged.
+
+    Args:
+        names: Names of the classes without images; where there are none,
+            there is no sentence.
+        split: Name of the split, which may be empty.
+    """
+    if not names:
+        return None
+    images = f"{split} images" if split else "images"
+    return f"There are no {images} of {name_some(names)}: not judged."
