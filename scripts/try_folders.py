@@ -49,7 +49,7 @@ class Case:
     say: Callable[[], str]
 
 
-def picture(number: int, side: int = 32) -> np.ndarray:
+def picture(number: int, side: int = 16) -> np.ndarray:
     """Smooth colour waves; every number is another picture."""
     random = np.random.default_rng(number)
     y, x = np.mgrid[:side, :side] / side
@@ -64,7 +64,7 @@ def picture(number: int, side: int = 32) -> np.ndarray:
 
 
 def put(
-    folder: str, count: int = 10, name: str = "{}.png", first: int = 0
+    folder: str, count: int = 50, name: str = "{}.png", first: int = 0
 ) -> None:
     """Draws pictures into a folder; others in every folder."""
     path = Path("photos", folder)
@@ -75,7 +75,7 @@ def put(
         Image.fromarray(picture(start + place)).save(path / name.format(place))
 
 
-def classes(*names: str, count: int = 10) -> Callable[[], None]:
+def classes(*names: str, count: int = 50) -> Callable[[], None]:
     """Returns a function that draws a folder of pictures for each name."""
 
     def draw() -> None:
@@ -120,8 +120,8 @@ def working_folder() -> Iterator[Path]:
 
 def kaggle() -> None:
     """The images of Kaggle's dogs against cats, as they are unpacked."""
-    put("train", 12, "cat.{}.jpg")
-    put("train", 12, "dog.{}.jpg")
+    put("train", 60, "cat.{}.jpg")
+    put("train", 60, "dog.{}.jpg")
     put("test1", 6, "{}.jpg")
 
 
@@ -129,15 +129,15 @@ def table(head: str, line: str) -> Callable[[], None]:
     """Returns a function that draws twelve pictures and a table of them."""
 
     def draw() -> None:
-        put(".", 12, "scan{}.png")
+        put(".", 120, "scan{}.png")
         lines = [
             line.format(
                 number=number,
                 label=("benign", "malignant")[number % 2],
-                split=("train", "train", "valid", "test")[number // 2 % 4],
-                patient=number // 3,
+                split=("train", "train", "valid", "test")[number // 30],
+                patient=number // 4,
             )
-            for number in range(12)
+            for number in range(120)
         ]
         Path("labels.csv").write_text("\n".join([head, *lines]) + "\n")
 
@@ -147,7 +147,7 @@ def table(head: str, line: str) -> Callable[[], None]:
 def plants() -> None:
     """Three images of each plant."""
     for name in ("healthy", "rusty"):
-        for number in range(10):
+        for number in range(20):
             put(name, 3, f"plant{number}-{{}}.png", 10 * number)
 
 
@@ -173,7 +173,7 @@ def forms() -> None:
     """Names of classes that differ in form only."""
     composed = unicodedata.normalize("NFC", "re\N{COMBINING ACUTE ACCENT}ne")
     apart = unicodedata.normalize("NFD", composed)
-    classes("Cat", "cat", "cat ", composed, apart, count=6)()
+    classes("Cat", "cat", "cat ", composed, apart, count=20)()
 
 
 def other_encoding() -> None:
@@ -205,7 +205,7 @@ def broken() -> None:
 
 def formats() -> None:
     """Formats other than JPEG and PNG, and 16 bits a channel."""
-    classes("cats", "dogs", count=6)()
+    classes("cats", "dogs", count=20)()
     for suffix in ("tiff", "ppm", "bmp", "gif", "webp", "avif"):
         image = Image.fromarray(picture(ord(suffix[0])))
         image.save(f"photos/cats/one.{suffix}")
@@ -322,7 +322,7 @@ FOLDERS = [
     ),
     Case(
         LABELS,
-        "`train/cat.0.jpg ... train/dog.11.jpg`, `test1/0.jpg ...`",
+        "`train/cat.0.jpg ... train/dog.59.jpg`, `test1/0.jpg ...`",
         kaggle,
         read(),
     ),
@@ -335,7 +335,7 @@ FOLDERS = [
     Case(
         LABELS,
         "`0_cat.png 0_dog.png ...`, with `--label-from '_([a-z]+)'`",
-        lambda: (put(".", 9, "{}_cat.png"), put(".", 9, "{}_dog.png"))[0],
+        lambda: (put(".", 50, "{}_cat.png"), put(".", 50, "{}_dog.png"))[0],
         read(label_from="_([a-z]+)"),
     ),
     Case(
@@ -362,7 +362,7 @@ FOLDERS = [
     ),
     Case(
         LABELS,
-        "three images of each of ten plants a class, with "
+        "three images of each of twenty plants a class, with "
         r"`--group-by '(\w+/plant\d+)'`",
         plants,
         read(group_by=r"(\w+/plant\d+)"),

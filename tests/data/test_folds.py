@@ -8,13 +8,14 @@ from tlkit.data.folds import make_folds
 from tlkit.data.index import DatasetIndex, Split
 
 
-def index_of(labels, digests=None):
+def index_of(labels, digests=None, groups=()):
     count = len(labels)
     digests = range(count) if digests is None else digests
     split = Split(
         np.zeros((count, 1, 1, 3), "uint8"),
         np.asarray(labels, np.int64),
         tuple(f"{number:032x}" for number in digests),
+        tuple(groups),
     )
     return DatasetIndex("some", "memory", ("cats", "dogs"), {"train": split})
 
@@ -38,6 +39,17 @@ def test_equal_images_stay_together():
         cats, dogs = np.bincount(labels[folds == fold])
         assert abs(cats - 10) <= 2
         assert abs(dogs - 10) <= 2
+
+
+def test_the_images_of_a_group_stay_together():
+    groups = [f"pet {row // 4}" for row in range(60)]
+    labels = np.arange(60) // 4 % 2
+    folds = make_folds(index_of(labels, groups=groups), "train", 3)
+    for name in set(groups):
+        assert len({folds[row] for row in range(60) if groups[row] == name}) < 2
+    assert np.bincount(folds).tolist() == [20, 20, 20]
+    with pytest.raises(TlkitError, match="8 groups or more"):
+        make_folds(index_of(labels, groups=groups), "train", 8)
 
 
 def test_the_seed_decides():

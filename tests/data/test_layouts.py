@@ -406,3 +406,18 @@ def test_nothing_is_changed(put):
     for folder in (root, kept):
         found = sorted(path.relative_to(folder) for path in folder.rglob("*"))
         assert len(found) == 4 + 4 + 3 + 4
+
+
+def test_a_pattern_finds_labels_and_groups(put):
+    for patient in "abcdefgh":
+        put("", 3, f"{patient}-{{}}_benign.png")
+        put("", 3, f"{patient.upper()}-{{}}_malignant.png")
+    reading = Reading(label_from=r"_([a-z]+)\.", group_by=r"^(\w)-")
+    found = load_dataset(put("", 0), reading=reading)
+    assert found.class_names == ("benign", "malignant")
+    homes = {}
+    for name, split in found.splits.items():
+        for path in split.images:
+            homes.setdefault(path.name[0], set()).add(name)
+    assert len(homes) == 16
+    assert all(len(home) == 1 for home in homes.values())

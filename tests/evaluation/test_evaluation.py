@@ -6,6 +6,8 @@ import json
 import numpy as np
 import pytest
 
+from tlkit.data.index import Split
+from tlkit.data.sizes import notes_on_sizes
 from tlkit.evaluation import intervals
 from tlkit.evaluation.evaluation import Evaluation
 from tlkit.evaluation.metrics import measure
@@ -52,13 +54,69 @@ def test_the_table_has_the_figures(measured):
 
 def test_it_is_told_in_short(measured):
     whole = Evaluation({"split": "test", **measured})
-    assert repr(whole) == "Evaluation(60.0% of 5 test images)"
-    assert repr(measured) == "Evaluation(60.0% of 5 images)"
+    assert repr(whole) == (
+        "Evaluation(60.0% of 5 test images, balanced accuracy 58.3%)"
+    )
     low, high = intervals.wilson_interval(3, 5)
     assert whole.summary() == (
         "60.0% of 5 test images right "
-        f"(95 % interval {100 * low:.1f}% to {100 * high:.1f}%)"
+        f"(95 % interval {100 * low:.1f}% to {100 * high:.1f}%), "
+        "balanced accuracy 58.3%"
     )
+
+
+def test_balanced_accuracy_is_named_where_classes_differ_in_size(measured):
+    # Recalls of 2/3 and 1/2; three images and two, so one is half as large
+    # again.
+    assert measured.in_short().endswith("5 images, balanced accuracy 58.3%")
+    alike = measure(LABELS[1:], SHARES[1:], ["cats", "dogs"])
+    assert alike.in_short() == "50.0% of 4 images"
+    assert "balanced accuracy 50.0%" in alike.table().title
+
+
+def test_what_is_not_judged_is_said():
+    """Of 33 test images none was a dog, and "100.0%" was all one read."""
+    cats = measure(np.zeros(33, int), np.eye(2)[[0] * 33], ["cats", "dogs"])
+    measured = Evaluation({"split": "test", **cats, "notes": ["Beware."]})
+    assert measured.in_short() == (
+        "100.0% of 33 test images, balanced accuracy 100.0%"
+    )
+    absent = "There are no test images of dogs: not judged."
+    assert measured.table().notes == ("Beware.", absent)
+    dogs = measured.table().to_records()[-1]
+    assert dogs == {
+        "class": "dogs",
+        "images": 0,
+        "accuracy": None,
+        "95 % interval": None,
+        "precision": None,
+    }
+    # The note of the data set says the same, once.
+    split = Split(np.zeros((33, 1, 1, 3), "uint8"), np.zeros(33, int), ("",))
+    (note, _) = notes_on_sizes(
+        ["cats", "dogs"], {"test": split, "train": split}
+    )
+    assert note == absent
+    measured["notes"] = [note]
+    assert measured.table().notes == (absent,)
+
+
+def test_data_without_splits_are_called_images(measured):
+    whole = Evaluation({"split": "all", **measured})
+    assert whole.in_short().startswith("60.0% of 5 images, ")
+
+
+def test_a_run_of_an_earlier_version_is_shown(measured):
+    del measured["balanced_accuracy"]
+    assert "balanced accuracy 58.3%" in measured.table().title
+    assert "balanced accuracy 58.3%" in measured.summary()
+    measured["per_class"]["owls"] = {
+        **measured["per_class"]["dogs"],
+        "count": 0,
+        "recall": 0.0,
+        "recall_interval": None,
+    }
+    assert "balanced accuracy 58.3%" in measured.table().title
 
 
 def test_nothing_measured_is_told_too():

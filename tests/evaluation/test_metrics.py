@@ -1,9 +1,11 @@
 """Metrics against formulas written out by hand."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
+from sklearn.metrics import balanced_accuracy_score
 
 from tlkit.base.errors import UsageError
 from tlkit.evaluation.intervals import wilson_interval
@@ -62,3 +64,48 @@ def test_a_class_without_images_is_measured_without_dividing_by_zero():
 def test_shapes_that_do_not_fit_are_refused():
     with pytest.raises(UsageError, match="do not fit"):
         measure(np.array([0, 1]), np.ones((2, 3)) / 3, ["a", "b"])
+
+
+def test_rare_classes_count_like_common_ones():
+    """120 roses, 12 daisies, 6 tulips: a model may forget the tulips."""
+    labels = np.repeat([0, 1, 2], [120, 12, 6])
+    predicted = labels.copy()
+    predicted[[-1, -2, -3]] = 0
+    predicted[0] = 1
+    shares = np.eye(3)[predicted] * 0.9 + 0.1 / 3
+    measured = measure(labels, shares, ["roses", "daisies", "tulips"])
+    assert measured["accuracy"] == 134 / 138
+    by_hand = (119 / 120 + 12 / 12 + 3 / 6) / 3
+    assert measured["balanced_accuracy"] == pytest.approx(by_hand)
+    assert measured["balanced_accuracy"] == pytest.approx(
+        balanced_accuracy_score(labels, predicted)
+    )
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_balanced_accuracy_is_that_of_scikit_learn(seed):
+    random = np.random.default_rng(seed)
+    labels = random.choice(4, 50, p=[0.7, 0.2, 0.1, 0])  # class 3 is absent
+    shares = random.dirichlet(np.ones(4) / 2, 50)
+    measured = measure(labels, shares, list("abcd"))
+    with warnings.catch_warnings():
+        # Class 3 is predicted and not there, of which scikit-learn warns.
+        warnings.simplefilter("ignore")
+        expected = balanced_accuracy_score(labels, shares.argmax(axis=1))
+    assert measured["balanced_accuracy"] == pytest.approx(expected)
+
+
+def test_a_split_of_one_class_alone_is_measured():
+    labels = np.array([1, 1, 1])
+    shares = np.array([[0.2, 0.8], [0.6, 0.4], [0.1, 0.9]])
+    measured = measure(labels, shares, ["cats", "dogs"])
+    assert measured["balanced_accuracy"] == measured["accuracy"] == 2 / 3
+    assert measured["confusion_matrix"] == [[0, 0], [1, 2]]
+    assert measured["log_loss"] == pytest.approx(-math.log(0.8 * 0.4 * 0.9) / 3)
+    assert measured["per_class"]["cats"] == {
+        "count": 0,
+        "precision": None,
+        "recall": None,
+        "recall_interval": None,
+        "f1_score": None,
+    }

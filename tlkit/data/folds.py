@@ -7,6 +7,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.index import DatasetIndex
+from tlkit.data.units import find_units
 
 
 def check_folds(folds: int) -> None:
@@ -33,8 +34,8 @@ def make_folds(
 ) -> np.ndarray:
     """Divides a split into folds, with the classes spread as evenly as can be.
 
-    Equal images stay in one fold: an image that a model was trained on must
-    not be used to judge it.
+    Equal images stay in one fold, and so do the images of one group: what a
+    model was trained on must not be used to judge it.
 
     Args:
         data: The data set.
@@ -47,27 +48,29 @@ def make_folds(
 
     Raises:
         UsageError: There are fewer than two folds, or no such split.
-        TlkitError: A class has fewer different images than there are folds.
+        TlkitError: A class has fewer different images, or fewer groups, than
+            there are folds.
     """
     check_folds(folds)
     whole = data.split(split)
-    digests = np.array(whole.digests)
-    for label, class_name in enumerate(data.class_names):
-        different = len(np.unique(digests[whole.labels == label]))
-        if different < folds:
+    units = find_units(whole)
+    what = "groups" if whole.groups else "different images"
+    counts = np.bincount(
+        units.holding(whole.labels)[1], minlength=len(data.class_names)
+    )
+    for class_name, count in zip(data.class_names, counts, strict=True):
+        if count < folds:
             raise TlkitError(
-                "A class has too few images to be divided into folds.",
+                f"A class has too few {what} to be divided into folds.",
                 where=f"{class_name} in the {split} split",
-                expected=f"{folds} different images or more",
-                received=different,
+                expected=f"{folds} {what} or more",
+                received=count,
                 remedy="Add images of this class, ask for fewer folds, or do "
                 "without cross-validation.",
             )
-    # Images of equal content have equal digests, so a digest is a group that
-    # must not be divided.
     divide = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     numbers = np.empty(len(whole), np.int64)
-    parts = divide.split(digests, whole.labels, digests)
+    parts = divide.split(units.numbers, whole.labels, units.numbers)
     for fold, (_, held_out) in enumerate(parts):
         numbers[held_out] = fold
     return numbers

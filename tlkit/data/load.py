@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,6 +13,7 @@ import numpy as np
 
 from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.wording import name_some
 from tlkit.data.arrays import array_split, index_of_arrays, read_npz
 from tlkit.data.folders import read_folder
 from tlkit.data.index import (
@@ -31,7 +33,8 @@ from tlkit.data.names import (
 )
 from tlkit.data.public import download
 from tlkit.data.reading import Reading
-from tlkit.data.splitting import complete_splits
+from tlkit.data.sizes import notes_on_sizes
+from tlkit.data.splitting import check_enough, complete_splits
 from tlkit.drawn import sample
 
 Source = str | os.PathLike[str] | tuple[Any, Any] | Mapping[str, Any]
@@ -66,11 +69,13 @@ def load_dataset(
 
     Splits that the source does not have are made: validation images are
     taken from the training images, and test images too if there is neither
-    a validation nor a test split. The split of an image is decided by its
-    content alone: adding, renaming or moving files never moves another
-    image to a different split, and equal files share one. Hence the fraction
-    of a class is nearly, not exactly, the one asked for; if a split would
-    have no image of a class, the image closest to the limit goes there.
+    a validation nor a test split. Equal images share a split, and so do the
+    images of a group. The split of an image depends on its content (or its
+    group's name) and the seed, so renaming or moving files moves no image.
+    Classes of fewer than 1,000 different images are divided exactly, and an
+    image that is added to one moves at most one other from train to
+    validation and one from validation to test, or back; in larger classes
+    added images move no other. See `tlkit.data.splitting`.
 
     Files that cannot be used are left out and listed in `left_out` with
     their reason; nothing is deleted or changed. So is a picture that lies
@@ -103,10 +108,11 @@ def load_dataset(
     fractions = {TEST: test_fraction, VALIDATION: validation_fraction}
     _check_fractions(fractions)
     found = read_source(source, reading)
+    check_enough(found, fractions)
     splits = complete_splits(found.splits, fractions, seed)
-    index = replace(found, splits=splits, notes=found.notes + _notes(splits))
+    index = replace(found, splits=splits)
     _check_every_class(index)
-    return index
+    return replace(index, notes=found.notes + _notes(index))
 
 
 def load_labelled(
@@ -227,39 +233,48 @@ def _draw_sample() -> DatasetIndex:
 
 
 def _check_every_class(index: DatasetIndex) -> None:
-    for split in (TRAIN, VALIDATION):
-        labels = index.splits[split].labels
-        absent = [
-            name
-            for label, name in enumerate(index.class_names)
-            if not np.any(labels == label)
-        ]
-        if absent:
-            raise TlkitError(
-                f"Too few images of {', '.join(absent)} for a {split} split.",
-                where=index.source,
-                expected="a different image of every class for each split",
-                remedy="Add images, or remove the class.",
-            )
+    absent = _absent(index, TRAIN)
+    if absent:
+        raise TlkitError(
+            f"Too few images of {name_some(absent)} for a train split.",
+            where=index.source,
+            expected="training images of every class",
+            remedy="Add images, or remove the class.",
+        )
 
 
-def _notes(splits: Mapping[str, Split]) -> tuple[str, ...]:
-    """Notes images that are in two splits, and a missing test split."""
+def _absent(index: DatasetIndex, split: str) -> list[str]:
+    """Returns the names of the classes that a split has no images of."""
+    counts = np.bincount(
+        index.splits[split].labels, minlength=len(index.class_names)
+    )
+    return [index.class_names[label] for label in np.flatnonzero(counts == 0)]
+
+
+def _notes(index: DatasetIndex) -> tuple[str, ...]:
+    """Notes what is in two splits, and what splits lack."""
     notes = []
-    names = list(splits)
-    for position, first in enumerate(names):
-        for second in names[position + 1 :]:
-            shared = set(splits[first].digests) & set(splits[second].digests)
+    splits = index.splits
+    for first, second in itertools.combinations(splits, 2):
+        images = set(splits[first].digests) & set(splits[second].digests)
+        groups = set(splits[first].groups) & set(splits[second].groups)
+        for name, shared in (("Images", images), ("Groups", groups)):
             if shared:
                 notes.append(
-                    f"Images of {second} that are also in {first}: "
+                    f"{name} of {second} that are also in {first}: "
                     f"{len(shared)}. The accuracy on {second} is higher than "
                     "it would be on new images."
                 )
+    absent = _absent(index, VALIDATION)
+    if absent and TEST in splits:
+        notes.append(
+            f"There are no validation images of {name_some(absent)}: the best "
+            "epoch is chosen by the other classes."
+        )
     if TEST not in splits:
         notes.append(
             "There is no test split: accuracy is measured on the validation "
             "images that also chose the best epoch, so it is higher than it "
             "would be on new images."
         )
-    return tuple(notes)
+    return (*notes, *notes_on_sizes(index.class_names, splits))

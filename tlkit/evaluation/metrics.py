@@ -13,8 +13,14 @@ from sklearn.metrics import (
 )
 
 from tlkit.base.errors import UsageError
-from tlkit.evaluation.evaluation import Evaluation
+from tlkit.evaluation.evaluation import Evaluation, balanced_accuracy
 from tlkit.evaluation.intervals import confidence_interval
+
+#: A share of no images is not 0, which would be the worst figure there is.
+_NOT_JUDGED = {
+    "count": 0,
+    **dict.fromkeys(("precision", "recall", "recall_interval", "f1_score")),
+}
 
 
 def measure(
@@ -32,10 +38,11 @@ def measure(
     Returns:
         The figures that a run keeps in `metrics.json`: `count`, `correct`,
         `accuracy` with its `accuracy_interval` (see `confidence_interval`),
-        `log_loss` (mean negative natural logarithm of the true class's
-        probability), `per_class` (precision, recall with interval, F1 score,
-        count) and `confusion_matrix` (a row for each true class, a column for
-        each predicted one).
+        `balanced_accuracy` (see there), `log_loss` (mean negative natural
+        logarithm of the true class's probability), `per_class` (precision,
+        recall with interval, F1 score, count; of a class without images they
+        are None, and the count is 0) and `confusion_matrix` (a row for each
+        true class, a column for each predicted one).
 
     Raises:
         UsageError: The shapes of the arguments do not match.
@@ -56,14 +63,16 @@ def measure(
     every_class = np.arange(len(class_names))
     correct = int((predicted == labels).sum())
     matrix = confusion_matrix(labels, predicted, labels=every_class)
+    per_class = _per_class(labels, predicted, class_names)
     return Evaluation(
         count=len(labels),
         correct=correct,
         accuracy=correct / len(labels),
         accuracy_interval=confidence_interval(correct, len(labels)),
+        balanced_accuracy=balanced_accuracy(per_class),
         log_loss=float(log_loss(labels, probabilities, labels=every_class)),
         class_names=list(class_names),
-        per_class=_per_class(labels, predicted, class_names),
+        per_class=per_class,
         confusion_matrix=matrix.tolist(),
     )
 
@@ -84,10 +93,10 @@ def _per_class(
             "recall": float(recall[label]),
             "recall_interval": confidence_interval(
                 round(recall[label] * count[label]), int(count[label])
-            )
-            if count[label]
-            else None,
+            ),
             "f1_score": float(f1_score[label]),
         }
+        if count[label]
+        else dict(_NOT_JUDGED)
         for label, name in enumerate(class_names)
     }
