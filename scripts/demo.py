@@ -79,7 +79,7 @@ def draw_overview(data, runs):
     heat = tlkit.draw_heat_maps(
         classifier.model, images[:SHOWN], "gradcam", layer="block4_conv2"
     )
-    wrong = np.flatnonzero(chosen != split.labels)[:SHOWN]
+    wrong = np.flatnonzero(chosen != split.labels)
     figure = plots.draw_overview(
         {way: run.history for way, run in runs.items()},
         list(zip(images, heat, captions, strict=False)),

@@ -1,7 +1,6 @@
 """All pictures. Only this folder imports matplotlib."""
 
-from matplotlib.figure import Figure as Figure
-
+from tlkit.plots.figure import Figure as Figure
 from tlkit.plots.files import save as save
 from tlkit.plots.files import save_animation as save_animation
 from tlkit.plots.files import save_image as save_image

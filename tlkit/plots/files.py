@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from tlkit.base.atomic import atomic_path
 from tlkit.base.errors import UsageError
+from tlkit.plots.figure import Figure
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
