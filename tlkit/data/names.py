@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from tlkit.data.public.catalogue import PUBLIC
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
@@ -26,3 +28,19 @@ SAMPLE_SIZES = {TRAIN: 200, VALIDATION: 100, TEST: 400}
 def dataset_names() -> tuple[str, ...]:
     """Returns the names that need no path, the embedded sample first."""
     return (SAMPLE, *PUBLIC)
+
+
+def class_key(name: str) -> str:
+    """Returns the form in which two spellings of a class are compared.
+
+    Systems of files write accents in different ways, and people write case
+    and spaces so.
+
+    Args:
+        name: Name of a class.
+
+    Example:
+        >>> class_key(" Maine  Coon"), class_key("maine coon")
+        ('maine coon', 'maine coon')
+    """
+    return " ".join(unicodedata.normalize("NFC", name).split()).casefold()

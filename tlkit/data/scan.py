@@ -106,3 +106,15 @@ def _rubbish(path: Path) -> str | None:
     if path.name.lower() in _RUBBISH:
         return "left by the operating system"
     return None
+
+
+def image_files(folder: Path, left_out: list[LeftOut]) -> list[Path]:
+    """Finds the files below a folder that may be images, in order.
+
+    Args:
+        folder: The folder. Hidden files and what operating systems leave
+            behind are not among its files.
+        left_out: A list to which what is passed over is appended, each with
+            its reason.
+    """
+    return list(_files(folder, left_out, set()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tlkit.base.records import COUNT, SHARE, Column, Shown, Table, plain
+from tlkit.data.names import ALL
 from tlkit.evaluation.intervals import INTERVAL_COLUMN, INTERVAL_NAME
 
 _COLUMNS = (
@@ -56,7 +57,9 @@ class Evaluation(Shown, dict[str, Any]):
         )
 
     def _images(self) -> str:
-        words = str(self["count"]), self.get("split", ""), "images"
+        split = self.get("split", "")
+        # Where all images are judged there is no split to name.
+        words = str(self["count"]), "" if split == ALL else split, "images"
         return " ".join(filter(None, words))
 
     def table(self) -> Table:
