@@ -7,20 +7,26 @@ prints. The tests compare the page with what is printed there and then.
 """
 
 import contextlib
+import json
 import os
 import re
 import shutil
 import tempfile
 import unicodedata
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
+from typer.testing import CliRunner
 
 import tlkit
 from tlkit.base.outputs import make_output_folder
+from tlkit.cli import app
+from tlkit.tensor.starting import start_tensorflow
 
 PAGE = Path(__file__).parents[1] / "docs" / "folders.md"
 HEAD = """# Folders, names and models as people bring them
@@ -422,6 +428,213 @@ FOLDERS = [
 ]
 
 
+def colours() -> None:
+    """Twelve pictures that are red or blue all over, in a folder each."""
+    for name, colour in (("red", (200, 30, 40)), ("blue", (30, 50, 210))):
+        Path("photos", name).mkdir(parents=True)
+        for number in range(6):
+            image = Image.new("RGB", (24, 24), colour)
+            image.putpixel((number, 0), (0, 0, 0))
+            image.save(f"photos/{name}/{number}.png")
+
+
+def model(
+    end: Callable[[Any], Any],
+    shape: tuple[int | None, ...] = (24, 24, 3),
+    names: Sequence[str] = ("blue", "red"),
+) -> Callable[[], None]:
+    """Returns a function that saves a small model, and draws pictures.
+
+    Args:
+        end: Function from the mean colour, 0 to 1, to the model's outputs.
+        shape: Shape of the model's input.
+        names: Names of the classes; without any, Keras alone saves the model.
+    """
+
+    def draw() -> None:
+        start_tensorflow()
+        import keras
+
+        from tlkit.models.saving import save_classifier
+
+        colours()
+        pixels = keras.Input(shape, name="pixels")
+        scaled = keras.layers.Rescaling(1 / 255)(pixels)
+        mean = keras.layers.GlobalAveragePooling2D()(scaled)
+        made = keras.Model(pixels, end(mean))
+        if names:
+            save_classifier(made, "model.keras", names, (24, 24))
+        else:
+            made.save("model.keras")
+
+    return draw
+
+
+def dense(units: int, activation: str | None = None) -> Callable[[Any], Any]:
+    """Returns a function that adds a layer of which red and blue decide."""
+
+    def add(mean: Any) -> Any:
+        import keras
+
+        kernel = np.zeros((mean.shape[-1], units), np.float32)
+        kernel[-1, 0], kernel[0, -1] = 3.0, 3.0
+        if units == 1:
+            kernel[-1, 0] = -3.0
+        layer = keras.layers.Dense(units, activation, name="classes")
+        outputs = layer(mean)
+        layer.set_weights([kernel, np.zeros(units, np.float32)])
+        return outputs
+
+    return add
+
+
+def two_outputs(mean: Any) -> Any:
+    """Probabilities, and besides them the mean colour."""
+    import keras
+
+    named = keras.layers.Identity(name="colour")(mean)
+    return [dense(2, "softmax")(mean), named]
+
+
+def two_inputs() -> None:
+    """A model of two pictures."""
+    import keras
+
+    colours()
+    inputs = [keras.Input((24, 24, 3), name=name) for name in ("left", "right")]
+    both = keras.layers.Concatenate()(inputs)
+    mean = keras.layers.GlobalAveragePooling2D()(both)
+    end = keras.layers.Dense(2, "softmax")(mean)
+    keras.Model(inputs, end).save("model.keras")
+
+
+def own_layer() -> None:
+    """A model with a layer that this process does not know."""
+    import keras
+
+    class Halved(keras.layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            return inputs / 2
+
+    model(lambda mean: dense(2, "softmax")(Halved()(mean)), names=())()
+
+
+def old_format() -> None:
+    """A model in the format before `.keras`."""
+    colours()
+    Path("model.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+
+
+def newer_keras() -> None:
+    """A model that a Keras of the future has saved, with a layer of its own."""
+    PROBABILITIES()
+    with zipfile.ZipFile("model.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    about = json.loads(members["metadata.json"])
+    about["keras_version"] = "99.0.0"
+    members["metadata.json"] = json.dumps(about).encode()
+    members["config.json"] = members["config.json"].replace(
+        b"GlobalAveragePooling2D", b"GlobalFancyPooling2D"
+    )
+    with zipfile.ZipFile("model.keras", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def classic() -> None:
+    """LeNet-5 as built here, saved by Keras."""
+    import keras
+
+    colours()
+    keras.utils.set_random_seed(0)
+    tlkit.build_classic("lenet5", classes=2).save("model.keras")
+
+
+def command(*words: str) -> Callable[[], str]:
+    """Returns a function that runs `tlkit` and returns what it prints."""
+
+    def say() -> str:
+        done = CliRunner().invoke(app, list(words))
+        # Borders of tables, and where the files lie.
+        plain = re.sub(r"[\u2500-\u257f]+", " ", done.output)
+        return plain.replace(str(Path.cwd()), ".")
+
+    return say
+
+
+PREDICT = command("predict", "model.keras", "photos/red/0.png")
+EVALUATE = command("evaluate", "model.keras", "photos")
+PROBABILITIES = model(dense(2, "softmax"))
+MODELS, JUDGED = "Models of others, and `tlkit predict`", "`tlkit evaluate`"
+OTHERS = [
+    Case(MODELS, "ends in a softmax", PROBABILITIES, PREDICT),
+    Case(MODELS, "ends in two scores", model(dense(2)), PREDICT),
+    Case(MODELS, "ends in one score", model(dense(1)), PREDICT),
+    Case(
+        MODELS,
+        "three independent sigmoids",
+        model(dense(3, "sigmoid"), names=("blue", "green", "red")),
+        PREDICT,
+    ),
+    Case(
+        MODELS,
+        "without names of classes",
+        model(dense(2, "softmax"), names=()),
+        PREDICT,
+    ),
+    Case(MODELS, "two outputs", model(two_outputs, names=()), PREDICT),
+    Case(MODELS, "two inputs", two_inputs, PREDICT),
+    Case(
+        MODELS,
+        "gray images",
+        model(dense(2, "softmax"), (24, 24, 1)),
+        PREDICT,
+    ),
+    Case(
+        MODELS,
+        "images of any size, saved by Keras alone",
+        model(dense(2, "softmax"), (None, None, 3), ()),
+        PREDICT,
+    ),
+    Case(MODELS, "LeNet-5 of `tlkit.build_classic`", classic, PREDICT),
+    Case(MODELS, "a layer of their own", own_layer, PREDICT),
+    Case(
+        MODELS,
+        "`.h5`",
+        old_format,
+        command("predict", "model.h5", "photos/red/0.png"),
+    ),
+    Case(MODELS, "saved by a later Keras", newer_keras, PREDICT),
+    Case(JUDGED, "`red/ blue/`: all images", PROBABILITIES, EVALUATE),
+    Case(
+        JUDGED,
+        "`red/` alone",
+        lambda: (PROBABILITIES(), shutil.rmtree("photos/blue"))[0],
+        EVALUATE,
+    ),
+    Case(
+        JUDGED,
+        "`test/Red/ test/BLUE/` alone",
+        lambda: (
+            PROBABILITIES(),
+            Path("photos/test").mkdir(),
+            Path("photos/red").rename("photos/test/Red"),
+            Path("photos/blue").rename("photos/test/BLUE"),
+        )[0],
+        EVALUATE,
+    ),
+    Case(
+        JUDGED,
+        "`red/ green/`, for a model of red and blue",
+        lambda: (
+            PROBABILITIES(),
+            Path("photos/blue").rename("photos/green"),
+        )[0],
+        EVALUATE,
+    ),
+]
+
+
 def cell(text: str) -> str:
     """Returns a text as it may stand in a cell of a table in Markdown."""
     safe = text.replace("|", r"\|").replace("<", "&lt;")
@@ -454,7 +667,7 @@ def page(cases: Sequence[Case]) -> str:
     return "\n".join(parts)
 
 
-CASES = [*FOLDERS]
+CASES = [*FOLDERS, *OTHERS]
 
 if __name__ == "__main__":
     PAGE.write_text(page(CASES), encoding="utf-8")

@@ -59,9 +59,7 @@ def evaluate(
         print(tlkit.evaluate(classifier, "new photos/").summary())
     """
     index = (
-        data
-        if isinstance(data, DatasetIndex)
-        else load_labelled(data, reading)
+        data if isinstance(data, DatasetIndex) else load_labelled(data, reading)
     )
     split = split or _usual_split(index)
     images = index.split(split)
