@@ -132,8 +132,8 @@ def _explain(
     label: int | None,
     layer: str | None,
 ) -> list[dict[str, Any]]:
-    size = classifier.image_size
-    images = np.stack([read_image(path, size) for path in files])
+    frame = classifier.frame
+    images = np.stack([read_image(path, frame) for path in files])
     shares = classifier.predict(list(images))
     labels = (
         shares.argmax(axis=1)

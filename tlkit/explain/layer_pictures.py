@@ -61,8 +61,8 @@ def write_activations(
             did not write.
         TlkitError: A file cannot be read, or the folder cannot be written.
     """
-    size = classifier.image_size
-    images = np.stack([read_image(path, size) for path in files[:_MOST]])
+    frame = classifier.frame
+    images = np.stack([read_image(path, frame) for path in files[:_MOST]])
     drawn = activations(classifier.model, images[:1], layers)
     dead = dead_channels(classifier.model, images, layers)
     written = {}

@@ -118,7 +118,7 @@ def draw_through_epochs(
             cannot be read.
     """
     image = read_image(picture)
-    small = read_image(picture, classifier.image_size)[None]
+    small = read_image(picture, classifier.frame)[None]
     label = find_class(classifier, class_name)
     # One class for all epochs: an early network may take the picture for
     # another class, and the frames would not be comparable.

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.image_size import STRETCH, Frame
 from tlkit.base.records import COUNT, Column, Shown, Table, shorten
 from tlkit.data.index import TEST, DatasetIndex
 from tlkit.evaluation.evaluation import Evaluation
@@ -43,6 +44,8 @@ class Classifier(Shown):
         trained_on: Digests of the images that trained or chose the model;
             empty if they are not known.
         source: Path of the file from which it was loaded.
+        fit: How images of another shape are brought to that size; see
+            `tlkit.Network`.
 
     Example:
         classifier = tlkit.load_classifier("runs/my-run")
@@ -55,6 +58,7 @@ class Classifier(Shown):
     image_size: tuple[int, int]
     trained_on: frozenset[str]
     source: Path
+    fit: str = STRETCH
 
     def __repr__(self) -> str:
         return f"Classifier({shorten(self.name)!r}: {self._in_short()})"
@@ -77,6 +81,11 @@ class Classifier(Shown):
         """The name of the run, or of the file."""
         source = self.source
         return source.parent.name if source.stem == "model" else source.stem
+
+    @property
+    def frame(self) -> Frame:
+        """The size at which images are read, with the fit."""
+        return Frame(*self.image_size, self.fit)
 
     @property
     def classes(self) -> int:
@@ -143,7 +152,7 @@ class Classifier(Shown):
         # memory together.
         for start in range(0, len(pictures), _BATCH):
             yield [
-                read_picture(picture, self.image_size)
+                read_picture(picture, self.frame)
                 for picture in pictures[start : start + _BATCH]
             ]
 
@@ -180,6 +189,7 @@ def load_classifier(path: str | os.PathLike[str]) -> Classifier:
         _image_size(model, about, path),
         frozenset(trained_on),
         path,
+        about.get("fit", STRETCH),
     )
 
 
@@ -211,7 +221,7 @@ def evaluate(
     # First, so that other classes are reported before the images are read.
     columns = _columns(classifier, data)
     probabilities = _two_columns(
-        predict_split(classifier.model, data, split, classifier.image_size)
+        predict_split(classifier.model, data, split, classifier.frame)
     )
     known = sum(digest in classifier.trained_on for digest in images.digests)
     notes = list(data.notes)
