@@ -200,8 +200,8 @@ def test_a_wrong_suffix_does_not_matter(draw, read, name):
 
 
 def test_a_format_that_is_not_ours_is_refused(draw, read):
-    content = encode(draw(8), "TIFF")
-    with pytest.raises(TlkitError, match="not a JPEG, PNG, BMP, GIF or WebP"):
+    content = encode(draw(8), "PCX")
+    with pytest.raises(TlkitError, match="not a JPEG, PNG, BMP, GIF, WebP"):
         read(content)
 
 
@@ -450,6 +450,28 @@ def test_a_large_file_that_is_cut_is_noticed_with_a_size_too(draw, read, share):
     content = encode(draw(12, 400, 400), "JPEG")
     with pytest.raises(TlkitError, match="truncated"):
         read(content[: int(len(content) * share)], 100)
+
+
+def test_a_jpeg_that_claims_more_pixels_than_its_bytes_can_hold(draw, read):
+    # Decoders fill what is missing with gray: a file of a thousand bytes
+    # passed as a picture of 88 megapixels.
+    content = encode(draw(0), "JPEG").replace(
+        b"\x08\0\x20\0\x20\x03", b"\x08\x24\xa0\x24\xa0\x03"
+    )
+    assert plain_size(content) == (9376, 9376)
+    assert "bytes cannot hold the 9376 x 9376" in why_not_an_image(content)
+    for size in (None, 100):
+        with pytest.raises(TlkitError, match="bytes cannot hold"):
+            read(content, size)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+def test_the_emptiest_jpeg_still_holds_its_pixels(read, options):
+    # One colour compresses best; it must not be taken for a broken file.
+    gray = Image.new("L", (4000, 3000), 77)
+    content = encode(gray, "JPEG", quality=1, optimize=True, **options)
+    assert why_not_an_image(content) is None
+    assert read(content, 20).shape == (20, 20, 3)
 
 
 def test_a_jpeg_that_claims_too_many_pixels_is_refused(draw, read):

@@ -13,12 +13,11 @@ image; see `read_image`.
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import stat
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -26,16 +25,17 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from tlkit.base.errors import TlkitError
-from tlkit.base.image_size import ImageSize, as_height_width
+from tlkit.base.image_size import Box, Frame, ImageSize, as_frame
+from tlkit.data.formats import largest_value, open_picture, white_is_zero
 from tlkit.data.jpeg import (
+    can_hold,
     decode_jpeg,
     find_reduction,
     plain_size,
     resize_reduced,
 )
+from tlkit.data.turns import Turns
 
-#: Pillow's names of the formats that tlkit reads.
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
 #: Pillow's own limit against decompression bombs: about 89 million pixels.
 MAX_PIXELS = 89_478_485
 
@@ -44,6 +44,8 @@ _BROKEN = (OSError, ValueError, SyntaxError, EOFError)
 # EXIF orientations in which rows and columns change places.
 _LYING = (5, 6, 7, 8)
 _warnings_lock = threading.Lock()
+# Decoding takes up to about a dozen bytes a pixel.
+_turns = Turns(MAX_PIXELS)
 
 # tf.data and the thread pool of `scan` already use every core; threads of
 # OpenCV's own would only compete with them.
@@ -57,8 +59,15 @@ def read_image(
     """Reads one image file.
 
     Gray, palette, CMYK and 16-bit files become 8-bit RGB. Transparency is
-    dropped, as `PIL.Image.convert("RGB")` does. Of an animation the first
-    frame is read.
+    dropped, as `PIL.Image.convert("RGB")` does. Of a file of several
+    pictures, such as an animation or the pages of a TIFF, the first is read.
+
+    Gray values of 16 bits are divided by 257, so that 65535 becomes 255;
+    those of a file that says it has `n` bits, as a TIFF can and PPM always
+    does, by `(2**n - 1) / 255`. Nothing is guessed from the values: 12 bits
+    that a file declares as 16 become dark, in every picture equally. Of
+    colours of 16 bits the upper eight are taken. Floating-point values and
+    whole numbers of 32 bits are refused, as their range is not known.
 
     If `image_size` is given, a JPEG file of at least twice that size is
     decoded at half its size, and one of at least six times at a quarter.
@@ -71,10 +80,11 @@ def read_image(
     pixels, so training and prediction agree.
 
     Args:
-        path: A JPEG, PNG, BMP, GIF or WebP file. Its suffix does not matter.
+        path: A JPEG, PNG, BMP, GIF, WebP, TIFF, PPM or AVIF file; also HEIC
+            with `tlkit[heic]`. Its suffix does not matter.
         image_size: Size in pixels to resize to, `int` or `(height, width)`.
-            The aspect ratio is not kept, as in Keras. None keeps the image's
-            own size.
+            The aspect ratio is not kept, as in Keras; a `Frame` says
+            otherwise. None keeps the image's own size.
 
     Returns:
         Array of shape `(height, width, 3)`, uint8, values 0 to 255.
@@ -82,9 +92,9 @@ def read_image(
     Raises:
         TlkitError: The file cannot be read; the message gives the reason.
     """
-    target = None if image_size is None else as_height_width(image_size)
+    frame = None if image_size is None else as_frame(image_size)
     try:
-        return _decode(_read_bytes(path), target)
+        return _decode(_read_bytes(path), frame)
     except _BROKEN as error:
         raise TlkitError(
             "Cannot read this image.", where=Path(path), received=_reason(error)
@@ -105,10 +115,11 @@ def read_opened(image: Image.Image) -> np.ndarray:
         A uint8 array of shape `(height, width, 3)`, values 0 to 255.
 
     Raises:
-        TlkitError: It was opened from a file that is broken.
+        TlkitError: It was opened from a file that is broken, or its values
+            are of a kind that `read_image` refuses.
     """
     try:
-        pixels = _decode_with_pillow(image.copy())
+        pixels = _as_rgb(image.copy(), image)
     except _BROKEN as error:
         raise TlkitError(
             "Cannot read this image.",
@@ -123,7 +134,8 @@ def resize_image(image: np.ndarray, image_size: ImageSize) -> np.ndarray:
 
     Args:
         image: Array of shape `(height, width, 3)`, uint8.
-        image_size: Target size in pixels, `int` or `(height, width)`.
+        image_size: Target size in pixels, `int` or `(height, width)`; or a
+            `Frame`, by which the image is cropped or padded first.
 
     Returns:
         Array of the target size, uint8; `image` itself if it already has
@@ -132,13 +144,47 @@ def resize_image(image: np.ndarray, image_size: ImageSize) -> np.ndarray:
     Raises:
         UsageError: `image_size` is not a size.
     """
-    height, width = as_height_width(image_size)
-    if image.shape[:2] == (height, width):
+    frame = as_frame(image_size)
+    if image.shape[:2] == frame.size:
         return image
+    return _into(image, frame.box(*image.shape[:2]), frame.size, _resize)
+
+
+def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     resized = Image.fromarray(image).resize(
-        (width, height), Image.Resampling.BILINEAR
+        size[::-1], Image.Resampling.BILINEAR
     )
     return np.asarray(resized)
+
+
+def _into(
+    image: np.ndarray,
+    box: Box,
+    size: tuple[int, int],
+    resize: Callable[[np.ndarray, tuple[int, int]], np.ndarray],
+) -> np.ndarray:
+    """Resizes the part of an image that lies in a box."""
+    if box.top < 0 or box.left < 0:
+        return _resize_padded(image, box, size)
+    return resize(image[box.top : box.bottom, box.left : box.right], size)
+
+
+def _resize_padded(
+    image: np.ndarray, box: Box, size: tuple[int, int]
+) -> np.ndarray:
+    """Resizes an image with the black borders that a box adds to it.
+
+    The filter works in one direction after the other, so the image is made
+    small along its longer side before the border is added: with its border,
+    a panorama could be many times as large as it is.
+    """
+    if box.top < 0:
+        image = _resize(image, (image.shape[0], size[1]))
+    else:
+        image = _resize(image, (size[0], image.shape[1]))
+    above, beside = max(-box.top, 0), max(-box.left, 0)
+    padded = np.pad(image, ((above, above), (beside, beside), (0, 0)))
+    return _resize(padded, size)
 
 
 def why_unreadable(path: str | os.PathLike[str]) -> str | None:
@@ -175,7 +221,8 @@ def why_not_an_image(content: bytes) -> str | None:
             # Only JPEG files can be drafted; for others this does nothing.
             small = max(1, image.width // 8), max(1, image.height // 8)
             image.draft("RGB", small)
-            image.load()
+            with _turns.take(image.width * image.height):
+                image.load()
     except _BROKEN as error:
         return _reason(error)
     return None
@@ -200,17 +247,23 @@ def _open(content: bytes) -> Image.Image:
     """
     with _quietly():
         try:
-            image = Image.open(io.BytesIO(content), formats=FORMATS)
-        except Image.UnidentifiedImageError:
-            raise ValueError(
-                "not a JPEG, PNG, BMP, GIF or WebP image"
-            ) from None
+            image = open_picture(content)
         except Image.DecompressionBombError:
             raise ValueError(f"more than {2 * MAX_PIXELS:,} pixels") from None
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(
             f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,}"
         )
+    size = image.height, image.width
+    if image.format in ("JPEG", "MPO") and not can_hold(len(content), size):
+        raise ValueError(
+            f"truncated: {len(content):,} bytes cannot hold the "
+            f"{image.width} x {image.height} pixels that it claims"
+        )
+    if image.format == "TIFF":
+        # Pillow reads the tags again while it decodes, and warns of odd ones
+        # then; once read, they are kept.
+        _orientation(image)
     return image
 
 
@@ -227,15 +280,19 @@ def _quietly() -> Iterator[None]:
         yield
 
 
-def _decode(content: bytes, target: tuple[int, int] | None) -> np.ndarray:
+def _decode(content: bytes, frame: Frame | None) -> np.ndarray:
     """Decodes and resizes an image file.
 
     The header of a plain JPEG is read here, which is ten times as fast as
     opening the file with Pillow. Pillow opens all others.
     """
     size = plain_size(content)
-    if size is not None and size[0] * size[1] <= MAX_PIXELS:
-        image = _decode_with_opencv(content, size, None, target)
+    if (
+        size is not None
+        and size[0] * size[1] <= MAX_PIXELS
+        and can_hold(len(content), size)
+    ):
+        image = _decode_with_opencv(content, size, None, frame)
         if image is not None:
             return image
     with _open(content) as header:
@@ -243,44 +300,68 @@ def _decode(content: bytes, target: tuple[int, int] | None) -> np.ndarray:
         # mode of JPEG, stay with Pillow.
         if header.format in ("JPEG", "MPO") and header.mode in ("L", "RGB"):
             size, orientation = header.size[::-1], _orientation(header)
-            image = _decode_with_opencv(content, size, orientation, target)
+            image = _decode_with_opencv(content, size, orientation, frame)
             if image is not None:
                 return image
-        image = _upright(_decode_with_pillow(header), _orientation(header))
-    return image if target is None else resize_image(image, target)
+        with _turns.take(header.width * header.height):
+            image = _upright(_as_rgb(header, header), _orientation(header))
+            # Large pictures are not held twice while they are resized.
+            header.close()
+            return image if frame is None else resize_image(image, frame)
 
 
 def _decode_with_opencv(
     content: bytes,
     size: tuple[int, int],
     orientation: object,
-    target: tuple[int, int] | None,
+    frame: Frame | None,
 ) -> np.ndarray | None:
-    reduction = 1
-    if target is not None:
-        # `target` is the size after the rotation, `size` the one before it.
-        lying = orientation in _LYING
-        reduction = find_reduction(size, target[::-1] if lying else target)
-    decoded = decode_jpeg(content, reduction)
-    if decoded is None:
-        return None
-    image = _upright(decoded, orientation)
-    if target is None:
-        return image
-    resize = resize_image if reduction == 1 else resize_reduced
-    return resize(image, target)
+    # The frame is that of the picture after its rotation.
+    height, width = size[::-1] if orientation in _LYING else size
+    reduction, box = 1, None
+    if frame is not None:
+        box = frame.box(height, width)
+        reduction = find_reduction(box.size, frame.size)
+    with _turns.take(height * width // reduction**2):
+        decoded = decode_jpeg(content, reduction)
+        if decoded is None:
+            return None
+        image = _upright(decoded, orientation)
+        if frame is None or box is None:
+            return image
+        if reduction == 1:
+            return resize_image(image, frame)
+        small = box.reduced(reduction, (height, width), image.shape)
+        return _into(image, small, frame.size, resize_reduced)
 
 
-def _decode_with_pillow(image: Image.Image) -> np.ndarray:
+def _as_rgb(image: Image.Image, opened: Image.Image) -> np.ndarray:
+    """Returns the pixels of a picture; `opened` knows what its file says."""
     image.load()
     if image.mode.startswith("I"):
-        # Pillow would clip 16-bit gray at 255 instead of scaling it.
-        gray = np.asarray(image).astype(np.uint32) // 257
-        return np.repeat(gray.astype(np.uint8)[..., None], 3, axis=-1)
+        return _gray_of_16_bits(image, opened)
+    if image.mode == "F":
+        raise ValueError("floating-point values, whose range is not known")
     # Transparency is dropped anyway, and with some palettes `convert` would
     # warn about it.
     image.info.pop("transparency", None)
-    return np.asarray(image.convert("RGB"))
+    # `convert` would copy a picture that is RGB already.
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _gray_of_16_bits(image: Image.Image, opened: Image.Image) -> np.ndarray:
+    # Pillow would clip 16-bit gray at 255 instead of scaling it.
+    values = np.asarray(image)
+    largest = largest_value(opened)
+    if values.min() < 0 or values.max() > largest:
+        raise ValueError(
+            f"values from {values.min()} to {values.max()}, which are not "
+            f"within 0 to {largest}"
+        )
+    gray = (values.astype(np.uint32) * 255 // largest).astype(np.uint8)
+    if white_is_zero(opened):
+        gray = 255 - gray
+    return np.repeat(gray[..., None], 3, axis=-1)
 
 
 def _orientation(image: Image.Image) -> object:

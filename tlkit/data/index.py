@@ -61,8 +61,8 @@ class Split:
 
         Args:
             row: Number of the image in this split, 0 to `len(split) - 1`.
-            image_size: Size in pixels to which the image is resized; None
-                keeps its own.
+            image_size: Size in pixels to which the image is resized, or a
+                `Frame`; None keeps its own size.
 
         Raises:
             TlkitError: The file has become unreadable since it was indexed.

@@ -76,6 +76,29 @@ def _frame_size(content: bytes, place: int) -> tuple[int, int] | None:
     return (height, width) if plain else None
 
 
+def can_hold(count: int, size: tuple[int, int]) -> bool:
+    """Says whether a JPEG file can hold as many pixels as it claims.
+
+    Decoders fill what is missing with gray, without an error if the file
+    ends in the proper mark. So a file of a thousand bytes can claim, and
+    cost, 80 megapixels.
+
+    Args:
+        count: Number of bytes of the file.
+        size: `(height, width)` that its header claims.
+
+    Returns:
+        Whether there is a bit for each block of 8 x 8 pixels. None takes
+        less, as its average is one code of at least a bit.
+
+    Example:
+        >>> can_hold(1_000, (600, 800)), can_hold(1_000, (9_000, 9_000))
+        (True, False)
+    """
+    height, width = (math.ceil(side / 8) for side in size)
+    return 8 * count >= height * width
+
+
 def find_reduction(size: tuple[int, int], target: tuple[int, int]) -> int:
     """Says at which fraction of its size an image may be decoded.
 

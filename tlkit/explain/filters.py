@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from tlkit.base.errors import UsageError
-from tlkit.base.image_size import ImageSize, as_height_width
+from tlkit.base.image_size import ImageSize, as_frame
 from tlkit.explain.opened.graphs import (
     find_step,
     graph_of,
@@ -96,7 +96,7 @@ def filter_patterns(
             expected="1 or more",
             received=steps,
         )
-    height, width = as_height_width(size)
+    height, width = as_frame(size).size
     steps_of_model = list_steps(graph_of(model), "")
     path = find_step(steps_of_model, layer, model.name).path
     ascent = _Ascent(model, path, preprocess, seed)

@@ -113,7 +113,7 @@ def extract_features(plan: Plan | str, data: DatasetIndex | Source) -> Features:
         data = data.with_note(network.warning)
     about = describe_part(network, network.pooling, policy)
     part = FrozenPart(
-        pooled, about, network.image_size, strategy, resolved.views.dtype
+        pooled, about, network.frame, strategy, resolved.views.dtype
     )
     arrays, computed = {}, 0
     for name, split in data.splits.items():

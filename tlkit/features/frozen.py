@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tlkit.base.console import say, steps_bar
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.image_size import ImageSize, as_frame
 from tlkit.data.augment import View
 from tlkit.data.index import Split
 from tlkit.models.digests import weights_digest
@@ -39,10 +40,10 @@ class FrozenPart:
         model: Model from raw pixels to a tensor of shape `(batch, ...)`,
             whose inputs were made by `tlkit.models.inputs.raw_pixels`.
         about: What else determines the tensor, such as the network's name
-            and the layer at which it was cut. Weights, image size, shape and
-            dtype need not be named here.
-        image_size: The `(height, width)` in pixels that the network works
-            at.
+            and the layer at which it was cut. Weights, image size, fit, shape
+            and dtype need not be named here.
+        image_size: The size in pixels that the network works at, with the
+            fit: a `Frame`, or a size to which images are stretched.
         strategy: The strategy under which the model was built.
         dtype: One of `STORED_DTYPES`, in which the rows are kept. float16
             has three significant digits and takes half the space of float32.
@@ -55,7 +56,7 @@ class FrozenPart:
         self,
         model: keras.Model,
         about: Mapping[str, Any],
-        image_size: tuple[int, int],
+        image_size: ImageSize,
         strategy: tf.distribute.Strategy,
         dtype: str = "float16",
     ) -> None:
@@ -66,7 +67,7 @@ class FrozenPart:
                 expected=" or ".join(STORED_DTYPES),
                 received=dtype,
             )
-        self.image_size = image_size
+        self.frame = as_frame(image_size)
         self.dtype = dtype
         self._strategy = strategy
         with strategy.scope():
@@ -76,7 +77,7 @@ class FrozenPart:
             **about,
             "format": _FORMAT,
             "weights": weights_digest(model.get_weights()),
-            "image_size": list(image_size),
+            **self.frame.settings(),
             "shape": list(model.output.shape[1:]),
             "dtype": dtype,
         }
@@ -148,7 +149,7 @@ class FrozenPart:
         full = -(-_BATCH // replicas) * replicas
         batches = make_view_batches(
             split.select(rows),
-            self.image_size,
+            self.frame,
             full,
             view,
             decoded and (lambda row: decoded(int(rows[row]))),

@@ -58,7 +58,7 @@ def extract_views(
     # Decoded pixels take much more room than the files. That pays only if
     # each image would otherwise be decoded once for every view.
     several = len(views) > 1 and part.lacks(train, views)
-    decoded = keep_pixels(data, part.image_size) if several else {}
+    decoded = keep_pixels(data, part.frame) if several else {}
     (plain,), computed = part.rows(
         validation, VALIDATION, decoded=decoded.get(VALIDATION)
     )

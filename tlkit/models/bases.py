@@ -15,7 +15,7 @@ from typing import Any
 import keras
 
 from tlkit.base.errors import TlkitError, UsageError
-from tlkit.base.image_size import ImageSize, as_height_width
+from tlkit.base.image_size import ImageSize, as_frame
 from tlkit.models import minivgg
 from tlkit.models.flattening import flatten
 from tlkit.models.inputs import raw_pixels
@@ -43,8 +43,8 @@ def build_base(
             the path of an HDF5 weights file, with or without the classifier
             on top, loads that file; "none" leaves the weights random. None
             stands for the weights that the base is published with.
-        image_size: Size the network works at, a number of pixels or
-            `(height, width)`. None takes the base's own.
+        image_size: Size the network works at, a number of pixels,
+            `(height, width)` or a `Frame`. None takes the base's own.
         alpha: Width multiplier, by which the MobileNets' channels are
             multiplied; 1.0 for all other bases.
 
@@ -67,12 +67,10 @@ def build_base(
         (None, 2, 2, 128)
     """
     spec = base_spec(name)
-    size = as_height_width(
-        spec.image_size if image_size is None else image_size
-    )
+    frame = as_frame(spec.image_size if image_size is None else image_size)
     weights = spec.published if weights is None else weights
-    check_base(name, weights, size, alpha)
-    _, resized = raw_pixels(size)
+    check_base(name, weights, frame.size, alpha)
+    _, resized = raw_pixels(frame)
     # Inside the graph, so that a saved model can be fed raw pixels and nobody
     # can forget, or confuse, the preprocessing that its weights need.
     pixels = _preprocessing_module(spec).preprocess_input(resized)
@@ -99,8 +97,8 @@ def build_given_base(base: keras.Model, image_size: ImageSize) -> keras.Model:
         base: A functional or sequential model from pixels of shape
             `(batch, height, width, 3)`, values 0 to 255, to a feature map.
             It is copied, so training does not change it.
-        image_size: Size the network works at, a number of pixels or
-            `(height, width)`.
+        image_size: Size the network works at, a number of pixels,
+            `(height, width)` or a `Frame`.
 
     Returns:
         A flat model that takes raw pixels of any size, as from `build_base`.
@@ -108,7 +106,7 @@ def build_given_base(base: keras.Model, image_size: ImageSize) -> keras.Model:
     Raises:
         UsageError: See `check_given_base`.
     """
-    check_given_base(base, as_height_width(image_size))
+    check_given_base(base, as_frame(image_size).size)
     inputs, resized = raw_pixels(image_size)
     model = keras.Model(inputs, flatten(base, resized), name=base.name)
     return _with_float32_entry(model)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import keras
 
 from tlkit.base.errors import UsageError
-from tlkit.base.image_size import ImageSize, as_height_width
+from tlkit.base.image_size import ImageSize, as_frame
 from tlkit.models.heads import (
     check_classes,
     check_dropout,
@@ -113,7 +113,7 @@ def _check(
     check_classes(classes)
     check_dropout(dropout)
     check_l2(l2)
-    height, width = as_height_width(image_size)
+    height, width = as_frame(image_size).size
     if min(height, width) < smallest_size():
         raise UsageError(
             "The image is too small for the convnet's four blocks.",

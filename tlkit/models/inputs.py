@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import keras
 
-from tlkit.base.image_size import ImageSize, as_height_width
+from tlkit.base.image_size import CROP, PAD, ImageSize, as_frame
 
 _RESIZE = "resize"
 
@@ -26,7 +26,8 @@ def raw_pixels(
 
     Args:
         image_size: Size in pixels at which the network works, a number or
-            `(height, width)`.
+            `(height, width)`; or a `Frame`, which says how images of another
+            shape are brought to it.
 
     Returns:
         `(inputs, resized)`: the symbolic input `pixels`, shape
@@ -36,12 +37,14 @@ def raw_pixels(
     Raises:
         UsageError: `image_size` is not a size.
     """
-    height, width = as_height_width(image_size)
+    frame = as_frame(image_size)
     inputs = keras.Input((None, None, 3), name="pixels", dtype="float32")
     resize = keras.layers.Resizing(
-        height,
-        width,
+        frame.height,
+        frame.width,
         interpolation="bilinear",
+        crop_to_aspect_ratio=frame.fit == CROP,
+        pad_to_aspect_ratio=frame.fit == PAD,
         antialias=True,
         dtype="float32",
         name=_RESIZE,

@@ -1,8 +1,8 @@
 """Model files that are written completely or not at all.
 
 A saved classifier is an ordinary `.keras` file, which is a zip archive. tlkit
-adds one member to it, `tlkit.json`, with the class names and the image size.
-Keras ignores this member, so the file loads anywhere without tlkit.
+adds one member to it, `tlkit.json`, with the class names, the image size and
+the fit. Keras ignores this member, so the file loads anywhere without tlkit.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 import keras
 
 from tlkit.base.atomic import atomic_path
+from tlkit.base.image_size import ImageSize, as_frame
 
 # The early LeNets have a layer of tlkit's, which Keras finds in their files
 # once it is imported.
@@ -30,7 +31,7 @@ def save_classifier(
     model: keras.Model,
     path: str | os.PathLike[str],
     class_names: Sequence[str],
-    image_size: tuple[int, int],
+    image_size: ImageSize,
 ) -> None:
     """Saves a classifier with its class names, completely or not at all.
 
@@ -39,12 +40,14 @@ def save_classifier(
         path: The `.keras` file to write. An existing one is replaced only
             when the new one is complete.
         class_names: The name of each output, in order.
-        image_size: `(height, width)` in pixels at which the network works.
+        image_size: The size in pixels at which the network works, with the
+            fit: a `Frame`, or a size to which images are stretched.
 
     Raises:
         TlkitError: The disk is full or the folder cannot be written.
     """
-    about = {"class_names": list(class_names), "image_size": list(image_size)}
+    settings = as_frame(image_size).settings()
+    about = {"class_names": list(class_names), **settings}
     # No Keras save is atomic: a full disk would destroy the previous model.
     with atomic_path(path) as partial:
         model.save(partial)
@@ -89,8 +92,9 @@ def read_about(path: str | os.PathLike[str]) -> dict[str, Any]:
         path: A `.keras` file.
 
     Returns:
-        `class_names` (a list) and `image_size` (`[height, width]`), or an
-        empty dictionary if the file was not saved by tlkit.
+        `class_names` (a list), `image_size` (`[height, width]`) and, unless
+        images are stretched, `fit`; or an empty dictionary if the file was
+        not saved by tlkit.
     """
     try:
         with zipfile.ZipFile(path) as archive:

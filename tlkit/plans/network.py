@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlkit.base.errors import UsageError
 from tlkit.base.fields import Checked, Option, field
-from tlkit.base.image_size import ImageSize, as_height_width
+from tlkit.base.image_size import FITS, STRETCH, Frame, as_height_width
 from tlkit.models.specs import (
     BASES,
     POOLINGS,
@@ -31,7 +31,7 @@ _CONVNET_SIZE = 150
 _CONVNET_UNITS = 512
 
 
-def read_size(text: str) -> ImageSize:
+def read_size(text: str) -> int | tuple[int, int]:
     """Reads an image size from the command line.
 
     Args:
@@ -79,6 +79,10 @@ class Network(Checked):
         l2: Factor by which the sum of squared weights, of the head or of the
             whole convnet, is multiplied before it is added to the loss. None
             takes 0, which adds nothing.
+        fit: What happens to images of another shape. `"stretch"` changes
+            their aspect ratio. `"crop"` cuts off what is too much, equally
+            at both sides, and `"pad"` adds black borders; both keep the
+            aspect ratio. None stretches, as Keras does.
 
     Raises:
         UsageError: A value is unknown or out of its range.
@@ -163,6 +167,15 @@ class Network(Checked):
             group="network",
         ),
     )
+    fit: str | None = field(
+        None,
+        Option(
+            "How images of another shape are brought to that size.",
+            choices=lambda: FITS,
+            group="network",
+            open=STRETCH,
+        ),
+    )
 
     def __post_init__(self) -> None:
         if isinstance(self.weights, os.PathLike):
@@ -217,6 +230,7 @@ class Network(Checked):
             units=units if self.units is None else self.units,
             dropout=0.5 if self.dropout is None else self.dropout,
             l2=0.0 if self.l2 is None else self.l2,
+            fit=self.fit or STRETCH,
         )
 
 
@@ -231,6 +245,12 @@ class ResolvedNetwork(Network):
     units: int = _CONVNET_UNITS
     dropout: float = 0.5
     l2: float = 0.0
+    fit: str = STRETCH
+
+    @property
+    def frame(self) -> Frame:
+        """The image size together with the fit, for all who read images."""
+        return Frame(*self.image_size, self.fit)
 
     @property
     def warning(self) -> str | None:
@@ -260,10 +280,8 @@ class ResolvedNetwork(Network):
         from tlkit.models.bases import build_base, build_given_base
 
         if isinstance(self.base, str):
-            return build_base(
-                self.base, self.weights, self.image_size, self.alpha
-            )
-        return build_given_base(self.base, self.image_size)
+            return build_base(self.base, self.weights, self.frame, self.alpha)
+        return build_given_base(self.base, self.frame)
 
     def head(self, classes: int) -> HeadSpec:
         """Returns the description of the head.

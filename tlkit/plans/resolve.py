@@ -70,7 +70,11 @@ def _network(plan: Plan, start: Plan | None) -> ResolvedNetwork:
         # The settings of a conv base mean nothing for the convnet.
         own = plan.network
         return Network(
-            CONVNET, None, own.image_size, dropout=own.dropout, l2=own.l2
+            CONVNET,
+            image_size=own.image_size,
+            fit=own.fit,
+            dropout=own.dropout,
+            l2=own.l2,
         ).resolved()
     if plan.way != "finetune":
         return plan.network.resolved()

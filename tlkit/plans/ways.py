@@ -8,7 +8,7 @@ from dataclasses import dataclass
 NETWORK = frozenset({"base", "weights", "alpha", "pooling", "units"})
 """Fields of a network that mean something only on a conv base."""
 
-_HEAD = frozenset({"image_size", "dropout", "l2"})
+_HEAD = frozenset({"image_size", "fit", "dropout", "l2"})
 _GOES_ON = frozenset({"start", "from_layer"})
 _STORED = frozenset({"views", "features_dtype"})
 

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from tlkit.base.console import say
-from tlkit.base.image_size import ImageSize
+from tlkit.base.image_size import STRETCH, Frame
 from tlkit.base.records import COUNT, Column, Shown, Table, shorten
 from tlkit.models.ends import SOFTMAX
 from tlkit.models.foreign import is_saved_model
@@ -55,6 +55,8 @@ class Classifier(Shown):
         end: What the model's outputs are, which `predict` makes probabilities
             of; one of the kinds in `tlkit.models.ends`.
         notes: How a model of someone else's is understood.
+        fit: How images of another shape are brought to that size; see
+            `tlkit.Network`.
 
     Example:
         classifier = tlkit.load_classifier("runs/my-run")
@@ -70,6 +72,7 @@ class Classifier(Shown):
     channels: int = 3
     end: str = SOFTMAX
     notes: tuple[str, ...] = ()
+    fit: str = STRETCH
 
     def __repr__(self) -> str:
         return f"Classifier({shorten(self.name)!r}: {self._in_short()})"
@@ -92,6 +95,11 @@ class Classifier(Shown):
         """The name of the run, or of the file."""
         source = self.source
         return source.parent.name if source.stem == "model" else source.stem
+
+    @property
+    def frame(self) -> Frame:
+        """The size at which images are read, with the fit."""
+        return Frame(*self.image_size, self.fit)
 
     @property
     def classes(self) -> int:
@@ -198,14 +206,14 @@ class Classifier(Shown):
 
     def _read(self, pictures: Sequence[Picture]) -> np.ndarray:
         return self.as_taken(
-            np.stack([read_picture(one, self.image_size) for one in pictures])
+            np.stack([read_picture(one, self.frame) for one in pictures])
         )
 
 
 def load_classifier(
     path: str | os.PathLike[str],
     *,
-    image_size: ImageSize | None = None,
+    image_size: int | Sequence[int] | None = None,
     output: str | None = None,
     custom_objects: Mapping[str, Any] | None = None,
 ) -> Classifier:
@@ -259,6 +267,7 @@ def load_classifier(
         takes.channels,
         end,
         notes,
+        about.get("fit", STRETCH),
     )
 
 

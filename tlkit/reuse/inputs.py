@@ -6,13 +6,13 @@ some of it, and what it leaves open is told to the user.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
 
 from tlkit.base.errors import TlkitError, UsageError
-from tlkit.base.image_size import ImageSize, as_height_width
+from tlkit.base.image_size import as_height_width
 from tlkit.tensor.graphs import graph_of, nodes_in_order
 
 OPEN_SIZE = 224
@@ -125,7 +125,7 @@ def _turned(shape: tuple[int | None, ...]) -> str | None:
 def read_takes(
     model: keras.Model,
     about: dict[str, Any],
-    image_size: ImageSize | None,
+    image_size: int | Sequence[int] | None,
     where: object,
 ) -> Takes:
     """Finds out which images a model takes.
@@ -155,7 +155,7 @@ def read_takes(
 
 def _agreed(
     own: tuple[int | None, int | None],
-    asked: ImageSize | None,
+    asked: int | Sequence[int] | None,
     where: object,
 ) -> tuple[int, int]:
     wanted = as_height_width(OPEN_SIZE if asked is None else asked)

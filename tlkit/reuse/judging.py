@@ -143,7 +143,7 @@ def _unknown_classes(
 def _predict(
     classifier: Classifier, index: DatasetIndex, split: str
 ) -> np.ndarray:
-    batches = make_batches(index, split, classifier.image_size, _BATCH)
+    batches = make_batches(index, split, classifier.frame, _BATCH)
     parts = [
         classifier.predict_pixels(classifier.as_taken(np.asarray(images)))
         for images, _ in batches

@@ -119,7 +119,7 @@ def read_picture(picture: Picture, image_size: ImageSize) -> np.ndarray:
 
     Args:
         picture: The image, checked by `list_pictures`.
-        image_size: Size in pixels to which it is resized.
+        image_size: Size in pixels to which it is resized, or a `Frame`.
 
     Returns:
         A uint8 array of shape `(height, width, 3)`.

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tlkit.base.console import say, steps_bar
+from tlkit.base.image_size import Frame, ImageSize, as_frame
 from tlkit.data.index import TRAIN, VALIDATION, DatasetIndex, Split
 from tlkit.store.housekeeping import prune_store, store_cap
 from tlkit.store.store import Store, StoredRows
@@ -26,7 +27,7 @@ Decoded = Callable[[int], np.ndarray]
 
 
 def keep_pixels(
-    data: DatasetIndex, image_size: tuple[int, int]
+    data: DatasetIndex, image_size: ImageSize
 ) -> Mapping[str, Decoded]:
     """Decodes and resizes the training images, unless that was done before.
 
@@ -34,7 +35,8 @@ def keep_pixels(
 
     Args:
         data: The data set.
-        image_size: `(height, width)` in pixels.
+        image_size: Size in pixels, with the fit: a `Frame`, or a size to
+            which images are stretched.
 
     Returns:
         For each of the training and the validation split a function from the
@@ -47,16 +49,15 @@ def keep_pixels(
         TlkitError: An image has become unreadable, or the store cannot be
             written.
     """
+    frame = as_frame(image_size)
     files = {
         name: data.splits[name]
         for name in (TRAIN, VALIDATION)
         if not isinstance(data.splits[name].images, np.ndarray)
     }
-    if not files or not _fits(sum(map(len, files.values())), image_size):
+    if not files or not _fits(sum(map(len, files.values())), frame.size):
         return {}
-    store = Store(
-        {"kind": "pixels", "format": _FORMAT, "image_size": list(image_size)}
-    )
+    store = Store({"kind": "pixels", "format": _FORMAT, **frame.settings()})
     rows: dict[str, StoredRows] = {}
     computed = 0
     with store.computing():
@@ -65,7 +66,7 @@ def keep_pixels(
             if len(missing):
                 say(f"{name}: decoding {len(missing)} images, once for all")
                 rest = split.select(missing)
-                store.fill(rest.digests, _decode(rest, image_size))
+                store.fill(rest.digests, _decode(rest, frame))
                 computed += len(missing)
             rows[name] = store.open(split.digests)
     # What has just been opened is marked as in use, so pruning leaves it.
@@ -89,7 +90,7 @@ def _existing(folder: Path) -> Path:
     )
 
 
-def _decode(split: Split, image_size: tuple[int, int]) -> Iterator[np.ndarray]:
+def _decode(split: Split, frame: Frame) -> Iterator[np.ndarray]:
     """Yields batches `(batch, height, width, 3)`, uint8, decoded on all cores.
 
     Only one batch is in memory at a time.
@@ -98,6 +99,6 @@ def _decode(split: Split, image_size: tuple[int, int]) -> Iterator[np.ndarray]:
         task = bar.add_task("decoding", total=len(split))
         for start in range(0, len(split), _BATCH):
             numbers = range(start, min(start + _BATCH, len(split)))
-            images = pool.map(lambda row: split.read(row, image_size), numbers)
+            images = pool.map(lambda row: split.read(row, frame), numbers)
             yield np.stack(list(images))
             bar.advance(task, len(numbers))

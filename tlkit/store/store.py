@@ -6,7 +6,8 @@ holds shards of some hundred rows each, and beside each shard a manifest that
 says which image every row belongs to. This has four consequences: a value of
 other settings is never read by mistake; a data set that has grown costs only
 its new images; a renamed one costs nothing; and an interruption loses at most
-one shard.
+one shard. A store that this process may not write, such as one that another
+user has filled, serves the rows that it has.
 
     <store>/<key>/recipe.json   what the values depend on
     <store>/<key>/<shard>.npy   array of shape (rows, ...)
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
@@ -151,25 +153,48 @@ class Store:
         # Whether each shard matches its digest. Comparing means reading the
         # whole shard, so it is done once.
         self._sound: dict[str, bool] = {}
+        # Why nothing can be written here; None where it can.
+        self._unwritable: Exception | None = None
 
     @contextlib.contextmanager
     def computing(self) -> Iterator[None]:
         """Locks this part of the store for writing while the block runs.
 
         Other processes that want the same rows wait, and then find them.
+        Where nothing can be written there is no lock, and the rows that are
+        there can be used.
 
         Raises:
-            TlkitError: The folder cannot be written.
+            TlkitError: The folder cannot be made.
         """
+        lock = self._lock_if_writable()
+        try:
+            yield
+        finally:
+            if lock is not None:
+                lock.release()
+
+    def _lock_if_writable(self) -> filelock.FileLock | None:
+        self._unwritable = None
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise TlkitError(
-                f"Cannot make the folder of the store: {error.strerror}.",
-                where=self.root,
-                remedy="Name another folder in the environment variable "
-                "TLKIT_STORE.",
-            ) from error
+            lock = self._waited_for()
+            try:
+                self._prepare()
+            except BaseException:
+                lock.release()
+                raise
+        # A disk without file locks is a NotImplementedError to filelock.
+        except (OSError, NotImplementedError) as error:
+            if not (self.folder / _IDENTITY).exists():
+                raise _cannot_write(
+                    "Cannot make the folder of the store", self.root, error
+                ) from error
+            self._unwritable = error
+            return None
+        return lock
+
+    def _waited_for(self) -> filelock.FileLock:
         # The system frees the lock if its holder is killed. Tried without
         # waiting first, so that a wait can be announced.
         lock = filelock.FileLock(f"{self.folder}.lock")
@@ -182,15 +207,14 @@ class Store:
 
             say("another process is computing the same; waiting for it")
             lock.acquire()
-        try:
-            # Pruning may have removed the folder while this process waited.
-            self.folder.mkdir(exist_ok=True)
-            self._sweep()
-            if not (self.folder / _IDENTITY).exists():
-                write_json(self.folder / _IDENTITY, self.identity)
-            yield
-        finally:
-            lock.release()
+        return lock
+
+    def _prepare(self) -> None:
+        # Pruning may have removed the folder while this process waited.
+        self.folder.mkdir(exist_ok=True)
+        self._sweep()
+        if not (self.folder / _IDENTITY).exists():
+            write_json(self.folder / _IDENTITY, self.identity)
 
     def fill(self, ids: Sequence[str], batches: Iterable[np.ndarray]) -> None:
         """Writes rows in shards, each as soon as it is full.
@@ -234,15 +258,29 @@ class Store:
 
         Returns:
             The ids that have no row, in the order of `ids`.
+
+        Raises:
+            TlkitError: There are some, and the store cannot be written. This
+                is found before they are computed.
         """
         # This fills `_sound`, which the loop reads.
         known = self._places()
+        lacking = [name for name in dict.fromkeys(ids) if name not in known]
+        if self._unwritable is not None:
+            if lacking:
+                raise _cannot_write(
+                    f"The store lacks {len(lacking)} rows and cannot be "
+                    "written",
+                    self.root,
+                    self._unwritable,
+                ) from self._unwritable
+            return []
         for name, sound in self._sound.items():
             if not sound:
                 for suffix in (".json", ".npy"):
                     path = self.folder / f"{name}{suffix}"
                     path.unlink(missing_ok=True)
-        return [name for name in dict.fromkeys(ids) if name not in known]
+        return lacking
 
     def add(self, ids: Sequence[str], rows: np.ndarray) -> None:
         """Writes one shard.
@@ -255,8 +293,11 @@ class Store:
             TlkitError: The disk is full or the folder cannot be written.
         """
         name = secrets.token_hex(8)
+        # NumPy's own writing to a file does not say that the disk is full.
+        array = io.BytesIO()
+        np.save(array, rows)
         with atomic_path(self.folder / f"{name}.npy") as partial:
-            np.save(partial, rows)
+            partial.write_bytes(array.getbuffer())
             digest = file_digest(partial)
         # The manifest comes last: whoever finds it finds a complete array.
         body = {"sha256": digest, "ids": list(ids)}
@@ -281,7 +322,9 @@ class Store:
             KeyError: A row is missing.
         """
         # The time of the identity file is the last use, by which pruning goes.
-        os.utime(self.folder / _IDENTITY)
+        # Where nothing can be written, nothing needs to be kept from pruning.
+        with contextlib.suppress(OSError):
+            os.utime(self.folder / _IDENTITY)
         known = self._places()
         places = [known[name] for name in ids]
         names = list(dict.fromkeys(place.shard for place in places))
@@ -295,7 +338,8 @@ class Store:
             np.array(found, np.int64).reshape(-1, 2),
         )
         # The mark goes when the rows are no longer referred to, or at exit.
-        weakref.finalize(rows, _put_back, self._mark_as_used())
+        with contextlib.suppress(OSError, NotImplementedError):
+            weakref.finalize(rows, _put_back, self._mark_as_used())
         return rows
 
     def _mark_as_used(self) -> filelock.FileLock:
@@ -328,6 +372,16 @@ class Store:
             )
             self._sound[manifest.stem] = sound
         return ids if self._sound[manifest.stem] else []
+
+
+def _cannot_write(problem: str, root: Path, error: Exception) -> TlkitError:
+    reason = getattr(error, "strerror", None) or error
+    return TlkitError(
+        f"{problem}: {reason}.",
+        where=root,
+        remedy="Name a folder that can be written, with --store or in the "
+        "environment variable TLKIT_STORE.",
+    )
 
 
 def _put_back(mark: filelock.FileLock) -> None:

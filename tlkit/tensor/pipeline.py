@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tlkit.base.errors import UsageError
-from tlkit.base.image_size import ImageSize, as_height_width
+from tlkit.base.image_size import ImageSize, as_frame
 from tlkit.data.augment import Augmentation, View
 from tlkit.data.index import TRAIN, DatasetIndex, Split
 
@@ -44,8 +44,8 @@ def make_batches(
     Args:
         index: The data set.
         split: Name of the split: `"train"`, `"validation"` or `"test"`.
-        image_size: Size in pixels of the images in the batches, a number or
-            `(height, width)`.
+        image_size: Size in pixels of the images in the batches, a number,
+            `(height, width)` or a `Frame`.
         batch_size: Number of images in a batch, 1 or more.
         augmentation: The random changes of each image; None for the images
             as they are. Only the training split may be augmented.
@@ -93,8 +93,8 @@ def make_view_batches(
 
     Args:
         images: The split.
-        image_size: Size in pixels of the images in the batches, a number or
-            `(height, width)`.
+        image_size: Size in pixels of the images in the batches, a number,
+            `(height, width)` or a `Frame`.
         batch_size: Number of images in a batch, 1 or more.
         view: The view; None for the images as they are.
         decoded: Function from a row to decoded pixels, see `make_batches`.
@@ -153,11 +153,9 @@ def _loader(
     decoded: Callable[[int], np.ndarray] | None,
 ) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
     """Makes the function from rows and views to images and labels."""
-    height, width = as_height_width(image_size)
+    frame = as_frame(image_size)
     labels = tf.constant(images.labels)
-    decode = decoded or functools.partial(
-        images.read, image_size=(height, width)
-    )
+    decode = decoded or functools.partial(images.read, image_size=frame)
 
     def read(row: int, view: int) -> np.ndarray:
         image = decode(row)
@@ -181,7 +179,7 @@ def _loader(
             read_chunk, [rows, views], tf.uint8, stateful=False
         )
         # TensorFlow does not know the shape of what Python returns.
-        chunk = tf.ensure_shape(chunk, (None, height, width, 3))
+        chunk = tf.ensure_shape(chunk, (None, *frame.size, 3))
         return chunk, tf.gather(labels, rows)
 
     return load

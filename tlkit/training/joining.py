@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from tlkit.base.errors import TlkitError
+from tlkit.base.image_size import ImageSize
 from tlkit.data.index import VALIDATION, DatasetIndex
 from tlkit.models.cutting import CutModel
 from tlkit.store.store import StoredRows
@@ -24,7 +25,7 @@ def check_join(
     cut: CutModel,
     stored: StoredRows,
     data: DatasetIndex,
-    image_size: tuple[int, int],
+    image_size: ImageSize,
 ) -> dict[str, float]:
     """Compares a joined model with its parts on real images.
 
@@ -33,8 +34,8 @@ def check_join(
         stored: The stored outputs of the lower part for all validation
             images.
         data: The data set, of which up to 16 validation images are compared.
-        image_size: The `(height, width)` in pixels that the network works
-            at.
+        image_size: The size in pixels that the network works at, with the
+            fit: a `Frame`, or a size to which images are stretched.
 
     Returns:
         The largest differences between probabilities. `join_difference`

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from tlkit import plots
+from tlkit.base.image_size import ImageSize
 from tlkit.data.index import TEST, VALIDATION, DatasetIndex
 from tlkit.evaluation.metrics import measure
 from tlkit.runs.run import Run
@@ -19,7 +20,7 @@ def predict_split(
     model: keras.Model,
     data: DatasetIndex,
     split: str,
-    image_size: tuple[int, int],
+    image_size: ImageSize,
 ) -> np.ndarray:
     """Returns a classifier's probabilities for one split.
 
@@ -27,7 +28,8 @@ def predict_split(
         model: Model from raw pixels to probabilities.
         data: The data set.
         split: Name of the split.
-        image_size: The `(height, width)` in pixels that the model works at.
+        image_size: The size in pixels that the model works at, with the fit:
+            a `Frame`, or a size to which images are stretched.
 
     Returns:
         A float32 array of shape `(count, classes)`, in the order of the

@@ -128,8 +128,8 @@ def _fit(
     # saved must take raw pixels.
     def save() -> None:
         whole = with_precision(parts.whole, "float32")
-        size = plan.network.image_size
-        save_classifier(whole, run.model_path, data.class_names, size)
+        frame = plan.network.frame
+        save_classifier(whole, run.model_path, data.class_names, frame)
 
     keeper = BestEpoch(plan.recipe.patience, run, save)
     ours = [keeper, EpochLines(plan.recipe.epochs)]
@@ -182,13 +182,13 @@ class _Pixels:
     """The source of a training that sends all images through the network."""
 
     def __init__(self, plan: ResolvedPlan, data: DatasetIndex) -> None:
-        self.data, self.size = data, plan.network.image_size
-        decoded = keep_pixels(data, self.size)
+        self.data, self.frame = data, plan.network.frame
+        decoded = keep_pixels(data, self.frame)
         augmentation = plan.augmentation
         self.batches = make_batches(
             data,
             TRAIN,
-            self.size,
+            self.frame,
             plan.recipe.batch_size,
             None if augmentation.changes_nothing else augmentation,
             plan.seed,
@@ -198,7 +198,7 @@ class _Pixels:
         self.validation = make_batches(
             data,
             VALIDATION,
-            self.size,
+            self.frame,
             plan.recipe.batch_size,
             decoded=decoded.get(VALIDATION),
         )
@@ -209,7 +209,7 @@ class _Pixels:
 
     def predict(self, final: Parts, split: str) -> np.ndarray:
         """Returns the probabilities of a split, from its pixels."""
-        return predict_split(final.whole, self.data, split, self.size)
+        return predict_split(final.whole, self.data, split, self.frame)
 
 
 class _Rows:
@@ -218,7 +218,7 @@ class _Rows:
     def __init__(
         self, plan: ResolvedPlan, data: DatasetIndex, cut: CutModel
     ) -> None:
-        self.data, self.size = data, plan.network.image_size
+        self.data, self.frame = data, plan.network.frame
         self.rows = _extract(plan, data, cut)
         batch_size = plan.recipe.batch_size
         self.batches = make_row_batches(
@@ -235,7 +235,7 @@ class _Rows:
         """Compares the joined model with its parts; see `check_join`."""
         assert final.cut is not None  # only cut networks have stored rows
         differences = check_join(
-            final.cut, self.rows.validation, self.data, self.size
+            final.cut, self.rows.validation, self.data, self.frame
         )
         return {"images_through_base": self.rows.computed, **differences}
 
@@ -247,7 +247,7 @@ class _Rows:
         not the final split, its stored rows are used, which is faster.
         """
         if split == final_split(self.data):
-            return predict_split(final.whole, self.data, split, self.size)
+            return predict_split(final.whole, self.data, split, self.frame)
         upper = final.learner
         return np.asarray(upper.predict(self.validation, verbose=0))
 
@@ -257,7 +257,7 @@ def _extract(plan: ResolvedPlan, data: DatasetIndex, cut: CutModel) -> ViewRows:
     part = FrozenPart(
         cut.prefix,
         describe_part(plan.network, cut.at, plan.recipe.precision),
-        plan.network.image_size,
+        plan.network.frame,
         cut.whole.distribute_strategy,
         plan.views.dtype,
     )

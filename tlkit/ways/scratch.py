@@ -16,10 +16,11 @@ def build(plan: ResolvedPlan, classes: int) -> Parts:
     """Builds the convnet.
 
     Args:
-        plan: The plan, of which image size, dropout and L2 factor are used.
+        plan: The plan, of which image size, fit, dropout and L2 factor are
+            used.
         classes: Number of classes, 2 or more.
     """
     network = plan.network
     return Parts(
-        build_convnet(classes, network.image_size, network.dropout, network.l2)
+        build_convnet(classes, network.frame, network.dropout, network.l2)
     )
