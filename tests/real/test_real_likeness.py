@@ -72,8 +72,7 @@ def test_no_two_photographs_are_taken_for_copies_but_one_pair(contents, prints):
         for pair in near_pairs(splits, prints):
             names = splits["train"].images[pair.row].name
             found.append({names, splits["test"].images[pair.other_row].name})
-    # One picture in two sizes, seen by eye; it is one that was collected
-    # twice.
+    # One picture that was collected twice, as one sees by eye.
     assert found
     assert all(names == {"dog.74.jpg", "dog.180.jpg"} for names in found)
 
