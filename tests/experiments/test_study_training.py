@@ -1,8 +1,11 @@
 """Training an epoch a call: the numbers of `fit`, and clear refusals."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
+from sklearn.utils.class_weight import compute_class_weight
 
 from tlkit.base.errors import UsageError
 from tlkit.data.augment import Augmentation
@@ -30,7 +33,7 @@ def small(input_shape, classes, *, dropout=0.0):
     return keras.Model(inputs, x)
 
 
-def fit(model, data, recipe, optimizer):
+def fit(model, data, recipe, optimizer, class_weight=None):
     """The same with Keras's `fit`, an epoch at a time in the same order."""
     loss = keras.losses.CategoricalCrossentropy(
         label_smoothing=recipe.label_smoothing
@@ -45,6 +48,7 @@ def fit(model, data, recipe, optimizer):
             images[order],
             one_hot[data.train_labels[order]],
             batch_size=recipe.batch_size,
+            class_weight=class_weight,
             shuffle=False,
             verbose=0,
         )
@@ -102,6 +106,39 @@ def test_training_is_that_of_fit(data, told, optimizer):
     assert epochs[-1].test_accuracy == pytest.approx(right.mean())
     true = probabilities[np.arange(30), data.test_labels]
     assert epochs[-1].test_loss == pytest.approx(-np.log(true).mean(), abs=1e-4)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_balanced_training_is_that_of_fit(data, smoothing):
+    few = np.flatnonzero((data.train_labels != 1) | (np.arange(90) < 20))
+    uneven = replace(
+        data,
+        train_images=data.train_images[few],
+        train_labels=data.train_labels[few],
+    )
+    told = {"learning_rate": 0.3, "epochs": 2, "batch_size": 32}
+    told |= {"label_smoothing": smoothing, "balance": True}
+    recipe = make_recipe(told)
+    keras.utils.set_random_seed(1)
+    ours, theirs = (small(data.image_shape, 3) for _ in range(2))
+    theirs.set_weights(ours.get_weights())
+    weights = compute_class_weight(
+        "balanced", classes=np.arange(3), y=uneven.train_labels
+    )
+    epochs = list(train(ours, uneven, recipe, seed=5))
+    expected = fit(
+        theirs,
+        uneven,
+        recipe,
+        keras.optimizers.SGD(0.3),
+        dict(enumerate(weights)),
+    )
+    found = [(epoch.loss, epoch.accuracy) for epoch in epochs]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    for own, other in zip(
+        ours.get_weights(), theirs.get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(own, other, atol=1e-4)
 
 
 @pytest.mark.parametrize("count", [90, 65], ids=["26 left", "1 left"])

@@ -145,6 +145,24 @@ def test_cross_validation_is_what_scikit_learn_says():
     assert score.accuracy == pytest.approx(means[0], abs=1e-3)
 
 
+def test_balance_is_to_show_the_images_of_small_classes_more_often():
+    """In one batch, twice the images or twice the weight are the same."""
+    vectors, labels = clouds(90)
+    folds = np.arange(90) // 3 % 3
+    few = np.flatnonzero((labels != 1) | (np.arange(90) < 45))
+    twice = np.concatenate([few, np.flatnonzero(labels[:45] == 1)])
+    spec = HeadSpec(3, units=4, dropout=0.0)
+    recipe = ResolvedRecipe(epochs=3, batch_size=90, learning_rate=0.01)
+
+    def probabilities(rows, recipe):
+        chosen = vectors[rows], labels[rows], folds[rows]
+        return held_out_probabilities(*chosen, spec, recipe)
+
+    balanced = probabilities(few, replace(recipe, balance=True))
+    expected = probabilities(twice, recipe)[: len(few)]
+    np.testing.assert_allclose(balanced, expected, atol=1e-5)
+
+
 def test_every_fold_starts_from_the_same_weights():
     """Else the folds' order would matter: the model is used again."""
     vectors, labels = clouds(60)

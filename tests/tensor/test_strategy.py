@@ -15,6 +15,7 @@ from tlkit.tensor.strategy import fill_last_batch, make_strategy
 
 TRAIN = """
 import json, sys
+from dataclasses import replace
 import tensorflow as tf
 devices, folder = int(sys.argv[1]), sys.argv[2]
 tf.config.set_logical_device_configuration(
@@ -42,6 +43,13 @@ tuned = tlkit.train(
     data,
     folder + "/finetune",
 )
+together["recipe"] = replace(recipe, balance=True)
+uneven = data.split("train").select(range(18))
+balanced = tlkit.train(
+    tlkit.Plan("scratch", convnet, **together),
+    replace(data, splits={**data.splits, "train": uneven}),
+    folder + "/balanced",
+)
 odd = tlkit.Plan(
     "scratch",
     tlkit.Network(image_size=64),
@@ -51,7 +59,8 @@ odd = tlkit.Plan(
 tlkit.train(odd, data, folder + "/odd")
 print(json.dumps({
     "computed": features.computed,
-    "losses": [run.history["val_loss"] for run in (scratch, head, tuned)],
+    "losses": [run.history["val_loss"] for run in
+        (scratch, head, tuned, balanced)],
     "features": features.arrays["test"][:].tolist(),
 }))
 """

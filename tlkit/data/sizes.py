@@ -40,15 +40,21 @@ def notes_on_sizes(
     }
     notes: list[str | None] = []
     if judged in counts:
-        absent = np.flatnonzero(counts[judged] == 0).tolist()
-        notes.append(say_not_judged([class_names[c] for c in absent], judged))
+        notes.append(
+            say_not_judged(_absent(counts[judged], class_names), judged)
+        )
         few = _fewer_than(_JUDGED, counts[judged], class_names, judged)
         notes.append(few and f"{few}: their accuracy is hardly known.")
     if TRAIN in counts:
         few = _fewer_than(_LEARNT, counts[TRAIN], class_names, "training")
-        notes.append(few and f"{few}: little can be learnt of them.")
+        notes.append(few and f"{few}: more of them would help most.")
         notes.append(_on_imbalance(counts[TRAIN], class_names))
     return tuple(note for note in notes if note)
+
+
+def _absent(counts: np.ndarray, class_names: Sequence[str]) -> list[str]:
+    pairs = zip(class_names, counts, strict=True)
+    return [name for name, count in pairs if not count]
 
 
 def _fewer_than(

@@ -123,14 +123,26 @@ def _divide(
 ) -> dict[str, Split]:
     """Divides one split into train, validation and test."""
     units = find_units(whole)
+    ends = np.cumsum(list(fractions.values()))
+    parts = _find_parts(units, whole.labels, ends, seed)
+    names = np.array([*fractions, TRAIN])[parts[units.numbers]]
+    return {
+        name: whole.select(np.flatnonzero(names == name))
+        for name in SPLITS
+        if name == TRAIN or name in fractions
+    }
+
+
+def _find_parts(
+    units: Units, labels: np.ndarray, ends: np.ndarray, seed: int
+) -> np.ndarray:
+    """Returns the part of each unit, from 0; the last part is train."""
     positions = np.array(
         [min(_position(key, seed) for key in keys) for keys in units.keys]
     )
     sizes = np.bincount(units.numbers)
-    ends = np.cumsum(list(fractions.values()))
-    # Each unit's part: 0 is the first of the fractions, the last is train.
     parts = np.empty(len(units), np.int64)
-    owners = _owners(units, whole.labels)
+    owners = _owners(units, labels)
     for label in np.unique(owners):
         own = np.flatnonzero(owners == label)
         own = own[np.argsort(positions[own], kind="stable")]
@@ -139,13 +151,8 @@ def _divide(
             if len(own) < SMALL
             else np.searchsorted(ends, positions[own], side="right")
         )
-    _fill_empty(parts, positions, units, whole.labels, len(ends) + 1)
-    names = np.array([*fractions, TRAIN])[parts[units.numbers]]
-    return {
-        name: whole.select(np.flatnonzero(names == name))
-        for name in SPLITS
-        if name == TRAIN or name in fractions
-    }
+    _fill_empty(parts, positions, units, labels, len(ends) + 1)
+    return parts
 
 
 def _owners(units: Units, labels: np.ndarray) -> np.ndarray:

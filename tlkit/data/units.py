@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from tlkit.base.wording import name_some
 from tlkit.data.index import Split
 
 
@@ -70,6 +70,10 @@ def find_units(split: Split) -> Units:
 
 def _connected(groups: np.ndarray, contents: np.ndarray) -> np.ndarray:
     """Returns a number for each group, the same for those that share images."""
+    # SciPy takes a while to import, and data without groups do not need it.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     first = int(groups.max()) + 1
     nodes = first + int(contents.max()) + 1
     links = coo_array(
@@ -89,6 +93,22 @@ def _collect(
     return tuple(map(tuple, found))
 
 
-def shared_groups(one: Split, other: Split) -> Sequence[str]:
-    """Returns the names of the groups that have images in both splits."""
-    return sorted((set(one.groups) & set(other.groups)) - {""})
+def notes_on_shared_groups(splits: Mapping[str, Split]) -> tuple[str, ...]:
+    """Returns a sentence for each two splits that have a group in common.
+
+    That can be where the data have splits of their own. Splits that tlkit
+    makes never share a group.
+
+    Args:
+        splits: The splits by name.
+    """
+    notes = []
+    for first, second in itertools.combinations(splits, 2):
+        groups = set(splits[first].groups) & set(splits[second].groups) - {""}
+        if groups:
+            notes.append(
+                f"{second} and {first} both have images of "
+                f"{name_some(sorted(groups))}: the accuracy on {second} is "
+                "higher than it would be on images of new groups."
+            )
+    return tuple(notes)

@@ -9,9 +9,10 @@ images.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,7 @@ from tlkit.experiments.gradients import call_quickly
 from tlkit.experiments.images import ImageArrays
 from tlkit.plans.recipe import ResolvedRecipe
 from tlkit.tensor.graphs import every_layer
-from tlkit.training.objective import make_loss, make_optimizer
+from tlkit.training.objective import class_weights, make_loss, make_optimizer
 
 #: Number of images that are measured in one step; the activations of all of
 #: them at once might not fit into memory.
@@ -48,8 +49,9 @@ class Epoch:
     """The figures of one epoch.
 
     Args:
-        loss: Mean loss of the training images, label smoothing included. As
-            in `fit`, each image is measured in the step that it trains.
+        loss: Mean loss of the training images, label smoothing and weights
+            of classes included. As in `fit`, each image is measured in the
+            step that it trains.
         accuracy: Accuracy on the training images, measured in the same way,
             0 to 1.
         test_loss: Mean cross-entropy of the test images after the epoch.
@@ -98,7 +100,8 @@ def train(
     steps = recipe.epochs * -(-count // recipe.batch_size)
     optimizer = make_optimizer(recipe, steps)
     optimizer.build(model.trainable_variables)
-    run = make_epoch(model, optimizer, recipe, image_size)
+    weights = class_weights(recipe, data.train_labels)
+    run = make_epoch(model, optimizer, recipe, image_size, weights)
     measure = make_measure(model, image_size)
     labels = tf.constant(data.train_labels)
     test = tf.constant(data.test_images), tf.constant(data.test_labels)
@@ -191,6 +194,7 @@ def make_epoch(
     optimizer: keras.Optimizer,
     recipe: ResolvedRecipe,
     image_size: int | None = None,
+    weights: Mapping[int, float] | None = None,
 ) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
     """Makes the function that trains for one epoch.
 
@@ -200,6 +204,7 @@ def make_epoch(
         recipe: The recipe, of which batch size and loss are used.
         image_size: Side in pixels to which images are resized; None keeps
             their own size.
+        weights: What `class_weights` returns for the training images.
 
     Returns:
         A function of images (uint8, of shape
@@ -207,7 +212,10 @@ def make_epoch(
         order (int32, `(any,)`). It takes a step for each batch and returns
         mean loss and accuracy.
     """
-    step = _make_step(model, optimizer, recipe, image_size)
+    measure = functools.partial(
+        _losses, recipe=recipe, weights=_as_tensor(weights)
+    )
+    step = _make_step(model, optimizer, measure, image_size)
     parts = count_parts(model, recipe.batch_size)
 
     @tf.function
@@ -235,7 +243,7 @@ def make_epoch(
 def _make_step(
     model: keras.Model,
     optimizer: keras.Optimizer,
-    recipe: ResolvedRecipe,
+    measure: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
     image_size: int | None,
 ) -> Callable[..., tf.Tensor]:
     """Makes a step on one batch; it returns the sums of loss and hits."""
@@ -247,7 +255,7 @@ def _make_step(
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
         with tf.GradientTape() as tape:
             probabilities = call(_prepare(images, image_size))
-            losses = _losses(labels, probabilities, recipe)
+            losses = measure(labels, probabilities)
             # Divided by the images of the whole batch, not of this part, so
             # that the parts' gradients add up to the batch's.
             loss = tf.reduce_sum(losses) / seen + sum(model.losses)
@@ -348,13 +356,30 @@ def _prepare(images: tf.Tensor, image_size: int | None) -> tf.Tensor:
 
 
 def _losses(
-    labels: tf.Tensor, probabilities: tf.Tensor, recipe: ResolvedRecipe
+    labels: tf.Tensor,
+    probabilities: tf.Tensor,
+    recipe: ResolvedRecipe,
+    weights: tf.Tensor | None,
 ) -> tf.Tensor:
-    """Returns the loss of each image."""
+    """Returns the loss of each image, times the weight of its class."""
     loss = make_loss(recipe)
     if recipe.labels == "integer":
-        return keras.losses.get(loss)(labels, probabilities)
-    return loss.call(tf.one_hot(labels, probabilities.shape[-1]), probabilities)
+        losses = keras.losses.get(loss)(labels, probabilities)
+    else:
+        one_hot = tf.one_hot(labels, probabilities.shape[-1])
+        losses = loss.call(one_hot, probabilities)
+    if weights is None:
+        return losses
+    return losses * tf.cast(tf.gather(weights, labels), losses.dtype)
+
+
+def _as_tensor(weights: Mapping[int, float] | None) -> tf.Tensor | None:
+    """Returns the weights in the order of the classes."""
+    if weights is None:
+        return None
+    # The weight of a class without training images is never looked up.
+    every_class = range(max(weights) + 1)
+    return tf.constant([weights.get(label, 1.0) for label in every_class])
 
 
 def _count_right(labels: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:

@@ -52,6 +52,10 @@ class Recipe(Checked):
             which means mixed_bfloat16 where the machine and the network are
             several times faster in it, else float32. Saved models are
             float32 in any case.
+        balance: Whether each class counts alike in the training loss,
+            however many images it has; see
+            `tlkit.training.objective.class_weights`. The validation loss,
+            which chooses the best epoch, counts each image alike in any case.
 
     Raises:
         UsageError: A value is out of its range or unknown.
@@ -158,6 +162,14 @@ class Recipe(Checked):
             "machine and network are much faster in it, else float32.",
             choices=lambda: PRECISIONS,
             group="machine",
+        ),
+    )
+    balance: bool = field(
+        False,
+        Option(
+            "Let each class count alike in the training loss, however many "
+            "images it has.",
+            group="training",
         ),
     )
 

@@ -38,6 +38,7 @@ from tlkit.models.precision import computing_in
 from tlkit.plans.plan import Plan
 from tlkit.plans.recipe import ResolvedRecipe
 from tlkit.training.engine import compile_model, count_steps, fit
+from tlkit.training.objective import class_weights
 
 #: A step on stored features is so short that a third of its time is the call
 #: from Python; sixteen steps a call make that negligible.
@@ -362,6 +363,7 @@ def held_out_probabilities(
                     patience=recipe.patience, restore_best_weights=True
                 )
             ],
+            class_weight=class_weights(recipe, labels[~held_out]),
         )
         # A direct call, as `predict` would compile a new graph whenever a
         # fold has another number of images.

@@ -73,6 +73,7 @@ def fit(
     recipe: ResolvedRecipe,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     steps: int | None = None,
+    class_weight: dict[int, float] | None = None,
 ) -> None:
     """Trains a compiled classifier.
 
@@ -86,6 +87,8 @@ def fit(
             are used.
         callbacks: Keras callbacks to call during training.
         steps: Steps in an epoch, where the batches have no end of their own.
+        class_weight: What `class_weights` returns for the labels from which
+            it learns.
 
     Raises:
         TlkitError: An image has become unreadable, or memory was short.
@@ -100,6 +103,7 @@ def fit(
                 validation_batch_size=_HELD_OUT_BATCH,
                 epochs=recipe.epochs,
                 callbacks=list(callbacks),
+                class_weight=class_weight,
                 verbose=0,
             )
             return
@@ -111,6 +115,7 @@ def fit(
             epochs=recipe.epochs,
             steps_per_epoch=steps,
             callbacks=list(callbacks),
+            class_weight=class_weight,
             shuffle=False,  # the batches are shuffled already
             verbose=0,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 
 from tlkit.plans.optimizers import LOSSES, OPTIMIZERS, SCHEDULES
 from tlkit.plans.recipe import ResolvedRecipe
@@ -33,3 +34,29 @@ def make_loss(recipe: ResolvedRecipe) -> Any:
     if recipe.labels == "integer" and loss.integer is not None:
         return loss.integer()
     return loss.one_hot(recipe.label_smoothing)
+
+
+def class_weights(
+    recipe: ResolvedRecipe, labels: np.ndarray
+) -> dict[int, float] | None:
+    """Returns by how much the loss of an image of each class is multiplied.
+
+    Of `n` images in `k` classes, `n_c` of them in class `c`, an image of
+    class `c` counts `n / (k * n_c)` times. Together the images of each class
+    then count `n / k`, and all images `n`, so that the learning rate means
+    the same as without weights.
+
+    Args:
+        recipe: The recipe, which says whether classes are balanced.
+        labels: Class numbers of the training images, an int array of shape
+            `(count,)`. Classes without images are not among the `k`.
+
+    Returns:
+        The weight of each class by its number; None if the recipe does not
+        balance them.
+    """
+    if not recipe.balance:
+        return None
+    classes, counts = np.unique(labels, return_counts=True)
+    weights = len(labels) / (len(classes) * counts)
+    return dict(zip(classes.tolist(), weights.tolist(), strict=True))

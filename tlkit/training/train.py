@@ -33,6 +33,7 @@ from tlkit.training.engine import compile_model, count_steps, fit
 from tlkit.training.epoch_lines import EpochLines
 from tlkit.training.frozen import frozen_stays_frozen
 from tlkit.training.joining import check_join
+from tlkit.training.objective import class_weights
 from tlkit.training.parts import Parts
 from tlkit.training.results import final_split, predict_split, write_results
 
@@ -144,6 +145,9 @@ def _fit(
                 source.validation,
                 plan.recipe,
                 [*ours, *callbacks],
+                class_weight=class_weights(
+                    plan.recipe, data.splits[TRAIN].labels
+                ),
             )
         finally:
             # Also after an interruption or an error, so that the best epoch
