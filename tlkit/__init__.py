@@ -51,11 +51,28 @@ if TYPE_CHECKING:
     from tlkit.tensor.pipeline import make_batches as make_batches
     from tlkit.ways.train import train as train
 
-_HOMES = {
-    "Augmentation": "tlkit.data.augment",
-    "DatasetIndex": "tlkit.data.index",
+#: Names that compute with Keras, which must be set up before it is imported.
+_WITH_KERAS = {
     "Features": "tlkit.features.extract",
     "HeadGrid": "tlkit.search.heads",
+    "build_base": "tlkit.models.bases",
+    "build_classic": "tlkit.models.classic.networks",
+    "build_convnet": "tlkit.models.convnet",
+    "compare_bases": "tlkit.search.bases",
+    "draw_heat_maps": "tlkit.explain.methods.registry",
+    "evaluate": "tlkit.reuse.judging",
+    "extract_features": "tlkit.features.extract",
+    "filter_patterns": "tlkit.explain.filters",
+    "load_classifier": "tlkit.reuse.classifier",
+    "make_batches": "tlkit.tensor.pipeline",
+    "search_heads": "tlkit.search.heads",
+    "train": "tlkit.ways.train",
+    "train_best_head": "tlkit.search.bases",
+}
+_HOMES = {
+    **_WITH_KERAS,
+    "Augmentation": "tlkit.data.augment",
+    "DatasetIndex": "tlkit.data.index",
     "Machine": "tlkit.plans.plan",
     "Network": "tlkit.plans.network",
     "Plan": "tlkit.plans.plan",
@@ -65,25 +82,12 @@ _HOMES = {
     "TlkitError": "tlkit.base.errors",
     "UsageError": "tlkit.base.errors",
     "Views": "tlkit.plans.plan",
-    "build_base": "tlkit.models.bases",
-    "build_classic": "tlkit.models.classic.networks",
-    "build_convnet": "tlkit.models.convnet",
-    "compare_bases": "tlkit.search.bases",
-    "draw_heat_maps": "tlkit.explain.methods.registry",
-    "evaluate": "tlkit.reuse.judging",
-    "extract_features": "tlkit.features.extract",
     "fetch": "tlkit.data.public.download",
-    "filter_patterns": "tlkit.explain.filters",
     "find_runs": "tlkit.runs.run",
-    "load_classifier": "tlkit.reuse.classifier",
     "load_dataset": "tlkit.data.load",
-    "make_batches": "tlkit.tensor.pipeline",
     "open_run": "tlkit.runs.run",
     "read_plan": "tlkit.plans.files",
     "runs_table": "tlkit.runs.listing",
-    "search_heads": "tlkit.search.heads",
-    "train": "tlkit.ways.train",
-    "train_best_head": "tlkit.search.bases",
 }
 
 __all__ = sorted(_HOMES)
@@ -96,6 +100,8 @@ def __getattr__(name: str) -> Any:
         return version("tlkit")
     if name not in _HOMES:
         raise AttributeError(f"module 'tlkit' has no attribute {name!r}")
+    if name in _WITH_KERAS:
+        importlib.import_module("tlkit.tensor.starting").settle_keras()
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

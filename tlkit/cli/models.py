@@ -10,7 +10,7 @@ import typer
 
 from tlkit.base.choices import names_in
 from tlkit.base.errors import UsageError
-from tlkit.cli.command import KEPT, LOOK, USE, app, notes_in_words
+from tlkit.cli.command import KEPT, LOOK, USE, app
 from tlkit.cli.generated import FIRST
 from tlkit.cli.options import Data, Fractions, Images, Layers, Model
 from tlkit.cli.printing import left_out
@@ -120,8 +120,7 @@ def explain(model: Model, images: Images, options: ExplainOptions) -> None:
     from tlkit.explain.explained import explain_pictures
     from tlkit.explain.sheets import regions_table
 
-    with notes_in_words():
-        done = explain_pictures(model, images, options)
+    done = explain_pictures(model, images, options)
     if done.records:
         print_table(regions_table(done.records))
     for path in done.written:

@@ -34,6 +34,7 @@ from tlkit.reuse.pictures import (
 )
 from tlkit.reuse.predictions import Predictions, rank
 from tlkit.runs.run import open_run
+from tlkit.tensor.graphs import graph_of
 
 _BATCH = 32
 
@@ -275,7 +276,8 @@ def _with_one_output(
     model: keras.Model, tensor: keras.KerasTensor, path: Path
 ) -> keras.Model:
     """Returns a model of one input and one output, without names for them."""
-    if model.output is tensor and not isinstance(model.input, dict | list):
+    graph = graph_of(model)
+    if graph.output is tensor and not isinstance(graph.input, dict | list):
         return model
     return keras.Model(find_input(model, path), tensor, name=model.name)
 

@@ -20,6 +20,7 @@ from tlkit.models.ends import (
     End,
     find_end,
 )
+from tlkit.tensor.graphs import graph_of
 
 #: How far from 1 probabilities may sum to: those of half precision are coarse.
 _NEARLY = 0.01
@@ -84,7 +85,8 @@ def find_output(model: keras.Model, name: str | None, where: object) -> Output:
 
 
 def _named_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
-    struct = model.output
+    # A sequential model that was never called has its output inside only.
+    struct = graph_of(model).output
     if isinstance(struct, Mapping):
         return dict(struct)
     # A layer that is the end of several outputs would be named several times.
@@ -176,12 +178,13 @@ def read_end(model: keras.Model, sample: np.ndarray, where: object) -> str:
     Raises:
         TlkitError: The model cannot run, or what it puts out says nothing.
     """
-    end = find_end(model.output)
+    output = graph_of(model).output
+    end = find_end(output)
     if end is not None and _is_certain(end):
         kind = end.kind
     else:
         kind = kind_of_values(run(model, sample, where))
-    if model.output.shape[1] == 1 and kind not in (SIGMOID, LINEAR):
+    if output.shape[1] == 1 and kind not in (SIGMOID, LINEAR):
         raise TlkitError(
             "The model has a single output unit that always says the same.",
             where=where,

@@ -1,11 +1,32 @@
-"""Loads TensorFlow without its start-up messages."""
+"""Loads TensorFlow without its start-up messages, and Keras on top of it.
+
+tlkit computes with TensorFlow, with channels last and in float32. Keras can be
+set to others, by the environment or by a file of the user's, and every part
+of tlkit would then fail in its own way.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import json
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tlkit.base.console import say
+from tlkit.base.errors import UsageError
+
+_BACKEND = "KERAS_BACKEND"
+#: What tlkit needs of Keras, by the names in Keras's own `keras.json`.
+_NEEDED = {
+    "backend": "tensorflow",
+    "image_data_format": "channels_last",
+    "floatx": "float32",
+}
 
 
 def start_tensorflow() -> None:
@@ -15,8 +36,21 @@ def start_tensorflow() -> None:
     its log is set up, so no setting turns them off, and they would bury
     tlkit's own lines. Its later warnings are about the code that calls it,
     which the user has not written.
+
+    Raises:
+        UsageError: Keras is set to compute in another way; see
+            `settle_keras`.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    settle_keras()
+    with _silence():
+        importlib.import_module("tensorflow")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Sends standard error nowhere for a while."""
     # TensorFlow's C++ code writes to file descriptor 2 itself, so replacing
     # sys.stderr would not be enough.
     sys.stderr.flush()
@@ -24,8 +58,111 @@ def start_tensorflow() -> None:
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
-        importlib.import_module("tensorflow")
+        yield
     finally:
         os.dup2(standard_error, 2)
         os.close(standard_error)
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def settle_keras() -> None:
+    """Makes Keras compute as tlkit needs it, or says why it cannot.
+
+    What stands in the user's `keras.json` is set aside for this process, and
+    a line says so; the file is left as it is. What the user has set for this
+    process alone, by the environment or in Python, is not changed.
+
+    Raises:
+        UsageError: `KERAS_BACKEND` names another backend, or Keras has been
+            imported already and computes in another way.
+    """
+    if "keras" in sys.modules:
+        _check_imported(sys.modules["keras"])
+        return
+    _check_environment(os.environ.get(_BACKEND))
+    asked = _read_keras_json()
+    other = {
+        name: value
+        for name, value in asked.items()
+        if value != _NEEDED.get(name, value)
+    }
+    if os.environ.get(_BACKEND):
+        other.pop("backend", None)
+    if other:
+        _set_aside(other)
+
+
+def _check_environment(backend: str | None) -> None:
+    if backend and backend != _NEEDED["backend"]:
+        raise UsageError(
+            "tlkit computes with TensorFlow, and Keras is set to another "
+            "backend.",
+            where=f"the environment variable {_BACKEND}",
+            expected=_NEEDED["backend"],
+            received=backend,
+            remedy=f"Unset it, or set {_BACKEND}={_NEEDED['backend']}.",
+        )
+
+
+def _check_imported(keras: Any) -> None:
+    """Checks a Keras that the user has imported, and may have set up."""
+    found = {
+        "backend": keras.config.backend(),
+        "image_data_format": keras.config.image_data_format(),
+        "floatx": keras.config.floatx(),
+    }
+    for name, needed in _NEEDED.items():
+        if found[name] != needed:
+            raise UsageError(
+                f"Keras is set to another {name} than tlkit computes with.",
+                where=f"keras.config.{name}()",
+                expected=needed,
+                received=found[name],
+                remedy="Set the environment variable "
+                f"{_BACKEND}={needed} before Keras is imported."
+                if name == "backend"
+                else f"Call keras.config.set_{name}({needed!r}).",
+            )
+
+
+def _keras_json() -> Path:
+    home = os.environ.get("KERAS_HOME")
+    return Path(home or "~/.keras").expanduser() / "keras.json"
+
+
+def _read_keras_json() -> dict[str, Any]:
+    """Returns what the user's `keras.json` says, as Keras would read it."""
+    try:
+        found = json.loads(_keras_json().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _set_aside(other: dict[str, Any]) -> None:
+    """Sets Keras up for this process in place of what a file says."""
+    needed = {name: _NEEDED[name] for name in other}
+    if "backend" in needed:
+        # Keras reads it when it is imported, and cannot change it later.
+        os.environ[_BACKEND] = needed.pop("backend")
+    if needed:
+        keras = _import_keras()
+        for name, value in needed.items():
+            getattr(keras.config, f"set_{name}")(value)
+    said = ", ".join(f"{name} {value}" for name, value in other.items())
+    say(
+        f"note: tlkit computes with {', '.join(_NEEDED[n] for n in other)}; "
+        f"{said} of {_keras_json()} is set aside for this process."
+    )
+
+
+def _import_keras() -> Any:
+    try:
+        with _silence():
+            return importlib.import_module("keras")
+    except ValueError as error:
+        raise UsageError(
+            "Keras does not start with what this file says.",
+            where=_keras_json(),
+            received=str(error),
+            remedy="Correct the file, or remove it: Keras then makes another.",
+        ) from error

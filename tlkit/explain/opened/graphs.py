@@ -19,6 +19,9 @@ from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.tensor import graphs
 
+POOLS = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D)
+"""Layers that make a map coarser."""
+
 
 class Step(NamedTuple):
     """One operation of a network.
@@ -99,13 +102,22 @@ def run_graph(
 
     Returns:
         The outputs, in the order of `graph.outputs`.
+
+    Raises:
+        ValueError: The images are so small that a pooling leaves nothing of
+            them.
     """
+
+    def run(path: str, operation: Any, args: Any, kwargs: Any) -> Any:
+        if isinstance(operation, POOLS):
+            _check_window(path, operation, args[0].shape[1:3])
+        return call(path, operation, args, kwargs)
 
     def hook(operation: Any) -> Callable:
         path = prefix + operation.name
         inner = graphs.graph_of(operation)
         if inner is None:
-            return lambda *args, **kwargs: call(path, operation, args, kwargs)
+            return lambda *args, **kwargs: run(path, operation, args, kwargs)
         # An inner model is not called but run in the same way. Its `training`
         # is dropped: `call` decides about that for every layer.
         return lambda inputs, **_: run_graph(inner, inputs, f"{path}/", call)
@@ -113,6 +125,18 @@ def run_graph(
     ready = graphs.standard_inputs(graph, inputs)
     outputs = graphs.run_through(graph, ready, hook)
     return keras.tree.flatten(outputs)
+
+
+def _check_window(path: str, pooling: Any, size: Sequence[int | None]) -> None:
+    """Checks that a pooling's window is not larger than its input.
+
+    TensorFlow would divide by zero there, which ends the whole process.
+    """
+    if pooling.padding == "valid" and any(
+        side is not None and side < window
+        for side, window in zip(size, pooling.pool_size, strict=True)
+    ):
+        raise ValueError(f"layer {path} leaves nothing of the images")
 
 
 def predicting(operation: Any) -> Callable:

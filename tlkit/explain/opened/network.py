@@ -14,6 +14,7 @@ from tlkit.base.errors import TlkitError, UsageError
 from tlkit.explain.methods.registry import method_names
 from tlkit.explain.opened.ends import end_of, without_activation
 from tlkit.explain.opened.graphs import (
+    POOLS,
     Step,
     find_step,
     graph_of,
@@ -29,8 +30,6 @@ Tap = Callable[[tf.Tensor], tf.Tensor]
 
 Replace = Callable[[keras.Operation], Callable[..., Any] | None]
 """Takes an operation and returns what runs in its place, or None to keep it."""
-
-_POOLS = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D)
 
 
 class OpenNetwork:
@@ -117,7 +116,7 @@ class OpenNetwork:
     def _last_map(self) -> Step:
         # A pooled map has the places of its convolution, only coarser.
         maps = [step for step in self.steps if step.is_map]
-        steady = [s for s in maps if not isinstance(s.operation, _POOLS)]
+        steady = [s for s in maps if not isinstance(s.operation, POOLS)]
         if not steady:
             raise UsageError(
                 "The model has no layer with height and width.",
