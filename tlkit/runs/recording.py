@@ -22,6 +22,7 @@ from typing import Any
 from tlkit.base.atomic import write_json, write_text
 from tlkit.base.console import say
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.filenames import file_name
 from tlkit.data.index import DatasetIndex
 from tlkit.plans.files import plan_to_dict
 from tlkit.plans.plan import ResolvedPlan
@@ -108,7 +109,8 @@ def _make_folder(folder: str | os.PathLike[str] | None, title: str) -> Path:
     title = re.sub(r"[^\w.-]+", "-", title)
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-{title}"
     for number in range(1, 1000):
-        path = RUNS_FOLDER / (stem if number == 1 else f"{stem}-{number}")
+        ending = "" if number == 1 else f"-{number}"
+        path = RUNS_FOLDER / file_name(stem, ending)
         # Making the folder is the test whether its name is free: another
         # process may have started a run in the same second.
         with contextlib.suppress(FileExistsError):
