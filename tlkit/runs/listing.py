@@ -19,7 +19,7 @@ from tlkit.base.records import (
 )
 from tlkit.evaluation.evaluation import Evaluation
 from tlkit.evaluation.intervals import INTERVAL_COLUMN
-from tlkit.runs.run import Run
+from tlkit.runs.run import Run, state_of
 
 _MEASURED_ON = Kind("count and split", lambda pair: f"{pair[0]} {pair[1]}")
 
@@ -45,7 +45,7 @@ _COLUMNS: list[Field[_Listed]] = [
     (Column("way", spare=True), lambda x: x.run.way),
     (Column("data", spare=True), lambda x: x.run.data_name),
     (Column("base", spare=True), lambda x: x.run.base),
-    (Column("state"), lambda x: x.status.get("state", "unknown")),
+    (Column("state"), lambda x: state_of(x.status)),
     (Column("epochs", COUNT, spare=True), lambda x: x.epochs),
     (Column("accuracy", SHARE), lambda x: x.measured.get("accuracy")),
     (
