@@ -14,9 +14,9 @@ from tlkit.base.records import Table, readable
 
 #: A pipe or a log file has no width of its own.
 _PLAIN_WIDTH = 160
-#: Letters of a long value that stand side by side at least, and of any value
-#: beside the first column, which names the row.
-_LONG, _LEAST = 16, 5
+#: Letters of a long value that stand side by side at least, on a terminal and
+#: in a file; and of any value beside the first column, which names the row.
+_LONG, _LONG_IN_FILES, _LEAST = 16, 80, 5
 #: Letters from one column to the next, with lines between them and without.
 _LINED, _BARE = 3, 2
 
@@ -26,7 +26,7 @@ def print_table(table: Table) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         # Whoever reads a file can scroll: no name is broken there.
-        widths = _widths(table)
+        widths = _widths(table, _LONG_IN_FILES)
         width = max(_PLAIN_WIDTH, sum(widths) + _LINED * len(widths) + 1)
         console = Console(highlight=False, width=width)
     console.print(render(table, console.width))
@@ -45,7 +45,7 @@ def render(table: Table, width: int) -> RichTable:
             are printed as they are, since every text is a `Text`.
         width: Number of letters in a line.
     """
-    widths = _widths(table)
+    widths = _widths(table, _LONG)
     every = range(len(widths))
     lined = _LINED * len(widths) + 1 + sum(widths) <= width
     kept = every if lined else _with_room(table, widths, width)
@@ -80,13 +80,13 @@ def render(table: Table, width: int) -> RichTable:
     return shown
 
 
-def _widths(table: Table) -> list[int]:
-    """Returns the letters that each column needs side by side."""
+def _widths(table: Table, long: int) -> list[int]:
+    """Returns the letters that each column needs, long ones at most `long`."""
     names = [readable(column.name) for column in table.columns]
     columns = zip(names, *table.cells(), strict=True)
     natural = [max(map(cell_len, texts)) for texts in columns]
     return [
-        min(own, _LONG) if column.long else own
+        min(own, long) if column.long else own
         for own, column in zip(natural, table.columns, strict=True)
     ]
 
