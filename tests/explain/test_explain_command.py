@@ -1,20 +1,24 @@
 """`tlkit explain` as a person meets it: pages, pictures, boxes, errors."""
 
 import json
+import os
 import re
+from urllib.parse import unquote
 
 import keras
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 from typer.testing import CliRunner
 
 from tlkit.cli import app
 from tlkit.data.decode import resize_image
+from tlkit.explain.files import Panel, explain_files
 from tlkit.explain.methods.gradcam import grad_cam
-from tlkit.explain.sheets import regions_table
+from tlkit.explain.sheets import draw_sheet, regions_table
 from tlkit.models.saving import save_classifier
 from tlkit.plots import overlay
+from tlkit.reuse.classifier import load_classifier
 
 layers = keras.layers
 
@@ -116,6 +120,58 @@ def test_methods_and_models_side_by_side(models, pictures, tmp_path):
     alone = regions_table(records[:3])
     assert "model" not in alone.to_records()[0]
     assert "&lt;0&gt;" in alone._repr_html_()
+
+
+def test_a_large_picture_is_shown_smaller_and_its_box_is_its_own(
+    models, tmp_path, draw
+):
+    """One of 88 megapixels took two minutes and 6.7 gigabytes."""
+    picture, exif = tmp_path / "large.jpg", Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # turned: rows become columns
+    Image.fromarray(draw(1, 2000, 4000)).save(picture, exif=exif)
+    done = call(models / "first.keras", picture, "--output", "out")
+    assert done.exit_code == 0, done.output
+    with Image.open(tmp_path / "out" / "001_large.1_gradcam.png") as shown:
+        assert shown.size == (800, 1600)
+    page = (tmp_path / "out" / "sheet.html").read_text()
+    assert "shown at 800 x 1,600 of 2,000 x 4,000 pixels" in page
+    heat = np.zeros((1600, 800), np.float32)
+    heat[160:480, 80:400] = 1
+    panel = Panel("m", "gradcam", "sun", 1.0, heat, (4000, 2000))
+    assert panel.box == (200, 400, 1000, 1200)
+
+
+def test_names_of_any_form_are_explained(models, tmp_path, draw):
+    """Bytes that are not UTF-8 had no link; long names could not be written."""
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    names = [
+        b"a\xb9\xb7.png",
+        b"[red] $0_$50 :smile:.png",
+        *(b"x" * 249 + end + b".png" for end in (b"a", b"b")),
+        "猫".encode() * 83 + b".png",
+    ]
+    for number, name in enumerate(names):
+        with open(os.path.join(os.fsencode(folder), name), "wb") as file:
+            Image.fromarray(draw(number)).save(file, "png")
+    done = call(models / "first.keras", folder, "--output", "out")
+    assert done.exit_code == 0, done.output
+    page = (tmp_path / "out" / "sheet.html").read_text("utf-8")
+    links = re.findall('<img src="([^"]+)"', page)
+    assert len(set(links)) == 2 * len(names)
+    assert all((tmp_path / "out" / unquote(link)).exists() for link in links)
+    assert "[red] $0_$50 :smile:.png" in page
+    assert all(word in done.stdout for word in ("[red]", ":smile:"))
+    records = json.loads((tmp_path / "out" / "regions.json").read_text())
+    told = {os.fsencode(record["image"]).split(b"/")[-1] for record in records}
+    assert told == set(names)
+
+
+def test_the_sheet_says_that_it_is_not_all(models, pictures, tmp_path):
+    classifier = load_classifier(models / "first.keras")
+    some = list(explain_files([classifier], sorted(pictures.iterdir())))
+    assert draw_sheet(some, 120).get_suptitle() == "the first 4 of 120 pictures"
+    assert draw_sheet(some, 4).get_suptitle() == ""
 
 
 def test_the_surest_pictures_of_a_class(models, pictures, tmp_path):

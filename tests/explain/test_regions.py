@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tlkit.base.errors import UsageError
+from tlkit.explain.opened.heat import enlarge
 from tlkit.explain.regions import Box, crop, erase, hot_box
 
 HEAT = np.zeros((6, 8))
@@ -21,6 +22,26 @@ def test_the_largest_region_is_bounded_not_the_hottest():
 def test_corners_do_not_connect():
     diagonal = np.eye(4)
     assert hot_box(diagonal) == Box(0, 0, 1, 1)
+
+
+def test_a_coarse_map_that_is_warm_everywhere_has_a_box_where_it_is_hot():
+    """Half of its maximum is exceeded nearly everywhere."""
+    cells = np.full((3, 3), 0.5, np.float32)
+    cells[0, 0] = 1
+    # Linear between the centres of cells, 30 pixels apart: halfway between
+    # 0.5 and 1 lies 15 pixels behind the first centre, which is pixel 14.5.
+    heat = enlarge(cells[None], (90, 90))[0]
+    assert (heat >= 0.5 * heat.max()).all()
+    assert hot_box(heat) == Box(0, 0, 30, 30)
+
+
+def test_a_box_around_nearly_all_is_none():
+    ring = np.ones((20, 20))
+    ring[5:15, 5:15] = 0.1
+    assert hot_box(ring) is None
+    assert hot_box(np.full((4, 4), 0.7)) is None
+    ring[0] = ring[1] = ring[2] = 0.1  # 17 of 20 rows are left
+    assert hot_box(ring) == Box(0, 3, 20, 20)
 
 
 def test_nothing_hot_has_no_box():

@@ -1,6 +1,8 @@
 """Run folders are found, foreign ones are left alone."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 import tlkit
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.machine import is_gone, process_mark
 from tlkit.data.index import DatasetIndex, Split
 from tlkit.plans.plan import Plan, ResolvedPlan
 from tlkit.runs.recording import recorded_run
@@ -102,6 +105,53 @@ def test_an_interruption_keeps_the_folder(data, tmp_path, capsys):
         raise KeyboardInterrupt
     assert run.status["state"] == "interrupted"
     assert "holds no model" in capsys.readouterr().err
+
+
+def end_after_saving(data, folder):
+    with recorded_run(PLAN, data, folder) as run:
+        run.model_path.write_bytes(b"a model")
+        sys.exit(1)
+
+
+def test_an_exit_is_told_in_words(data, tmp_path):
+    """`"error": "1"` told nobody anything."""
+    with pytest.raises(SystemExit):
+        end_after_saving(data, tmp_path / "run")
+    run = tlkit.open_run(tmp_path / "run")
+    assert run.status["error"] == "The process was ended with exit code 1."
+
+
+def mark_of_a_killed_process():
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1)
+    mark = process_mark(process.pid)
+    assert not is_gone(mark)
+    process.kill()
+    process.wait()
+    return mark
+
+
+def test_a_killed_run_is_dead(data, tmp_path):
+    """It was said to be running for ever."""
+    with recorded_run(PLAN, data, tmp_path / "run") as run:
+        assert run.state == "running"
+        before = run.status
+    dead = mark_of_a_killed_process()
+    elsewhere = {**dead, "host": "another machine"}
+    # Its number may have been given to another process since.
+    reborn = {**before["process"], "started": -1}
+    earlier = {name: before[name] for name in before if name != "process"}
+    for status, state in (
+        (before, "running"),
+        (before | {"process": dead}, "dead"),
+        (before | {"process": reborn}, "dead"),
+        (before | {"process": elsewhere}, "running"),
+        (before | {"process": dead, "state": "failed"}, "failed"),
+        (earlier, "running"),
+    ):
+        (run.path / "status.json").write_text(json.dumps(status))
+        assert run.state == state
+        assert f": {state}, " in repr(run)
+        assert tlkit.runs_table([run]).to_records()[0]["state"] == state
 
 
 def test_foreign_folders_are_no_runs(data, tmp_path):

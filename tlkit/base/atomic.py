@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tlkit.base.errors import TlkitError
+from tlkit.base.filenames import MOST_BYTES, last_bytes
 
 
 @contextlib.contextmanager
@@ -38,8 +39,10 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(target)
     # In the same folder, since a rename is atomic only within one file
     # system. The random part keeps two writers of one file apart.
-    name = f".partial-{secrets.token_hex(4)}-{target.name}"
-    partial = target.with_name(name)
+    start = f".partial-{secrets.token_hex(4)}-"
+    # The target's name may be as long as names can be.
+    end = last_bytes(target.name, MOST_BYTES - len(start))
+    partial = target.with_name(start + end)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield partial

@@ -17,6 +17,9 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
+
+from tlkit.base.records import readable
 
 
 def _on_a_terminal() -> bool:
@@ -31,7 +34,21 @@ def _on_a_terminal() -> bool:
         return False
 
 
-_console = Console(
+class _Progress(Console):
+    """A console whose reader may leave: what it reports on goes on."""
+
+    def on_broken_pipe(self) -> None:
+        """Writes no more; rich would end the process, and a training with it.
+
+        `tlkit features DATA 2>&1 | head -1` closes the pipe at its second
+        line.
+        """
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+
+
+_console = _Progress(
     stderr=True,
     highlight=False,
     force_terminal=_on_a_terminal(),
@@ -55,6 +72,8 @@ def steps_bar() -> Progress:
 
 def say(text: str) -> None:
     """Prints a line for the person who waits, beside the results."""
-    # Without markup, as rich would take `[...]` in a path for an order; and
-    # unwrapped, as a wrapped line would be two lines in a log file.
-    _console.print(text, markup=False, soft_wrap=True)
+    # As a `Text`, since rich would take `[...]` in a path for an order and
+    # `:smile:` for a picture; and unwrapped, as a wrapped line would be two
+    # lines in a log file.
+    lines = map(readable, text.split("\n"))
+    _console.print(Text("\n".join(lines)), soft_wrap=True)

@@ -1,8 +1,12 @@
-"""Facts about this machine."""
+"""Facts about this machine, and about processes on it."""
 
 from __future__ import annotations
 
 import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 
 def cores() -> int:
@@ -11,3 +15,62 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def process_mark(pid: int | None = None) -> dict[str, Any]:
+    """Returns what a process can be recognised by.
+
+    Args:
+        pid: Number of the process; None takes this one.
+
+    Returns:
+        Its `pid`, the name of its `host`, and the time when it `started` in
+        the clock ticks of Linux; None where the system does not tell.
+    """
+    number = os.getpid() if pid is None else pid
+    _, started = _state_and_start(number)
+    return {"pid": number, "host": platform.node(), "started": started}
+
+
+def is_gone(mark: Mapping[str, Any]) -> bool:
+    """Returns whether a process has certainly ended.
+
+    Of a process on another machine nothing is known, so it counts as going
+    on.
+
+    Args:
+        mark: What `process_mark` returned while the process was running.
+    """
+    if mark.get("host") != platform.node():
+        return False
+    pid = mark["pid"]
+    if Path("/proc/self/stat").exists():
+        state, started = _state_and_start(pid)
+        # The number of a process that has ended is given to others. One that
+        # was killed stays, as Z, until its parent takes note.
+        return state in ("", "Z", "X") or started != mark["started"]
+    return not _answers(pid)
+
+
+def _state_and_start(pid: int) -> tuple[str, int | None]:
+    """Reads the third and the 22nd field of Linux's record of a process."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return "", None
+    # The second field, the name in brackets, may hold spaces and brackets.
+    fields = text.rpartition(")")[2].split()
+    return fields[0], int(fields[19])
+
+
+def _answers(pid: int) -> bool:
+    # On Windows the signal 0 would end the process.
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # someone else's
+        pass
+    return True

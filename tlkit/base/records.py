@@ -20,8 +20,12 @@ Thing = TypeVar("Thing")
 #: A notebook with thousands of rows in one cell is slow to open.
 _MOST_HTML_ROWS = 100
 #: A file's name may hold control characters, which could change the colours
-#: of a terminal or erase its lines.
-_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+#: of a terminal or erase its lines, and bytes that are not UTF-8, which Python
+#: keeps as surrogates that no stream takes.
+_UNREADABLE = {
+    **{code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))},
+    **{code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)},
+}
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,8 @@ class Kind:
     missing: str = ""
 
     def text(self, value: Any) -> str:
-        """Returns a value as the text that is shown."""
-        return self.missing if value is None else self.write(value)
+        """Returns a value as the text that is shown; see `readable`."""
+        return self.missing if value is None else readable(self.write(value))
 
 
 def number_as(pattern: str, name: str = "number", missing: str = "") -> Kind:
@@ -73,16 +77,25 @@ def interval_as(pattern: str) -> Kind:
     )
 
 
-def _readable(value: Any) -> str:
-    return str(value).translate(_CONTROL)
+def readable(value: object) -> str:
+    r"""Returns a text with codes for what a terminal must not be sent.
+
+    Args:
+        value: The text, or an object whose `str` is meant.
+
+    Example:
+        >>> readable("a\x1b[2Jb")
+        'a\\x1b[2Jb'
+    """
+    return str(value).translate(_UNREADABLE)
 
 
 def _sides(value: Iterable[int]) -> str:
     return "x".join(map(str, value))
 
 
-TEXT = Kind("text", _readable, right=False)
-"""Names and sentences; control characters are written out as `\\x1b`."""
+TEXT = Kind("text", str, right=False)
+"""Names and sentences."""
 COUNT = number_as(",", "count")
 """Whole numbers, with commas between the thousands."""
 NUMBER = number_as("g")
@@ -104,13 +117,15 @@ class Column:
     Args:
         name: The heading, which is also the key in `Table.to_records`.
         kind: The format of the values.
-        long: Whether a value, such as a path, takes several lines where it
-            has no room. False cuts it off.
+        long: Whether a value, such as a path, is the first to take several
+            lines where there is no room.
+        spare: Whether the column is left out where there is no room.
     """
 
     name: str
     kind: Kind = TEXT
     long: bool = False
+    spare: bool = False
 
 
 Field = tuple[Column, Callable[[Thing], Any]]

@@ -398,3 +398,27 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return str(error) or type(error).__name__
+
+
+def image_size_of(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Reads the size of an image from the header of its file.
+
+    Args:
+        path: A file that `read_image` can read.
+
+    Returns:
+        `(height, width)` in pixels, after the rotation that EXIF tags ask
+        for.
+
+    Raises:
+        TlkitError: The file cannot be read; the message gives the reason.
+    """
+    try:
+        with _open(_read_bytes(path)) as header:
+            width, height = header.size
+            lying = _orientation(header) in _LYING
+    except _BROKEN as error:
+        raise TlkitError(
+            "Cannot read this image.", where=Path(path), received=_reason(error)
+        ) from error
+    return (width, height) if lying else (height, width)

@@ -11,7 +11,7 @@ import numpy as np
 
 from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import UsageError
-from tlkit.data.decode import read_image
+from tlkit.data.decode import image_size_of, read_image
 from tlkit.explain.methods.registry import (
     DEFAULT_METHOD,
     METHODS,
@@ -20,6 +20,7 @@ from tlkit.explain.methods.registry import (
 )
 from tlkit.explain.opened.heat import enlarge
 from tlkit.explain.opened.scores import slices
+from tlkit.explain.options import MOST_SIDE
 from tlkit.explain.regions import Box, hot_box
 from tlkit.reuse.classifier import Classifier
 from tlkit.reuse.predict import find_files, readable_files
@@ -35,7 +36,8 @@ class Panel:
         class_name: Name of the class that is explained.
         probability: Probability that the model gives this class, 0 to 1.
         heat: Heat map as float32 `(height, width)`, 0 to 1, as large as the
-            picture.
+            picture is shown.
+        size: The picture's own `(height, width)` in pixels.
     """
 
     model: str
@@ -43,6 +45,7 @@ class Panel:
     class_name: str
     probability: float
     heat: np.ndarray
+    size: tuple[int, int]
 
     @property
     def caption(self) -> str:
@@ -52,8 +55,18 @@ class Panel:
 
     @property
     def box(self) -> Box | None:
-        """The box of the hot region, or None if nothing is hot."""
-        return hot_box(self.heat)
+        """The box of the hot region in the picture's own pixels, if any."""
+        box = hot_box(self.heat)
+        if box is None:
+            return None
+        height, width = (
+            own / shown
+            for own, shown in zip(self.size, self.heat.shape, strict=True)
+        )
+        return Box(
+            *(round(box.left * width), round(box.top * height)),
+            *(round(box.right * width), round(box.bottom * height)),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +75,16 @@ class ExplainedFile:
 
     Attributes:
         path: Path of the file.
-        image: Picture as uint8 `(height, width, 3)`, at its own size.
+        image: Picture as it is shown, uint8 `(height, width, 3)`; see
+            `read_shown`.
+        size: The picture's own `(height, width)` in pixels.
         panels: One for each model and method: all methods of the first model,
             then those of the next.
     """
 
     path: Path
     image: np.ndarray
+    size: tuple[int, int]
     panels: tuple[Panel, ...]
 
 
@@ -109,7 +125,7 @@ def explain_files(
         )
     # The same name may be another number in another model.
     labels = [find_class(one, class_name) for one in classifiers]
-    # A batch at a time: pictures at their own size take much memory.
+    # A batch at a time: large pictures and their maps take much memory.
     for part in slices(len(files)):
         some = files[part]
         columns = [
@@ -119,10 +135,34 @@ def explain_files(
         ]
         # From a column for each model and method to a row for each picture.
         for path, parts in zip(some, zip(*columns, strict=True), strict=True):
-            image = read_image(path)
-            yield ExplainedFile(
-                path, image, tuple(_panel(part, image) for part in parts)
-            )
+            image, size = read_shown(path)
+            panels = (_panel(part, image, size) for part in parts)
+            yield ExplainedFile(path, image, size, tuple(panels))
+
+
+def read_shown(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
+    """Reads a picture as it is shown: at its own size, or smaller.
+
+    A picture of 88 megapixels and its maps would take gigabytes, and no
+    screen shows more than a few megapixels.
+
+    Args:
+        path: A readable picture.
+
+    Returns:
+        The picture as uint8 `(height, width, 3)`, with sides of at most
+        `MOST_SIDE` pixels and its own proportions; and its own
+        `(height, width)`.
+
+    Raises:
+        TlkitError: The file cannot be read.
+    """
+    size = image_size_of(path)
+    scale = MOST_SIDE / max(size)
+    if scale >= 1:
+        return read_image(path), size
+    height, width = (max(1, round(scale * side)) for side in size)
+    return read_image(path, (height, width)), size
 
 
 def _explain(
@@ -156,9 +196,11 @@ def _explain(
     ]
 
 
-def _panel(part: dict[str, Any], image: np.ndarray) -> Panel:
+def _panel(
+    part: dict[str, Any], image: np.ndarray, size: tuple[int, int]
+) -> Panel:
     heat = enlarge(part["heat"][None], image.shape[:2])[0]
-    return Panel(**{**part, "heat": heat})
+    return Panel(**{**part, "heat": heat}, size=size)
 
 
 def find_class(classifier: Classifier, name: str | None) -> int | None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from tlkit import plots
 from tlkit.base.errors import UsageError
+from tlkit.base.filenames import file_name
 from tlkit.base.records import COUNT, Column, Field, Kind, Table, tabulate
 from tlkit.explain.activations import (
     activations,
@@ -65,7 +66,7 @@ def write_activations(
     dead = dead_channels(classifier.model, images, layers)
     written = {}
     for name, values in drawn.items():
-        path = folder / f"{name.replace('/', '.')}.png"
+        path = folder / file_name(name.replace("/", "."), ".png")
         plots.save(plots.draw_activations(name, values[0], dead[name]), path)
         written[name] = DrawnLayer(len(dead[name]), int(dead[name].sum()), path)
     return written

@@ -17,6 +17,9 @@ from tlkit.explain.methods.registry import (
 PATTERN_SIZE = 128
 """Side in pixels of a pattern that a filter responds to."""
 
+MOST_SIDE = 1600
+"""Longest side in pixels of a picture that is written; larger ones shrink."""
+
 FILTERS = 16
 """Number of filters of each layer whose patterns are drawn."""
 
@@ -81,7 +84,8 @@ class ExplainOptions(Checked):
     output: Path | None = field(
         None,
         Option(
-            "Folder to write the pictures to.",
+            "Folder to write the pictures to; those of more than "
+            f"{MOST_SIDE:,} pixels a side are shown smaller.",
             open="explained/MODEL",
             metavar="FOLDER",
             first=True,

@@ -19,20 +19,28 @@ class Box(NamedTuple):
     bottom: int
 
 
+#: A box of this share of the map or more points at nothing.
+_NEARLY_ALL = 0.9
+
+
 def hot_box(heat: np.ndarray, threshold: float = 0.5) -> Box | None:
     """Finds the box around the largest connected hot region.
 
     Zhou et al., "Learning Deep Features for Discriminative Localization"
     (arXiv:1512.04150), section 3.2, localise objects in this way, with a
-    threshold of 0.2.
+    threshold of 0.2 of the maximum. Here the threshold lies between the map's
+    minimum and its maximum: maps of 3 x 3 cells are often warm everywhere,
+    and half of their maximum would be exceeded everywhere, too.
 
     Args:
         heat: Heat map `(height, width)`, 0 to 1.
-        threshold: Share of the map's maximum from which on a pixel is hot,
-            above 0 and up to 1. A higher threshold gives a smaller box.
+        threshold: Share of the way from the map's minimum to its maximum from
+            which on a pixel is hot, above 0 and up to 1. A higher threshold
+            gives a smaller box.
 
     Returns:
-        The box, or None if the map is 0 everywhere.
+        The box, or None if no single place stands out: the map is 0
+        everywhere, or the box would cover 90 % of it or more.
 
     Raises:
         UsageError: The threshold is out of its range.
@@ -49,7 +57,12 @@ def hot_box(heat: np.ndarray, threshold: float = 0.5) -> Box | None:
     # Label 0 is the background and is left out of the count.
     largest = np.bincount(regions.ravel())[1:].argmax()
     rows, columns = ndimage.find_objects(regions)[largest]
-    return Box(columns.start, rows.start, columns.stop, rows.stop)
+    box = Box(columns.start, rows.start, columns.stop, rows.stop)
+    return None if _area(box) >= _NEARLY_ALL * heat.size else box
+
+
+def _area(box: Box) -> int:
+    return (box.right - box.left) * (box.bottom - box.top)
 
 
 def crop(
@@ -60,11 +73,10 @@ def crop(
     Args:
         image: Image `(height, width, channels)`.
         heat: Heat map `(height, width)`, 0 to 1.
-        threshold: Share of the map's maximum from which on a pixel is hot; see
-            `hot_box`.
+        threshold: From where on a pixel is hot; see `hot_box`.
 
     Returns:
-        A copy of that part of the image, or of all of it if nothing is hot.
+        A copy of that part of the image, or of all of it if there is no box.
 
     Raises:
         UsageError: Image and heat map differ in size, or the threshold is out
@@ -88,8 +100,7 @@ def erase(
     Args:
         image: Image `(height, width, channels)`.
         heat: Heat map `(height, width)`, 0 to 1.
-        threshold: Share of the map's maximum from which on a pixel is hot; see
-            `hot_box`.
+        threshold: From where on a pixel is hot; see `hot_box`.
 
     Returns:
         A new image of the same shape and dtype.
@@ -111,13 +122,14 @@ def erase(
 def _hot(heat: np.ndarray, threshold: float) -> np.ndarray:
     if not 0 < threshold <= 1:
         raise UsageError(
-            "The threshold must be a share of the heat map's maximum.",
+            "The threshold must be a share of the heat map's range.",
             where="threshold",
             expected="above 0, up to 1",
             received=threshold,
         )
     # Without the second part, a map that is 0 everywhere would be hot all over.
-    return (heat >= threshold * heat.max()) & (heat > 0)
+    lowest, highest = heat.min(), heat.max()
+    return (heat >= lowest + threshold * (highest - lowest)) & (heat > 0)
 
 
 def _check_sizes(image: np.ndarray, heat: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import jinja2
 from tlkit import plots
 from tlkit.base.atomic import write_json, write_text
 from tlkit.base.errors import UsageError
+from tlkit.base.filenames import file_name
 from tlkit.base.records import (
     SHARE,
     Column,
@@ -21,8 +23,10 @@ from tlkit.base.records import (
     Table,
     tabulate,
 )
+from tlkit.data.decode import resize_image
 from tlkit.explain.files import ExplainedFile, Panel
 from tlkit.explain.methods.registry import METHODS
+from tlkit.explain.opened.heat import enlarge
 
 #: What tells a page of tlkit's from anyone else's.
 _MARK = '<meta name="generator" content="tlkit">'
@@ -42,7 +46,8 @@ _PAGE = jinja2.Environment(autoescape=True, trim_blocks=True).from_string(
 </style>
 <h1>{{ title }}</h1>
 <p>Bright places speak for the class, dark ones do not count. Each heat map is
-scaled to its own maximum: brightness cannot be compared between pictures.</p>
+scaled to its own maximum: brightness cannot be compared between pictures.
+Places are given in pixels of the picture's own size.</p>
 {% for row in rows %}
 <section>
  {% for cell in row %}
@@ -57,6 +62,8 @@ scaled to its own maximum: brightness cannot be compared between pictures.</p>
 )
 #: Number of pictures, at most, that are drawn into the sheet.
 _SHEET_ROWS = 24
+#: Longest side in pixels at which they are drawn there.
+_SHEET_SIDE = 320
 
 
 def check_folder(folder: Path) -> None:
@@ -90,8 +97,9 @@ def write_sheet(
     """Writes every picture with its heat maps, and a page that shows them all.
 
     The folder then holds `sheet.html`, `sheet.png` (the first 24 pictures),
-    `regions.json` (the box of each hot region, see `hot_box`), and every
-    picture with its overlays, at the picture's own size.
+    `regions.json` (the box of each hot region in pixels of the picture's own
+    size, see `hot_box`), and every picture with its overlays, of at most
+    `MOST_SIDE` pixels a side.
 
     Args:
         folder: Folder to write to: a new one, or that of an older sheet, whose
@@ -119,30 +127,38 @@ def write_sheet(
         rows.append(_write_pictures(folder, stem, one))
         records += [_record(one, panel) for panel in one.panels]
         if len(shown) < _SHEET_ROWS:
-            shown.append(one)
-    plots.save(draw_sheet(shown), folder / "sheet.png")
+            shown.append(_small(one))
     write_json(folder / "regions.json", records)
     write_text(
         folder / "sheet.html",
         _PAGE.render(title=title, rows=rows, mark=_MARK),
     )
+    plots.save_beside(folder, lambda: draw_sheet(shown, len(rows)), "sheet.png")
     return records
+
+
+def _small(one: ExplainedFile) -> ExplainedFile:
+    """Makes a picture as small as the sheet has room for, as many are kept."""
+    scale = min(1.0, _SHEET_SIDE / max(one.image.shape))
+    height, width = (max(1, round(scale * n)) for n in one.image.shape[:2])
+    panels = (
+        replace(panel, heat=enlarge(panel.heat[None], (height, width))[0])
+        for panel in one.panels
+    )
+    image = resize_image(one.image, (height, width))
+    return replace(one, image=image, panels=tuple(panels))
 
 
 def _write_pictures(
     folder: Path, stem: str, one: ExplainedFile
 ) -> list[dict[str, str]]:
-    plots.save_image(one.image, folder / f"{stem}.png")
-    height, width = one.image.shape[:2]
+    own = file_name(stem, ".png")
+    plots.save_image(one.image, folder / own)
     cells = [
-        {
-            "link": quote(f"{stem}.png"),
-            "caption": str(one.path),
-            "small": f"{width} x {height} pixels",
-        }
+        {"link": quote(own), "caption": str(one.path), "small": _size(one)}
     ]
     for number, panel in enumerate(one.panels, start=1):
-        name = f"{stem}.{number}_{panel.method}.png"
+        name = file_name(stem, f".{number}_{panel.method}.png")
         plots.save_image(plots.overlay(one.image, panel.heat), folder / name)
         cells.append(
             {
@@ -154,10 +170,21 @@ def _write_pictures(
     return cells
 
 
+def _size(one: ExplainedFile) -> str:
+    height, width = one.size
+    own = f"{width:,} x {height:,} pixels"
+    if one.image.shape[:2] == one.size:
+        return own
+    height, width = one.image.shape[:2]
+    return f"shown at {width:,} x {height:,} of {own}"
+
+
 def _place(panel: Panel) -> str:
     box = panel.box
-    if box is None:
+    if not panel.heat.any():
         return "nothing speaks for this class"
+    if box is None:
+        return "no single place stands out"
     return (
         f"hot from {box.left}, {box.top} to {box.right - 1}, {box.bottom - 1}"
     )
@@ -204,12 +231,15 @@ def regions_table(records: Sequence[Mapping[str, Any]]) -> Table:
     return tabulate("", shown, records)
 
 
-def draw_sheet(explained: Sequence[ExplainedFile]) -> plots.Figure:
+def draw_sheet(explained: Sequence[ExplainedFile], count: int) -> plots.Figure:
     """Draws pictures and their heat maps in rows, with captions.
 
     Args:
         explained: At least one picture, all with the same number of panels.
+        count: Number of all pictures; the title says so if there are more.
     """
+    drawn = len(explained)
+    title = f"the first {drawn} of {count} pictures" if count > drawn else ""
     # With a single model its name would only repeat in every caption.
     several = len({panel.model for panel in explained[0].panels}) > 1
     return plots.draw_heat_rows(
@@ -223,7 +253,8 @@ def draw_sheet(explained: Sequence[ExplainedFile]) -> plots.Figure:
                 ],
             )
             for one in explained
-        ]
+        ],
+        title,
     )
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from tlkit import plots
 from tlkit.base.errors import TlkitError, UsageError
-from tlkit.data.decode import read_image
-from tlkit.explain.files import find_class
+from tlkit.base.filenames import file_name
+from tlkit.explain.files import find_class, read_shown
 from tlkit.explain.methods.registry import DEFAULT_METHOD, draw_heat_maps
 from tlkit.explain.opened.heat import enlarge
 from tlkit.models.saving import load_model
@@ -83,7 +83,9 @@ def write_animations(
             frames = draw_through_epochs(
                 classifier, paths, picture, method, class_name, layer
             )
-            path = folder / f"{number:03d}_{picture.stem}.{method}.gif"
+            path = folder / file_name(
+                f"{number:03d}_{picture.stem}", f".{method}.gif"
+            )
             plots.save_animation(frames, path)
             yield path
 
@@ -110,14 +112,14 @@ def draw_through_epochs(
 
     Returns:
         A frame for each checkpoint, as uint8 `(height, width, 3)`, as large as
-        the picture.
+        the picture, or smaller if it is very large; see `read_shown`.
 
     Raises:
         UsageError: There is no such method, class or layer.
         TlkitError: A checkpoint belongs to another network, or the picture
             cannot be read.
     """
-    image = read_image(picture)
+    image, _ = read_shown(picture)
     small = classifier.read(picture)
     label = find_class(classifier, class_name)
     # One class for all epochs: an early network may take the picture for

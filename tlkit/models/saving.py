@@ -52,7 +52,8 @@ def save_classifier(
     with atomic_path(path) as partial:
         model.save(partial)
         with zipfile.ZipFile(partial, "a") as archive:
-            archive.writestr(_MEMBER, json.dumps(about, ensure_ascii=False))
+            # In ASCII, since a name may hold bytes that are not UTF-8.
+            archive.writestr(_MEMBER, json.dumps(about))
 
 
 def load_model(

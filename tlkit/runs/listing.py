@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tlkit.base.records import (
@@ -19,7 +19,7 @@ from tlkit.base.records import (
 )
 from tlkit.evaluation.evaluation import Evaluation
 from tlkit.evaluation.intervals import INTERVAL_COLUMN
-from tlkit.runs.run import Run
+from tlkit.runs.run import Run, state_of
 
 _MEASURED_ON = Kind("count and split", lambda pair: f"{pair[0]} {pair[1]}")
 
@@ -42,16 +42,19 @@ def _measured_on(listed: _Listed) -> tuple[int, str] | None:
 #: The columns of the table that `tlkit runs` prints.
 _COLUMNS: list[Field[_Listed]] = [
     (Column("run"), lambda x: x.run.path.name),
-    (Column("way"), lambda x: x.run.way),
-    (Column("data"), lambda x: x.run.data_name),
-    (Column("base"), lambda x: x.run.base),
-    (Column("state"), lambda x: x.status.get("state", "unknown")),
-    (Column("epochs", COUNT), lambda x: x.epochs),
+    (Column("way", spare=True), lambda x: x.run.way),
+    (Column("data", spare=True), lambda x: x.run.data_name),
+    (Column("base", spare=True), lambda x: x.run.base),
+    (Column("state"), lambda x: state_of(x.status)),
+    (Column("epochs", COUNT, spare=True), lambda x: x.epochs),
     (Column("accuracy", SHARE), lambda x: x.measured.get("accuracy")),
-    (INTERVAL_COLUMN, lambda x: x.measured.get("accuracy_interval")),
-    (Column("measured on", _MEASURED_ON), _measured_on),
     (
-        Column("seconds", number_as(".1f", "seconds")),
+        replace(INTERVAL_COLUMN, spare=True),
+        lambda x: x.measured.get("accuracy_interval"),
+    ),
+    (Column("measured on", _MEASURED_ON, spare=True), _measured_on),
+    (
+        Column("seconds", number_as(".1f", "seconds"), spare=True),
         lambda x: x.status.get("seconds"),
     ),
 ]

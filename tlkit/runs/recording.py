@@ -1,7 +1,8 @@
 """Writes a run folder while a model is trained.
 
 The status in the folder is right however the training ends, except where the
-process is killed: then it stays `running`.
+process is killed: then it stays `running`, and `Run.state` sees by the process
+that it is dead.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from typing import Any
 from tlkit.base.atomic import write_json, write_text
 from tlkit.base.console import say
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.filenames import file_name
+from tlkit.base.machine import process_mark
 from tlkit.data.index import DatasetIndex
 from tlkit.plans.files import plan_to_dict
 from tlkit.plans.plan import ResolvedPlan
@@ -108,7 +111,8 @@ def _make_folder(folder: str | os.PathLike[str] | None, title: str) -> Path:
     title = re.sub(r"[^\w.-]+", "-", title)
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-{title}"
     for number in range(1, 1000):
-        path = RUNS_FOLDER / (stem if number == 1 else f"{stem}-{number}")
+        ending = "" if number == 1 else f"-{number}"
+        path = RUNS_FOLDER / file_name(stem, ending)
         # Making the folder is the test whether its name is free: another
         # process may have started a run in the same second.
         with contextlib.suppress(FileExistsError):
@@ -181,6 +185,7 @@ def _write_status(
         "state": state,
         "started": datetime.fromtimestamp(started).isoformat("T", "seconds"),
         "seconds": round(time.time() - started, 1),
+        "process": process_mark(),
     }
     if error:
         status["error"] = error
@@ -193,7 +198,14 @@ def _write_failure(run: Run, started: float, error: BaseException) -> None:
     # which a full disk may be the reason.
     if run.model_path.exists():
         with contextlib.suppress(TlkitError):
-            _write_status(run, "failed", started, str(error))
+            _write_status(run, "failed", started, _in_words(error))
     else:
         # Everything in it was written by this process a moment ago.
         shutil.rmtree(run.path, ignore_errors=True)
+
+
+def _in_words(error: BaseException) -> str:
+    # The text of an exit is its code, a number that tells nobody anything.
+    if isinstance(error, SystemExit):
+        return f"The process was ended with exit code {error.code}."
+    return str(error) or type(error).__name__

@@ -4,7 +4,7 @@ runs/20260131-094500-scratch-pets/
   config.json       the plan with nothing left open, the data's fingerprint
   environment.json  machine and versions of the libraries
   images.csv        which image was in which split
-  status.json       running, finished, interrupted or failed
+  status.json       running, finished, interrupted or failed, and its process
   history.csv       one line per epoch
   model.keras       the best epoch's weights
   metrics.json      accuracy with its interval, per class, log loss
@@ -25,6 +25,7 @@ from typing import Any
 
 from tlkit.base.atomic import write_json, write_text
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.machine import is_gone
 from tlkit.base.records import Shown, Table, shorten
 from tlkit.evaluation.evaluation import Evaluation
 from tlkit.plans.files import plan_from_dict
@@ -71,8 +72,11 @@ class Run(Shown):
 
     @property
     def state(self) -> str:
-        """`running`, `finished`, `interrupted`, `failed` or `unknown`."""
-        return self.status.get("state", "unknown")
+        """`running`, `finished`, `interrupted`, `failed`, `dead`, `unknown`.
+
+        A dead run was killed: its process on this machine is gone.
+        """
+        return state_of(self.status)
 
     @property
     def model_path(self) -> Path:
@@ -138,7 +142,11 @@ class Run(Shown):
 
     @property
     def status(self) -> dict[str, Any]:
-        """`state`, `started`, `seconds` and, if it failed, `error`."""
+        """`state`, `started`, `seconds`, `process` and, if it failed, `error`.
+
+        The process of a run that was killed had no time to write its end, so
+        its state stays `running` here; `Run.state` says `dead`.
+        """
         return _read_json(self.path / "status.json")
 
     @property
@@ -204,6 +212,16 @@ def find_runs(folder: str | os.PathLike[str] = RUNS_FOLDER) -> list[Run]:
         Run(path.parent) for path in sorted(Path(folder).glob("*/config.json"))
     ]
     return sorted(filter(_is_run, found), key=_started)
+
+
+def state_of(status: Mapping[str, Any]) -> str:
+    """Returns the state of a run from its status; see `Run.state`."""
+    state = status.get("state", "unknown")
+    # Runs of earlier versions do not say which process theirs is.
+    process = status.get("process")
+    return (
+        "dead" if state == "running" and process and is_gone(process) else state
+    )
 
 
 def _started(run: Run) -> str:
