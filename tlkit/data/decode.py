@@ -25,7 +25,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from tlkit.base.errors import TlkitError
-from tlkit.base.image_size import Box, Frame, ImageSize, as_frame
+from tlkit.base.image_size import Frame, ImageSize, Window, as_frame
 from tlkit.data.formats import largest_value, open_picture, white_is_zero
 from tlkit.data.jpeg import (
     can_hold,
@@ -147,7 +147,7 @@ def resize_image(image: np.ndarray, image_size: ImageSize) -> np.ndarray:
     frame = as_frame(image_size)
     if image.shape[:2] == frame.size:
         return image
-    return _into(image, frame.box(*image.shape[:2]), frame.size, _resize)
+    return _into(image, frame.window(*image.shape[:2]), frame.size, _resize)
 
 
 def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -159,30 +159,32 @@ def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _into(
     image: np.ndarray,
-    box: Box,
+    window: Window,
     size: tuple[int, int],
     resize: Callable[[np.ndarray, tuple[int, int]], np.ndarray],
 ) -> np.ndarray:
-    """Resizes the part of an image that lies in a box."""
-    if box.top < 0 or box.left < 0:
-        return _resize_padded(image, box, size)
-    return resize(image[box.top : box.bottom, box.left : box.right], size)
+    """Resizes the part of an image that lies in a window."""
+    if window.top < 0 or window.left < 0:
+        return _resize_padded(image, window, size)
+    return resize(
+        image[window.top : window.bottom, window.left : window.right], size
+    )
 
 
 def _resize_padded(
-    image: np.ndarray, box: Box, size: tuple[int, int]
+    image: np.ndarray, window: Window, size: tuple[int, int]
 ) -> np.ndarray:
-    """Resizes an image with the black borders that a box adds to it.
+    """Resizes an image with the black borders that a window adds to it.
 
     The filter works in one direction after the other, so the image is made
     small along its longer side before the border is added: with its border,
     a panorama could be many times as large as it is.
     """
-    if box.top < 0:
+    if window.top < 0:
         image = _resize(image, (image.shape[0], size[1]))
     else:
         image = _resize(image, (size[0], image.shape[1]))
-    above, beside = max(-box.top, 0), max(-box.left, 0)
+    above, beside = max(-window.top, 0), max(-window.left, 0)
     padded = np.pad(image, ((above, above), (beside, beside), (0, 0)))
     return _resize(padded, size)
 
@@ -318,20 +320,20 @@ def _decode_with_opencv(
 ) -> np.ndarray | None:
     # The frame is that of the picture after its rotation.
     height, width = size[::-1] if orientation in _LYING else size
-    reduction, box = 1, None
+    reduction, window = 1, None
     if frame is not None:
-        box = frame.box(height, width)
-        reduction = find_reduction(box.size, frame.size)
+        window = frame.window(height, width)
+        reduction = find_reduction(window.size, frame.size)
     with _turns.take(height * width // reduction**2):
         decoded = decode_jpeg(content, reduction)
         if decoded is None:
             return None
         image = _upright(decoded, orientation)
-        if frame is None or box is None:
+        if frame is None or window is None:
             return image
         if reduction == 1:
             return resize_image(image, frame)
-        small = box.reduced(reduction, (height, width), image.shape)
+        small = window.reduced(reduction, (height, width), image.shape)
         return _into(image, small, frame.size, resize_reduced)
 
 

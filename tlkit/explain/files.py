@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import UsageError
+from tlkit.base.image_size import Frame
 from tlkit.data.decode import read_image, why_unreadable
 from tlkit.explain.methods.registry import (
     DEFAULT_METHOD,
@@ -18,8 +20,8 @@ from tlkit.explain.methods.registry import (
     draw_heat_maps,
     find_method,
 )
-from tlkit.explain.opened.heat import enlarge
 from tlkit.explain.opened.scores import slices
+from tlkit.explain.placing import place_heat
 from tlkit.explain.regions import Box, hot_box
 from tlkit.reuse.classifier import Classifier
 from tlkit.reuse.predict import find_files
@@ -109,6 +111,7 @@ def explain_files(
         )
     # The same name may be another number in another model.
     labels = [find_class(one, class_name) for one in classifiers]
+    frames = [one.frame for one in classifiers for _ in methods]
     # A batch at a time: pictures at their own size take much memory.
     for part in slices(len(files)):
         some = files[part]
@@ -120,9 +123,8 @@ def explain_files(
         # From a column for each model and method to a row for each picture.
         for path, parts in zip(some, zip(*columns, strict=True), strict=True):
             image = read_image(path)
-            yield ExplainedFile(
-                path, image, tuple(_panel(part, image) for part in parts)
-            )
+            panels = map(_panel, parts, itertools.repeat(image), frames)
+            yield ExplainedFile(path, image, tuple(panels))
 
 
 def _explain(
@@ -157,8 +159,8 @@ def _explain(
     ]
 
 
-def _panel(part: dict[str, Any], image: np.ndarray) -> Panel:
-    heat = enlarge(part["heat"][None], image.shape[:2])[0]
+def _panel(part: dict[str, Any], image: np.ndarray, frame: Frame) -> Panel:
+    heat = place_heat(part["heat"], (image.shape[0], image.shape[1]), frame)
     return Panel(**{**part, "heat": heat})
 
 
