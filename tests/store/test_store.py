@@ -282,9 +282,7 @@ def test_what_a_store_lacks_that_cannot_be_written_is_said_at_once(only_read):
     only_read(NAMES)
     store = Store(RECIPE)
     with (
-        pytest.raises(
-            TlkitError, match="lacks 2 of the rows"
-        ),
+        pytest.raises(TlkitError, match="lacks 2 of the rows"),
         store.computing(),
     ):
         store.missing([*NAMES, "98", "99"])

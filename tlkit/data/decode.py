@@ -13,6 +13,7 @@ image; see `read_image`.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import stat
 import threading
@@ -24,7 +25,7 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
-from tlkit.base.errors import TlkitError
+from tlkit.base.errors import Note, TlkitError
 from tlkit.base.image_size import Frame, ImageSize, Window, as_frame
 from tlkit.data.formats import largest_value, open_picture, white_is_zero
 from tlkit.data.jpeg import (
@@ -65,7 +66,8 @@ def read_image(
     Gray values of 16 bits are divided by 257, so that 65535 becomes 255;
     those of a file that says it has `n` bits, as a TIFF can and PPM always
     does, by `(2**n - 1) / 255`. Nothing is guessed from the values: 12 bits
-    that a file declares as 16 become dark, in every picture equally. Of
+    that a file declares as 16 become dark, in every picture equally, and
+    a `Note` says so once. Of
     colours of 16 bits the upper eight are taken. Floating-point values and
     whole numbers of 32 bits are refused, as their range is not known.
 
@@ -225,6 +227,8 @@ def why_not_an_image(content: bytes) -> str | None:
             image.draft("RGB", small)
             with _turns.take(image.width * image.height):
                 image.load()
+            if image.mode.startswith("I"):
+                _gray_of_16_bits(image, image)
     except _BROKEN as error:
         return _reason(error)
     return None
@@ -360,10 +364,26 @@ def _gray_of_16_bits(image: Image.Image, opened: Image.Image) -> np.ndarray:
             f"values from {values.min()} to {values.max()}, which are not "
             f"within 0 to {largest}"
         )
+    if largest == 65535 and 0 < values.max() <= 4095:
+        _note_dark()
     gray = (values.astype(np.uint32) * 255 // largest).astype(np.uint8)
     if white_is_zero(opened):
         gray = 255 - gray
     return np.repeat(gray[..., None], 3, axis=-1)
+
+
+@functools.cache
+def _note_dark() -> None:
+    """Says once that pictures may be of another depth than they claim."""
+    # Under the lock, as another thread may be silencing Pillow.
+    with _warnings_lock:
+        warnings.warn(
+            "At least one picture of 16 bits holds no value above 4095, and "
+            "is read as nearly black. If your pictures hold 12 bits, multiply "
+            "their values by 16, or save them with 8 bits.",
+            Note,
+            stacklevel=2,
+        )
 
 
 def _orientation(image: Image.Image) -> object:
