@@ -88,14 +88,14 @@ def test_a_jpeg_decoded_at_a_fraction_is_fitted_too(
     path.write_bytes(content.getvalue())
     frame = Frame(100, 90, fit) if reduction == 2 else Frame(40, 35, fit)
     whole = read_image(path)
-    box = frame.box(*whole.shape[:2])
-    assert find_reduction(box.size, frame.size) == reduction
+    window = frame.window(*whole.shape[:2])
+    assert find_reduction(window.size, frame.size) == reduction
     pixels = read_image(path, frame)
     assert pixels.shape == (*frame.size, 3)
     expected = resize_image(whole, frame)
     apart = np.abs(pixels.astype(int) - expected)
-    # The box is rounded to pixels of the reduced image. Another box would be
-    # off by more than 20.
+    # The window is rounded to pixels of the reduced image. Another window
+    # would be off by more than 20.
     assert apart.mean() <= 1.3
 
 

@@ -3,14 +3,15 @@
 import io
 import struct
 import sys
+import warnings
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image, features
 
-from tlkit.base.errors import TlkitError
-from tlkit.data import formats
+from tlkit.base.errors import Note, TlkitError
+from tlkit.data import decode, formats
 from tlkit.data.decode import (
     read_image,
     read_opened,
@@ -299,6 +300,18 @@ def test_the_brightness_is_not_guessed_from_the_values(read):
     one, other = read(png_of_16_bits(dark)), read(png_of_16_bits(lamp))
     np.testing.assert_array_equal(one[1:], other[1:])
     assert one.max() == 2047 // 257
+
+
+def test_what_may_be_12_bits_in_16_is_said_once(tmp_path):
+    decode._note_dark.cache_clear()
+    path = tmp_path / "dark.png"
+    for plane, count in ((EVERY, 0), (EVERY * 0, 0), (TWELVE, 1), (TWELVE, 0)):
+        path.write_bytes(png_of_16_bits(plane))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert why_unreadable(path) is None
+            read_image(path)
+        assert [each.category for each in caught] == [Note] * count
 
 
 COLOURS = np.stack([EVERY, EVERY[::-1], EVERY[:, ::-1]], axis=-1)

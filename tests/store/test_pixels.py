@@ -1,5 +1,7 @@
 """Kept pixels are the decoded ones, and training does not notice."""
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -91,6 +93,16 @@ def test_each_picture_is_decoded_once_and_the_model_is_the_same(
     assert "each epoch decodes them again" in capsys.readouterr().err
     assert list_store() == []
     assert kept.history["val_loss"] == streamed.history["val_loss"]
+
+
+def test_a_full_disk_does_not_matter_where_all_is_kept(pets, monkeypatch):
+    kept = keep_pixels(pets, (48, 48))
+    full = shutil.disk_usage("/")._replace(free=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    again = keep_pixels(pets, (48, 48))
+    assert set(again) == set(kept) == {"train", "validation"}
+    np.testing.assert_array_equal(again["train"](3), kept["train"](3))
+    assert keep_pixels(pets, (40, 48)) == {}
 
 
 def test_arrays_need_no_keeping(pets):

@@ -1,14 +1,17 @@
 """The store survives kills, flipped bits, full disks and company."""
 
+import gc
 import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
+import filelock
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -222,12 +225,86 @@ def test_a_disk_that_is_full_leaves_the_store_whole(root):
         [sys.executable, "-c", LIMITED], capture_output=True, text=True
     )
     assert done.returncode == 1
+    # NumPy would say "1000000 requested and 24968 written".
     assert "TlkitError: Cannot write" in done.stderr
+    assert "File too large" in done.stderr
     assert verify_store() == (1, [])
     store = Store({"base": "large"})
     with store.computing():
         assert store.missing(["1", "2"]) == ["2"]
     assert not list(root.glob("*/.partial-*"))
+
+
+@pytest.fixture
+def only_read(monkeypatch):
+    """`only_read(names)`: a filled store that this process may not write.
+
+    The superuser may write everywhere, so the test goes on as nobody.
+    """
+    folder = Path(tempfile.mkdtemp())
+    monkeypatch.setenv("TLKIT_STORE", str(folder / "store"))
+    user = os.geteuid()
+
+    def only_read(names):
+        folder.chmod(0o755)
+        fill(names)
+        gc.collect()  # gives back the marks
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        if user == 0:
+            os.seteuid(65534)
+        return sorted(
+            (path, path.stat().st_mtime_ns) for path in folder.rglob("*")
+        )
+
+    yield only_read
+    os.seteuid(user)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def test_a_store_that_cannot_be_written_gives_what_it_has(only_read):
+    before = only_read(NAMES)
+    stored, computed = fill(NAMES[3:])
+    assert computed == 0
+    # Nobody may not read NumPy's files, so nothing is imported here.
+    assert (stored[:] == rows_of(NAMES[3:])).all()
+    assert len(list_store()) == 1
+    assert verify_store() == (3, [])
+    folder = Store(RECIPE).root.parent
+    assert before == sorted(
+        (path, path.stat().st_mtime_ns) for path in folder.rglob("*")
+    )
+
+
+def test_what_a_store_lacks_that_cannot_be_written_is_said_at_once(only_read):
+    only_read(NAMES)
+    store = Store(RECIPE)
+    with (
+        pytest.raises(TlkitError, match="lacks 2 of the rows"),
+        store.computing(),
+    ):
+        store.missing([*NAMES, "98", "99"])
+    with (
+        pytest.raises(TlkitError, match="TLKIT_STORE"),
+        Store({"another": "identity"}).computing(),
+    ):
+        pass
+
+
+def test_a_disk_without_locks_is_only_read(monkeypatch):
+    fill(NAMES)
+
+    def no_locks(self, **options):
+        raise NotImplementedError("no flock on this disk")
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", no_locks)
+    stored, computed = fill(NAMES)
+    assert computed == 0
+    np.testing.assert_array_equal(stored, rows_of(NAMES))
+    with pytest.raises(TlkitError, match="no flock on this disk"):
+        fill([*NAMES, "99"])
 
 
 def test_a_store_that_cannot_be_made_is_an_error(tmp_path, monkeypatch):

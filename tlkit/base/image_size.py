@@ -16,7 +16,7 @@ FITS = (STRETCH, CROP, PAD)
 """How an image of another shape is brought to a size; see `Frame`."""
 
 
-class Box(NamedTuple):
+class Window(NamedTuple):
     """A rectangle of an image, in pixels; it may reach beyond its edges.
 
     Attributes:
@@ -38,15 +38,15 @@ class Box(NamedTuple):
 
     def reduced(
         self, reduction: int, size: tuple[int, int], small: Sequence[int]
-    ) -> Box:
-        """Returns the box in the same image at a fraction of its size.
+    ) -> Window:
+        """Returns the window in the same image at a fraction of its size.
 
         Args:
             reduction: What the sides of the image were divided by.
             size: `(height, width)` of the whole image.
             small: Shape of the reduced image, of whole pixels.
         """
-        return Box(
+        return Window(
             round(self.top / reduction),
             small[0] - round((size[0] - self.bottom) / reduction),
             round(self.left / reduction),
@@ -92,7 +92,7 @@ class Frame:
         fit = {} if self.fit == STRETCH else {"fit": self.fit}
         return {"image_size": list(self.size), **fit}
 
-    def box(self, height: int, width: int) -> Box:
+    def window(self, height: int, width: int) -> Window:
         """Returns the rectangle of an image that is resized into the frame.
 
         It is the one that the `Resizing` layer of Keras takes, to the pixel.
@@ -102,13 +102,13 @@ class Frame:
             width: Width of the image in pixels.
 
         Example:
-            >>> Frame(100, 100, "crop").box(60, 80)
-            Box(top=0, bottom=60, left=10, right=70)
-            >>> Frame(100, 100, "pad").box(60, 80)
-            Box(top=-10, bottom=70, left=0, right=80)
+            >>> Frame(100, 100, "crop").window(60, 80)
+            Window(top=0, bottom=60, left=10, right=70)
+            >>> Frame(100, 100, "pad").window(60, 80)
+            Window(top=-10, bottom=70, left=0, right=80)
         """
         if self.fit == STRETCH:
-            return Box(0, height, 0, width)
+            return Window(0, height, 0, width)
         # What the other side would have to be.
         rows = _whole(width * self.height, self.width)
         columns = _whole(height * self.width, self.height)
@@ -116,10 +116,10 @@ class Frame:
             rows, columns = min(height, rows), min(width, columns)
             rows, columns = max(rows, 1), max(columns, 1)
             top, left = (height - rows) // 2, (width - columns) // 2
-            return Box(top, top + rows, left, left + columns)
+            return Window(top, top + rows, left, left + columns)
         top = (max(height, rows) - height) // 2
         left = (max(width, columns) - width) // 2
-        return Box(-top, height + top, -left, width + left)
+        return Window(-top, height + top, -left, width + left)
 
 
 def _whole(number: int, divisor: int) -> int:

@@ -13,6 +13,7 @@ image; see `read_image`.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import stat
 import threading
@@ -24,8 +25,8 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
-from tlkit.base.errors import TlkitError
-from tlkit.base.image_size import Box, Frame, ImageSize, as_frame
+from tlkit.base.errors import Note, TlkitError
+from tlkit.base.image_size import Frame, ImageSize, Window, as_frame
 from tlkit.data.formats import largest_value, open_picture, white_is_zero
 from tlkit.data.jpeg import (
     can_hold,
@@ -65,7 +66,8 @@ def read_image(
     Gray values of 16 bits are divided by 257, so that 65535 becomes 255;
     those of a file that says it has `n` bits, as a TIFF can and PPM always
     does, by `(2**n - 1) / 255`. Nothing is guessed from the values: 12 bits
-    that a file declares as 16 become dark, in every picture equally. Of
+    that a file declares as 16 become dark, in every picture equally, and
+    a `Note` says so once. Of
     colours of 16 bits the upper eight are taken. Floating-point values and
     whole numbers of 32 bits are refused, as their range is not known.
 
@@ -147,7 +149,7 @@ def resize_image(image: np.ndarray, image_size: ImageSize) -> np.ndarray:
     frame = as_frame(image_size)
     if image.shape[:2] == frame.size:
         return image
-    return _into(image, frame.box(*image.shape[:2]), frame.size, _resize)
+    return _into(image, frame.window(*image.shape[:2]), frame.size, _resize)
 
 
 def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -159,30 +161,32 @@ def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _into(
     image: np.ndarray,
-    box: Box,
+    window: Window,
     size: tuple[int, int],
     resize: Callable[[np.ndarray, tuple[int, int]], np.ndarray],
 ) -> np.ndarray:
-    """Resizes the part of an image that lies in a box."""
-    if box.top < 0 or box.left < 0:
-        return _resize_padded(image, box, size)
-    return resize(image[box.top : box.bottom, box.left : box.right], size)
+    """Resizes the part of an image that lies in a window."""
+    if window.top < 0 or window.left < 0:
+        return _resize_padded(image, window, size)
+    return resize(
+        image[window.top : window.bottom, window.left : window.right], size
+    )
 
 
 def _resize_padded(
-    image: np.ndarray, box: Box, size: tuple[int, int]
+    image: np.ndarray, window: Window, size: tuple[int, int]
 ) -> np.ndarray:
-    """Resizes an image with the black borders that a box adds to it.
+    """Resizes an image with the black borders that a window adds to it.
 
     The filter works in one direction after the other, so the image is made
     small along its longer side before the border is added: with its border,
     a panorama could be many times as large as it is.
     """
-    if box.top < 0:
+    if window.top < 0:
         image = _resize(image, (image.shape[0], size[1]))
     else:
         image = _resize(image, (size[0], image.shape[1]))
-    above, beside = max(-box.top, 0), max(-box.left, 0)
+    above, beside = max(-window.top, 0), max(-window.left, 0)
     padded = np.pad(image, ((above, above), (beside, beside), (0, 0)))
     return _resize(padded, size)
 
@@ -223,6 +227,8 @@ def why_not_an_image(content: bytes) -> str | None:
             image.draft("RGB", small)
             with _turns.take(image.width * image.height):
                 image.load()
+            if image.mode.startswith("I"):
+                _gray_of_16_bits(image, image)
     except _BROKEN as error:
         return _reason(error)
     return None
@@ -318,20 +324,20 @@ def _decode_with_opencv(
 ) -> np.ndarray | None:
     # The frame is that of the picture after its rotation.
     height, width = size[::-1] if orientation in _LYING else size
-    reduction, box = 1, None
+    reduction, window = 1, None
     if frame is not None:
-        box = frame.box(height, width)
-        reduction = find_reduction(box.size, frame.size)
+        window = frame.window(height, width)
+        reduction = find_reduction(window.size, frame.size)
     with _turns.take(height * width // reduction**2):
         decoded = decode_jpeg(content, reduction)
         if decoded is None:
             return None
         image = _upright(decoded, orientation)
-        if frame is None or box is None:
+        if frame is None or window is None:
             return image
         if reduction == 1:
             return resize_image(image, frame)
-        small = box.reduced(reduction, (height, width), image.shape)
+        small = window.reduced(reduction, (height, width), image.shape)
         return _into(image, small, frame.size, resize_reduced)
 
 
@@ -358,10 +364,26 @@ def _gray_of_16_bits(image: Image.Image, opened: Image.Image) -> np.ndarray:
             f"values from {values.min()} to {values.max()}, which are not "
             f"within 0 to {largest}"
         )
+    if largest == 65535 and 0 < values.max() <= 4095:
+        _note_dark()
     gray = (values.astype(np.uint32) * 255 // largest).astype(np.uint8)
     if white_is_zero(opened):
         gray = 255 - gray
     return np.repeat(gray[..., None], 3, axis=-1)
+
+
+@functools.cache
+def _note_dark() -> None:
+    """Says once that pictures may be of another depth than they claim."""
+    # Under the lock, as another thread may be silencing Pillow.
+    with _warnings_lock:
+        warnings.warn(
+            "At least one picture of 16 bits holds no value above 4095, and "
+            "is read as nearly black. If your pictures hold 12 bits, multiply "
+            "their values by 16, or save them with 8 bits.",
+            Note,
+            stacklevel=2,
+        )
 
 
 def _orientation(image: Image.Image) -> object:

@@ -11,6 +11,7 @@ import numpy as np
 
 from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import UsageError
+from tlkit.base.image_size import Frame
 from tlkit.data.decode import image_size_of, read_image
 from tlkit.explain.methods.registry import (
     DEFAULT_METHOD,
@@ -18,9 +19,9 @@ from tlkit.explain.methods.registry import (
     draw_heat_maps,
     find_method,
 )
-from tlkit.explain.opened.heat import enlarge
 from tlkit.explain.opened.scores import slices
 from tlkit.explain.options import MOST_SIDE
+from tlkit.explain.placing import place_heat
 from tlkit.explain.regions import Box, hot_box
 from tlkit.reuse.classifier import Classifier
 from tlkit.reuse.predict import find_files, readable_files
@@ -125,6 +126,7 @@ def explain_files(
         )
     # The same name may be another number in another model.
     labels = [find_class(one, class_name) for one in classifiers]
+    frames = [one.frame for one in classifiers for _ in methods]
     # A batch at a time: large pictures and their maps take much memory.
     for part in slices(len(files)):
         some = files[part]
@@ -136,7 +138,10 @@ def explain_files(
         # From a column for each model and method to a row for each picture.
         for path, parts in zip(some, zip(*columns, strict=True), strict=True):
             image, size = read_shown(path)
-            panels = (_panel(part, image, size) for part in parts)
+            panels = (
+                _panel(part, image, size, frame)
+                for part, frame in zip(parts, frames, strict=True)
+            )
             yield ExplainedFile(path, image, size, tuple(panels))
 
 
@@ -197,9 +202,12 @@ def _explain(
 
 
 def _panel(
-    part: dict[str, Any], image: np.ndarray, size: tuple[int, int]
+    part: dict[str, Any],
+    image: np.ndarray,
+    size: tuple[int, int],
+    frame: Frame,
 ) -> Panel:
-    heat = enlarge(part["heat"][None], image.shape[:2])[0]
+    heat = place_heat(part["heat"], (image.shape[0], image.shape[1]), frame)
     return Panel(**{**part, "heat": heat}, size=size)
 
 

@@ -13,7 +13,7 @@ from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.filenames import file_name
 from tlkit.explain.files import find_class, read_shown
 from tlkit.explain.methods.registry import DEFAULT_METHOD, draw_heat_maps
-from tlkit.explain.opened.heat import enlarge
+from tlkit.explain.placing import place_heat
 from tlkit.models.saving import load_model
 from tlkit.reuse.classifier import Classifier
 
@@ -132,7 +132,9 @@ def draw_through_epochs(
     for path in checkpoints:
         model = _load(path, twin)
         heat = draw_heat_maps(model, small, method, label, layer)
-        frames.append(plots.overlay(image, enlarge(heat, image.shape[:2])[0]))
+        size = image.shape[0], image.shape[1]
+        placed = place_heat(heat[0], size, classifier.frame)
+        frames.append(plots.overlay(image, placed))
     return frames
 
 

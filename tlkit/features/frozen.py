@@ -134,8 +134,7 @@ class FrozenPart:
     def lacks(self, split: Split, views: Sequence[View | None]) -> bool:
         """Returns whether any row of these views is not stored yet."""
         store = self.store(views[0])
-        with store.computing():
-            return any(store.missing(_ids(split, view)) for view in views)
+        return any(store.lacking(_ids(split, view)) for view in views)
 
     def _compute(
         self,

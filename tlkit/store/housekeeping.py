@@ -60,9 +60,11 @@ def _when(seconds: float) -> str:
 
 
 def _cut(entry: Entry) -> str:
-    """Where the values are from, and whether of views of the images."""
-    views = ", views" if entry.identity.get("augmentation") else ""
-    return entry.identity.get("cut", "").partition(" ")[0] + views
+    """Where the values are from, and what was done to the images before."""
+    identity = entry.identity
+    place = identity.get("cut", "").partition(" ")[0]
+    views = "views" if identity.get("augmentation") else ""
+    return ", ".join(filter(None, (place, views, identity.get("fit"))))
 
 
 #: What `tlkit store ls` shows of an entry.

@@ -55,9 +55,10 @@ def keep_pixels(
         for name in (TRAIN, VALIDATION)
         if not isinstance(data.splits[name].images, np.ndarray)
     }
-    if not files or not _fits(sum(map(len, files.values())), frame.size):
-        return {}
     store = Store({"kind": "pixels", "format": _FORMAT, **frame.settings()})
+    ids = [digest for split in files.values() for digest in split.digests]
+    if not files or not _fits(len(ids), len(store.lacking(ids)), frame.size):
+        return {}
     rows: dict[str, StoredRows] = {}
     computed = 0
     with store.computing():
@@ -75,10 +76,11 @@ def keep_pixels(
     return {name: kept.row for name, kept in rows.items()}
 
 
-def _fits(count: int, image_size: tuple[int, int]) -> bool:
-    size = count * image_size[0] * image_size[1] * 3
+def _fits(count: int, lacking: int, image_size: tuple[int, int]) -> bool:
+    one = image_size[0] * image_size[1] * 3
     free = shutil.disk_usage(_existing(Store({}).root)).free
-    if size <= _SHARE * min(store_cap(), free):
+    # A full disk does not matter where all images are kept already.
+    if count * one <= _SHARE * store_cap() and lacking * one <= _SHARE * free:
         return True
     say("too many images to keep decoded: each epoch decodes them again")
     return False

@@ -247,30 +247,41 @@ class Store:
         arrays = self.folder.glob("*.npy")
         return [x for x in arrays if not x.with_suffix(".json").exists()]
 
-    def missing(self, ids: Iterable[str]) -> list[str]:
-        """Lists the rows that are not there, and removes damaged shards.
-
-        To be called inside `computing`.
+    def lacking(self, ids: Iterable[str]) -> list[str]:
+        """Lists the rows that are not there, and changes nothing.
 
         Args:
             ids: Ids of the rows that are needed. One that occurs twice is
                 listed once.
 
         Returns:
-            The ids that have no row, in the order of `ids`.
+            The ids that have no undamaged row, in the order of `ids`.
+        """
+        known = self._places()
+        return [name for name in dict.fromkeys(ids) if name not in known]
+
+    def missing(self, ids: Iterable[str]) -> list[str]:
+        """Lists the rows that are not there, and removes damaged shards.
+
+        To be called inside `computing`.
+
+        Args:
+            ids: Ids of the rows that are needed.
+
+        Returns:
+            What `lacking` returns.
 
         Raises:
             TlkitError: There are some, and the store cannot be written. This
                 is found before they are computed.
         """
         # This fills `_sound`, which the loop reads.
-        known = self._places()
-        lacking = [name for name in dict.fromkeys(ids) if name not in known]
+        lacking = self.lacking(ids)
         if self._unwritable is not None:
             if lacking:
                 raise _cannot_write(
-                    f"The store lacks {len(lacking)} rows and cannot be "
-                    "written",
+                    f"The store lacks {len(lacking)} of the rows and cannot "
+                    "be written",
                     self.root,
                     self._unwritable,
                 ) from self._unwritable
