@@ -216,6 +216,7 @@ def test_what_no_font_has_is_written_as_its_code(tmp_path, capsys, monkeypatch):
         if "mpl-data" in font.fname
     ]
     monkeypatch.setattr(font_manager.fontManager, "ttflist", own)
+    monkeypatch.setattr(font_manager, "findSystemFonts", list)
     monkeypatch.setattr(plots.figure, "_families", {})
     monkeypatch.setattr(plots.figure, "_said", set())
     names = ["\u732b\u72ac", "\udce9\x1b[1m"]
@@ -228,6 +229,23 @@ def test_what_no_font_has_is_written_as_its_code(tmp_path, capsys, monkeypatch):
     said = capsys.readouterr().err
     assert said.count("\n") == 1  # once, not at every picture
     assert "Noto Sans CJK" in said
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_font_that_was_just_installed_is_found(tmp_path, monkeypatch):
+    """matplotlib keeps its list of fonts for good."""
+    letter = only_in("STIXGeneral", "DejaVu Sans")
+    fonts = font_manager.fontManager.ttflist
+    old = [font for font in fonts if font.name == "DejaVu Sans"]
+    new = font_manager.findfont("STIXGeneral")
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", old)
+    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [str(new)])
+    monkeypatch.setattr(plots.figure, "_families", {})
+    figure = Figure()
+    title = figure.subplots().set_title(f"a{letter}")
+    save_and_read(figure, tmp_path / "a.png")
+    assert title.get_text() == f"a{letter}"
+    assert "STIXGeneral" in title.get_fontfamily()
 
 
 def test_logarithmic_axes_keep_their_powers(tmp_path):
@@ -319,6 +337,8 @@ def test_a_long_name_keeps_its_ends_and_has_room(lines):
     assert shown[-1].endswith(".jpg")
     assert "…" in "".join(shown)
     assert fitted("short name", 1) == "short name"
+    assert fitted("", 1) == ""
+    assert "…" in fitted("\udce9" * 99, 0.1, 8, lines)
     assert fitted("one two three four", 1) == "one two three\nfour"
 
 

@@ -7,6 +7,7 @@ Names of classes, files and models come from the user. A name such as
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -130,18 +131,25 @@ def _missing(text: Text) -> set[str]:
 def _spelled(words: str) -> str:
     """Writes characters without a font as Python writes them."""
     return "".join(
-        char.encode("unicode_escape").decode()
-        if _families.get(char, "") is None
-        else char
+        _code(char) if _families.get(char, "") is None else char
         for char in words
     )
 
 
+def _code(char: str) -> str:
+    # Marks that only change how others are drawn, as within emoji, are not
+    # missed.
+    if unicodedata.category(char) == "Cf" or char in "\ufe0e\ufe0f":
+        return ""
+    return char.encode("unicode_escape").decode()
+
+
 def _look_up(characters: Iterable[str]) -> None:
     """Finds a font for each character, and says for which there is none."""
-    wanted = set(characters) - _families.keys()
-    _families.update(dict.fromkeys(wanted))
-    wanted = {c for c in wanted if unicodedata.category(c) not in _UNDRAWN}
+    new = set(characters) - _families.keys()
+    _families.update(dict.fromkeys(new))
+    wanted = {c for c in new if unicodedata.category(c) not in _UNDRAWN}
+    wanted = {char for char in wanted if _code(char)}
     if not wanted:
         return
     for entry, font in _installed():
@@ -160,13 +168,24 @@ def _installed() -> Iterator[tuple[Any, Any]]:
         plain = entry.style == "normal" and entry.weight in (400, "normal")
         return not plain, "Sans" not in entry.name, entry.name
 
-    for entry in sorted(font_manager.fontManager.ttflist, key=order):
+    listed = sorted(font_manager.fontManager.ttflist, key=order)
+    for entry in itertools.chain(listed, _newly_installed()):
         if any(word in entry.name.lower() for word in _USELESS):
             continue
-        try:
+        # A font may be removed or broken since it was listed.
+        with contextlib.suppress(OSError, RuntimeError):
             yield entry, font_manager.get_font(entry.fname)
-        except (OSError, RuntimeError):  # removed or broken since it was listed
-            continue
+
+
+def _newly_installed() -> Iterator[Any]:
+    """Yields fonts that matplotlib, which keeps a list, does not know yet."""
+    manager = font_manager.fontManager
+    known = {entry.fname for entry in manager.ttflist}
+    for path in sorted(set(font_manager.findSystemFonts()) - known):
+        # Fonts of coloured bitmaps cannot be added.
+        with contextlib.suppress(OSError, RuntimeError):
+            manager.addfont(path)
+            yield manager.ttflist[-1]
 
 
 def _say_what_lacks(characters: set[str]) -> None:
@@ -182,6 +201,6 @@ def _say_what_lacks(characters: set[str]) -> None:
 def _font_for(char: str) -> str:
     """Names a font that has a character, by the character's own name."""
     script = unicodedata.name(char, "SYMBOL").split("-")[0].split()[0]
-    if unicodedata.category(char) in ("So", "Sk", "Mn", "Me", "Cf"):
+    if unicodedata.category(char) in ("So", "Sk", "Me"):
         return "Noto Emoji"
     return f"Noto {_SHARED.get(script, f'Sans {script.title()}')}"

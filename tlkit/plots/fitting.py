@@ -28,7 +28,8 @@ def fitted(text: object, inches: float, size: float = 8, lines: int = 2) -> str:
         >>> fitted("a-name-that-is-much-too-long.jpg", 1, 8, 1)
         'a-name-…ong.jpg'
     """
-    room = max(8, int(72 * inches / (_LETTER * size)))
+    # A code, such as that of an emoji, has ten letters.
+    room = max(12, int(72 * inches / (_LETTER * size)))
     return "\n".join(
         _wrapped(_cut(legible(line), room * lines), room, lines)
         for line in str(text).split("\n")
@@ -59,7 +60,7 @@ def _wrapped(letters: Sequence[str], room: int, lines: int) -> str:
         most = max(
             n for n in range(1, len(letters)) if _width(letters[:n]) <= room
         )
-        marks = [n for n in range(most) if letters[n] in " _-./"]
+        marks = [n for n in range(most) if letters[n] in (*" _-./",)]
         # Only if what is left has room in the lines that are left.
         rest = room * (lines - 1 - len(done))
         cut = marks[-1] + 1 if marks else most
@@ -75,4 +76,5 @@ def _width(letters: Sequence[str]) -> int:
     return sum(
         len(letter) + (unicodedata.east_asian_width(letter[-1]) in "WF")
         for letter in letters
+        if letter
     )
