@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tlkit.base.atomic import write_text
 
-_MARK = ".tlkit-output"
+MARK = ".tlkit-output"
+"""Name of the file that marks a folder which tlkit has made."""
 
 
 def make_output_folder(folder: Path) -> None:
@@ -30,14 +31,14 @@ def make_output_folder(folder: Path) -> None:
         one for one in (folder, *folder.absolute().parents) if not one.exists()
     ]
     for one in reversed(missing):
-        write_text(one / _MARK, "Written by tlkit; not images to learn from.\n")
+        write_text(one / MARK, "Written by tlkit; not images to learn from.\n")
 
 
 def is_output(folder: Path) -> bool:
     """Returns whether tlkit has made a folder for what it writes."""
     # A folder that may not be entered cannot be asked.
     with contextlib.suppress(OSError):
-        return (folder / _MARK).is_file() or _is_unmarked_run(folder)
+        return (folder / MARK).is_file() or _is_unmarked_run(folder)
     return False
 
 

@@ -204,11 +204,29 @@ def why_unreadable(path: str | os.PathLike[str]) -> str | None:
     Returns:
         The reason in a few words, or None if the file can be used.
     """
+    return look_at(path, lambda content, image: None)
+
+
+def look_at(
+    path: str | os.PathLike[str],
+    look: Callable[[bytes, Image.Image], None],
+) -> str | None:
+    """Says why a file cannot be used as an image; if it can, looks at it.
+
+    Args:
+        path: Any path, see `why_unreadable`.
+        look: Function that is given the file's bytes and the decoded picture,
+            a large JPEG at a fraction of its size, with sides of 64 pixels
+            or more.
+
+    Returns:
+        The reason in a few words, or None if the file can be used.
+    """
     try:
-        why = why_not_an_image(_read_bytes(path))
+        content = _read_bytes(path)
+        return _why_not(content, look)
     except (OSError, ValueError) as error:
         return _reason(error)
-    return why
 
 
 def why_not_an_image(content: bytes) -> str | None:
@@ -220,15 +238,22 @@ def why_not_an_image(content: bytes) -> str | None:
     Returns:
         The reason in a few words, or None if they are a complete image.
     """
+    return _why_not(content, lambda content, image: None)
+
+
+def _why_not(
+    content: bytes, look: Callable[[bytes, Image.Image], None]
+) -> str | None:
     try:
         with _open(content) as image:
             # Only JPEG files can be drafted; for others this does nothing.
-            small = max(1, image.width // 8), max(1, image.height // 8)
+            small = max(64, image.width // 8), max(64, image.height // 8)
             image.draft("RGB", small)
             with _turns.take(image.width * image.height):
                 image.load()
             if image.mode.startswith("I"):
                 _gray_of_16_bits(image, image)
+            look(content, image)
     except _BROKEN as error:
         return _reason(error)
     return None

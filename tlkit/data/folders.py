@@ -7,16 +7,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from tlkit.base.console import steps_bar
 from tlkit.base.errors import TlkitError
 from tlkit.data.copies import Usable, settle_copies
-from tlkit.data.decode import why_unreadable
+from tlkit.data.decode import look_at
 from tlkit.data.index import SPLITS, TRAIN, DatasetIndex, Split, digest
 from tlkit.data.labelled import Labelled
 from tlkit.data.labels import how_to_label
+from tlkit.data.likeness import fingerprint_of
 from tlkit.data.names import as_unicode, class_key, class_title
 from tlkit.data.reading import Reading, label_files
 from tlkit.data.scan import Remarks, direct_files
@@ -44,7 +46,8 @@ def read_folder(
     """
     remarks = Remarks()
     labelled = label_files(root, reading or Reading(), remarks)
-    images = settle_copies(_check(labelled, remarks), remarks)
+    found, prints = _check(labelled, remarks)
+    images = settle_copies(found, remarks)
     titles = _class_titles([one.file for one in images], remarks)
     if len(titles) < least:
         raise _too_few_classes(root, titles, remarks)
@@ -57,31 +60,52 @@ def read_folder(
         splits=_splits(images, [*titles]),
         left_out=tuple(remarks.left_out),
         notes=tuple(remarks.notes),
+        prints=prints,
     )
 
 
-def _check(labelled: Sequence[Labelled], remarks: Remarks) -> list[Usable]:
-    """Decodes all files on all cores; keeps those that are whole images."""
+class _Seen(NamedTuple):
+    """What was seen of a file: its digest and print, or why it is left out."""
+
+    digest: str = ""
+    print: bytes = b""
+    reason: str | None = None
+
+
+def _check(
+    labelled: Sequence[Labelled], remarks: Remarks
+) -> tuple[list[Usable], dict[str, bytes]]:
+    """Decodes all files on all cores; keeps those that are whole images.
+
+    Returns:
+        The images, and the print of each by its digest.
+    """
     kept: list[Usable] = []
+    prints: dict[str, bytes] = {}
     # Threads are enough: Pillow decodes without holding the interpreter lock.
     with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
-        verdicts = pool.map(_inspect, (one.path for one in labelled))
+        found = pool.map(_inspect, (one.path for one in labelled))
         with steps_bar() as bar:
             task = bar.add_task("checking the images", total=len(labelled))
-            for file, (content, reason) in zip(labelled, verdicts, strict=True):
+            for file, seen in zip(labelled, found, strict=True):
                 bar.advance(task)
-                if reason is None:
-                    kept.append(Usable(file, content))
+                if seen.reason is None:
+                    kept.append(Usable(file, seen.digest))
+                    prints[seen.digest] = seen.print
                 else:
-                    remarks.leave_out(file.path, reason)
-    return kept
+                    remarks.leave_out(file.path, seen.reason)
+    return kept, prints
 
 
-def _inspect(path: Path) -> tuple[str, str | None]:
-    reason = why_unreadable(path)
-    if reason is not None:
-        return "", reason
-    return digest(path.read_bytes()), None
+def _inspect(path: Path) -> _Seen:
+    seen: list[_Seen] = []
+    reason = look_at(
+        path,
+        lambda content, image: seen.append(
+            _Seen(digest(content), fingerprint_of(image))
+        ),
+    )
+    return seen[0] if reason is None else _Seen(reason=reason)
 
 
 def _class_titles(

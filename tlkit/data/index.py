@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +111,8 @@ class DatasetIndex(Shown):
             there is one, `"test"`.
         left_out: Files and folders that are not used, with the reasons.
         notes: What a reader should know before trusting a figure.
+        prints: By digest what `tlkit.data.likeness.fingerprint_of` returns;
+            empty where the images are not in files.
 
     Example:
         >>> images = np.zeros((2, 8, 8, 3), np.uint8)
@@ -125,6 +127,7 @@ class DatasetIndex(Shown):
     splits: Mapping[str, Split]
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
+    prints: Mapping[str, bytes] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"DatasetIndex({shorten(self.name)!r}: {self._in_short()})"

@@ -24,6 +24,7 @@ from tlkit.data.index import (
     DatasetIndex,
     Split,
 )
+from tlkit.data.likeness import notes_on_likeness
 from tlkit.data.names import (
     SAMPLE,
     SAMPLE_SIZES,
@@ -265,6 +266,7 @@ def _notes(index: DatasetIndex) -> tuple[str, ...]:
                     f"{len(shared)}. The accuracy on {second} is higher than "
                     "it would be on new images."
                 )
+    notes += notes_on_likeness(splits, index.prints)
     absent = _absent(index, VALIDATION)
     if absent and TEST in splits:
         notes.append(

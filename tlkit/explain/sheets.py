@@ -15,6 +15,7 @@ from tlkit import plots
 from tlkit.base.atomic import write_json, write_text
 from tlkit.base.errors import UsageError
 from tlkit.base.filenames import file_name
+from tlkit.base.outputs import MARK, make_output_folder
 from tlkit.base.records import (
     SHARE,
     Column,
@@ -29,7 +30,7 @@ from tlkit.explain.methods.registry import METHODS
 from tlkit.explain.opened.heat import enlarge
 
 #: What tells a page of tlkit's from anyone else's.
-_MARK = '<meta name="generator" content="tlkit">'
+_GENERATOR = '<meta name="generator" content="tlkit">'
 _PAGE = jinja2.Environment(autoescape=True, trim_blocks=True).from_string(
     """<!doctype html>
 <html lang="en">
@@ -79,8 +80,8 @@ def check_folder(folder: Path) -> None:
         return
     page = folder / "sheet.html"
     ours = folder.is_dir() and (
-        not any(folder.iterdir())
-        or (page.is_file() and _MARK in page.read_text("utf-8", "replace"))
+        all(one.name == MARK for one in folder.iterdir())
+        or (page.is_file() and _GENERATOR in page.read_text("utf-8", "replace"))
     )
     if not ours:
         raise UsageError(
@@ -116,13 +117,14 @@ def write_sheet(
         TlkitError: The disk is full or the folder cannot be written.
     """
     check_folder(folder)
+    make_output_folder(folder)
     rows: list[list[dict[str, str]]] = []
     records: list[dict[str, Any]] = []
     shown: list[ExplainedFile] = []
     for number, one in enumerate(explained, start=1):
         # A run that is broken off leaves a folder that the next may replace.
         if number == 1:
-            write_text(folder / "sheet.html", f"{_MARK}Not finished.")
+            write_text(folder / "sheet.html", f"{_GENERATOR}Not finished.")
         stem = f"{number:03d}_{one.path.stem}"
         rows.append(_write_pictures(folder, stem, one))
         records += [_record(one, panel) for panel in one.panels]
@@ -131,7 +133,7 @@ def write_sheet(
     write_json(folder / "regions.json", records)
     write_text(
         folder / "sheet.html",
-        _PAGE.render(title=title, rows=rows, mark=_MARK),
+        _PAGE.render(title=title, rows=rows, mark=_GENERATOR),
     )
     plots.save_beside(folder, lambda: draw_sheet(shown, len(rows)), "sheet.png")
     return records

@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from tlkit.base.atomic import atomic_path
 from tlkit.base.console import say
 from tlkit.base.errors import UsageError
+from tlkit.base.outputs import make_output_folder
 from tlkit.plots.figure import Figure
 
 
@@ -28,7 +29,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
         UsageError: The file exists and was not written by tlkit.
         TlkitError: The disk is full or the folder cannot be written.
     """
-    _check_replaceable(path)
+    _prepare(path)
     with atomic_path(path) as partial:
         figure.savefig(partial, dpi=120, metadata={"Software": "tlkit"})
 
@@ -76,7 +77,7 @@ def save_image(image: np.ndarray, path: str | os.PathLike[str]) -> None:
         UsageError: The file exists and was not written by tlkit.
         TlkitError: The disk is full or the folder cannot be written.
     """
-    _check_replaceable(path)
+    _prepare(path)
     # The mark by which `_is_ours` knows the file again.
     about = PngInfo()
     about.add_text("Software", "tlkit")
@@ -98,7 +99,7 @@ def save_animation(
         UsageError: The file exists and was not written by tlkit.
         TlkitError: The disk is full or the folder cannot be written.
     """
-    _check_replaceable(path)
+    _prepare(path)
     first, *others = (Image.fromarray(frame) for frame in frames)
     with atomic_path(path) as partial:
         first.save(
@@ -111,7 +112,9 @@ def save_animation(
         )
 
 
-def _check_replaceable(path: str | os.PathLike[str]) -> None:
+def _prepare(path: str | os.PathLike[str]) -> None:
+    """Makes the folder of a picture, and checks that nothing is lost."""
+    make_output_folder(Path(path).parent)
     if Path(path).exists() and not _is_ours(path):
         raise UsageError(
             "The file exists and was not written by tlkit.",

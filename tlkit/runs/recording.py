@@ -25,6 +25,7 @@ from tlkit.base.console import say
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.filenames import file_name
 from tlkit.base.machine import process_mark
+from tlkit.base.outputs import make_output_folder
 from tlkit.data.index import DatasetIndex
 from tlkit.plans.files import plan_to_dict
 from tlkit.plans.plan import ResolvedPlan
@@ -122,8 +123,10 @@ def _make_folder(folder: str | os.PathLike[str] | None, title: str) -> Path:
 
 
 def _mkdir(path: Path) -> None:
+    # A run is known by its files; what holds it, by a mark.
+    make_output_folder(path.parent)
     try:
-        path.mkdir(parents=True)
+        path.mkdir()
     except FileExistsError:
         raise
     except OSError as error:
