@@ -37,7 +37,7 @@ def main():
         seconds[way] = time.time() - started
     print_table(ways_table(runs, seconds))
     final = runs["fine-tuned"]
-    print(f"picture: {draw_overview(data, runs)}")
+    draw_overview(data, runs)
     print(f"try:     tlkit predict {final.path} IMAGES...")
 
 
@@ -79,15 +79,18 @@ def draw_overview(data, runs):
     heat = tlkit.draw_heat_maps(
         classifier.model, images[:SHOWN], "gradcam", layer="block4_conv2"
     )
-    wrong = np.flatnonzero(chosen != split.labels)[:SHOWN]
-    figure = plots.draw_overview(
-        {way: run.history for way, run in runs.items()},
-        list(zip(images, heat, captions, strict=False)),
-        [(images[row], captions[row]) for row in wrong],
+    wrong = np.flatnonzero(chosen != split.labels)
+    problem = plots.save_beside(
+        run.path,
+        lambda: plots.draw_overview(
+            {way: run.history for way, run in runs.items()},
+            list(zip(images, heat, captions, strict=False)),
+            [(images[row], captions[row]) for row in wrong],
+        ),
+        "plots/overview.png",
     )
-    path = run.plots / "overview.png"
-    plots.save(figure, path)
-    return path
+    if problem is None:
+        print(f"picture: {run.plots / 'overview.png'}")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tlkit.data.index import DatasetIndex as DatasetIndex
     from tlkit.data.load import load_dataset as load_dataset
     from tlkit.data.public.download import fetch as fetch
+    from tlkit.data.reading import Reading as Reading
     from tlkit.explain.filters import filter_patterns as filter_patterns
     from tlkit.explain.methods.registry import draw_heat_maps as draw_heat_maps
     from tlkit.features.extract import Features as Features
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
     from tlkit.plans.plan import Plan as Plan
     from tlkit.plans.plan import Views as Views
     from tlkit.plans.recipe import Recipe as Recipe
-    from tlkit.reuse.classifier import evaluate as evaluate
     from tlkit.reuse.classifier import load_classifier as load_classifier
+    from tlkit.reuse.judging import evaluate as evaluate
     from tlkit.runs.listing import runs_table as runs_table
     from tlkit.runs.run import Run as Run
     from tlkit.runs.run import find_runs as find_runs
@@ -58,6 +59,7 @@ _HOMES = {
     "Machine": "tlkit.plans.plan",
     "Network": "tlkit.plans.network",
     "Plan": "tlkit.plans.plan",
+    "Reading": "tlkit.data.reading",
     "Recipe": "tlkit.plans.recipe",
     "Run": "tlkit.runs.run",
     "TlkitError": "tlkit.base.errors",
@@ -68,7 +70,7 @@ _HOMES = {
     "build_convnet": "tlkit.models.convnet",
     "compare_bases": "tlkit.search.bases",
     "draw_heat_maps": "tlkit.explain.methods.registry",
-    "evaluate": "tlkit.reuse.classifier",
+    "evaluate": "tlkit.reuse.judging",
     "extract_features": "tlkit.features.extract",
     "fetch": "tlkit.data.public.download",
     "filter_patterns": "tlkit.explain.filters",

@@ -29,7 +29,7 @@ import pytest
 from PIL import Image
 
 from tlkit.base.errors import TlkitError, UsageError
-from tlkit.data.folders import MARKER
+from tlkit.data.layout import MARKER
 from tlkit.data.public.download import (
     PUBLIC,
     Fetched,

@@ -36,7 +36,7 @@ def test_few_and_no_images_are_named():
     assert notes((20, 20, 9), validation=(9, 9, 9), test=(9, 10, 0)) == (
         "There are no test images of tulips: not judged.",
         "Few test images (9 of roses): their accuracy is hardly known.",
-        "Few training images (9 of tulips): more of them would help most.",
+        "Few training images (9 of tulips): little can be learnt of them.",
     )
 
 

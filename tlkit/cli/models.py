@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tlkit.base.choices import names_in
+from tlkit.base.errors import UsageError
 from tlkit.cli.command import KEPT, LOOK, USE, app, notes_in_words
+from tlkit.cli.generated import FIRST
 from tlkit.cli.options import Data, Fractions, Images, Layers, Model
 from tlkit.cli.printing import left_out
 from tlkit.cli.requests import read_data
 from tlkit.cli.verbs import verb
-from tlkit.data.names import SPLITS, TEST
+from tlkit.data.names import SPLITS
 from tlkit.explain.options import FILTERS, PATTERN_SIZE, ExplainOptions
 from tlkit.tensor.starting import start_tensorflow
+
+if TYPE_CHECKING:
+    from tlkit.data.index import DatasetIndex
+    from tlkit.data.reading import Reading
 
 
 @verb(app, USE)
@@ -25,26 +31,58 @@ def evaluate(
     data: Data,
     *,
     split: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME",
-            help=f"Images to measure on: {', '.join(SPLITS)}.",
+            help=f"Images to measure on: {', '.join(SPLITS)}. DATA without "
+            "splits are divided for it as for training. [default: the test "
+            "images, or all where DATA has no splits]",
+            rich_help_panel=FIRST,
         ),
-    ] = TEST,
+    ] = None,
     fractions: Fractions,
 ) -> None:
     """Measure how often a model is right about labelled images.
 
     Prints its accuracy with the 95 % interval, over all images and class by
-    class.
+    class. DATA may have some of the model's classes only.
     """
+    _check_fractions_mean_something(split, fractions)
     start_tensorflow()
     import tlkit
     from tlkit.cli.tables import print_table
 
     classifier = tlkit.load_classifier(model)
-    index = read_data(data, fractions)
+    index = (
+        read_data(data, fractions)
+        if split
+        else _read_labelled(data, fractions.reading)
+    )
     print_table(tlkit.evaluate(classifier, index, split).table())
+
+
+def _check_fractions_mean_something(
+    split: str | None, fractions: Fractions
+) -> None:
+    # Labels can be told in any case.
+    usual = Fractions(
+        fractions.labels, fractions.label_from, fractions.group_by
+    )
+    if split is None and fractions != usual:
+        raise UsageError(
+            "Without --split nothing is divided, so fractions mean nothing.",
+            where="--validation-fraction, --test-fraction",
+            remedy="Leave them out, or name the split, such as --split test.",
+        )
+
+
+def _read_labelled(source: str, reading: Reading) -> DatasetIndex:
+    """Reads all images of data, and tells the user what was found."""
+    from tlkit.data.load import load_labelled
+
+    index = load_labelled(source, reading)
+    typer.echo(index.summary(), err=True)
+    return index
 
 
 @verb(app, USE)

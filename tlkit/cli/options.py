@@ -16,13 +16,17 @@ from tlkit.data.names import (
     VALIDATION_FRACTION,
     dataset_names,
 )
+from tlkit.data.reading import Reading
 
 
 @dataclass(frozen=True)
-class Fractions(Checked):
-    """How data without splits of their own are divided.
+class Fractions(Reading):
+    """How a folder is read, and divided where it has no splits of its own.
 
     Args:
+        labels: See `Reading`.
+        label_from: See `Reading`.
+        group_by: See `Reading`.
         validation_fraction: Share of validation images.
         test_fraction: Share of test images.
     """
@@ -45,6 +49,11 @@ class Fractions(Checked):
             group="data",
         ),
     )
+
+    @property
+    def reading(self) -> Reading:
+        """How a folder is read, without the fractions."""
+        return Reading(self.labels, self.label_from, self.group_by)
 
 
 @dataclass(frozen=True)

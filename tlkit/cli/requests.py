@@ -236,6 +236,7 @@ def read_data(source: str, fractions: Fractions) -> DatasetIndex:
         source,
         validation_fraction=fractions.validation_fraction,
         test_fraction=fractions.test_fraction,
+        reading=fractions.reading,
     )
     typer.echo(index.summary(), err=True)
     return index

@@ -153,7 +153,15 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
         where=path,
         expected=f"a .npz file; it {problem}",
         received=received,
+        remedy=_how_to_unpack(path),
     )
+
+
+def _how_to_unpack(path: Path) -> str | None:
+    archives = (".zip", ".tar", ".gz", ".tgz", ".rar", ".7z")
+    if path.suffix.lower() not in archives:
+        return None
+    return "Unpack the archive, and name the folder that it holds."
 
 
 def _class_names(path: Path, arrays: dict[str, np.ndarray]) -> tuple[str, ...]:

@@ -1,139 +1,193 @@
-"""Data sets in folders: with folders of splits, or of classes only."""
+"""Data sets in folders: files become classes, splits and an index."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from tlkit.base.console import steps_bar
 from tlkit.base.errors import TlkitError
-from tlkit.data.index import (
-    SPLITS,
-    TEST,
-    TRAIN,
-    VALIDATION,
-    DatasetIndex,
-    LeftOut,
-    Split,
-)
-from tlkit.data.scan import scan_classes
-
-#: File in which tlkit notes what a folder of `tlkit data fetch` was made from.
-MARKER = ".tlkit.json"
-#: `{class name: [(path, digest), ...]}`
-Found = Mapping[str, list[tuple[Path, str]]]
+from tlkit.data.copies import Usable, settle_copies
+from tlkit.data.decode import why_unreadable
+from tlkit.data.index import SPLITS, TRAIN, DatasetIndex, Split, digest
+from tlkit.data.labelled import Labelled
+from tlkit.data.labels import how_to_label
+from tlkit.data.names import as_unicode, class_key, class_title
+from tlkit.data.reading import Reading, label_files
+from tlkit.data.scan import Remarks, direct_files
 
 
-def read_folder(root: Path) -> DatasetIndex:
+def read_folder(
+    root: Path, reading: Reading | None = None, least: int = 2
+) -> DatasetIndex:
     """Reads a folder, with the splits that it already has.
 
     Args:
-        root: A folder that holds `train/` and optionally `validation/` or
-            `val/` and `test/`; or a folder of class folders, whose images
-            then all belong to `"train"`.
+        root: A folder in one of the forms of `tlkit.load_dataset`.
+        reading: Where labels and groups stand; None means class folders.
+        least: Number of classes that there must be. With 2, as for training,
+            there must be training images, too, and of each class some.
 
     Returns:
-        The index, in which nothing is divided further.
+        The index, in which nothing is divided further. Images without a
+        split belong to `"train"`.
 
     Raises:
-        TlkitError: There are no usable images, fewer than two classes, or
-            splits with different classes.
+        UsageError: There is no such table of labels.
+        TlkitError: The folder cannot be understood, there are no usable
+            images, fewer classes, or a class without training images.
     """
-    left_out: list[LeftOut] = []
-    folders = _split_folders(root, left_out)
-    found = {
-        split: scan_classes(folder, left_out)
-        for split, folder in folders.items()
-    }
-    _check_two_classes(root, found[TRAIN], left_out)
-    # Labels are positions in one list of class names, so all splits must
-    # have the same classes.
-    for split in found:
-        _check_same_classes(root, split, found)
+    remarks = Remarks()
+    labelled = label_files(root, reading or Reading(), remarks)
+    images = settle_copies(_check(labelled, remarks), remarks)
+    titles = _class_titles([one.file for one in images], remarks)
+    if len(titles) < least:
+        raise _too_few_classes(root, titles, remarks)
+    if least > 1:
+        _check_training_images(root, images, titles)
     return DatasetIndex(
-        name=root.resolve().name,
+        name=as_unicode(root.resolve().name),
         source=str(root),
-        class_names=tuple(found[TRAIN]),
-        splits={name: _as_split(files) for name, files in found.items()},
-        left_out=tuple(left_out),
+        class_names=tuple(titles.values()),
+        splits=_splits(images, [*titles]),
+        left_out=tuple(remarks.left_out),
+        notes=tuple(remarks.notes),
     )
 
 
-def _split_folders(root: Path, left_out: list[LeftOut]) -> dict[str, Path]:
-    train = root / TRAIN
-    # A class may also be called "train" (the vehicle). Then the folder holds
-    # images and no folders.
-    if not train.is_dir() or not any(map(Path.is_dir, train.iterdir())):
-        return {TRAIN: root}
-    names = {TRAIN: TRAIN, VALIDATION: VALIDATION, "val": VALIDATION}
-    names[TEST] = TEST
-    folders: dict[str, Path] = {}
-    for child in sorted(root.iterdir()):
-        split = names.get(child.name) if child.is_dir() else None
-        # The marker is tlkit's own, so it is not reported as left out.
-        if child.name == MARKER:
-            continue
-        if split is None:
-            left_out.append(
-                LeftOut(str(child), "not one of train/, validation/, test/")
-            )
-        elif split in folders:
-            raise TlkitError(
-                "There are two folders for the validation split.",
-                where=root,
-                expected="validation/ or val/",
-                received="both",
-                remedy="Rename or move one of them.",
-            )
-        else:
-            folders[split] = child
-    return {split: folders[split] for split in SPLITS if split in folders}
+def _check(labelled: Sequence[Labelled], remarks: Remarks) -> list[Usable]:
+    """Decodes all files on all cores; keeps those that are whole images."""
+    kept: list[Usable] = []
+    # Threads are enough: Pillow decodes without holding the interpreter lock.
+    with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
+        verdicts = pool.map(_inspect, (one.path for one in labelled))
+        with steps_bar() as bar:
+            task = bar.add_task("checking the images", total=len(labelled))
+            for file, (content, reason) in zip(labelled, verdicts, strict=True):
+                bar.advance(task)
+                if reason is None:
+                    kept.append(Usable(file, content))
+                else:
+                    remarks.leave_out(file.path, reason)
+    return kept
 
 
-def _check_two_classes(
-    root: Path, found: Found, left_out: list[LeftOut]
-) -> None:
-    if len(found) >= 2:
-        return
-    reasons = [f"{Path(path).name}: {reason}" for path, reason in left_out]
+def _inspect(path: Path) -> tuple[str, str | None]:
+    reason = why_unreadable(path)
+    if reason is not None:
+        return "", reason
+    return digest(path.read_bytes()), None
+
+
+def _class_titles(
+    files: Sequence[Labelled], remarks: Remarks
+) -> dict[str, str]:
+    """Returns the name of each class by its key, sorted by name.
+
+    Names that differ only in form are one class, which has the form that
+    comes first in the alphabet.
+    """
+    forms: dict[str, set[str]] = {}
+    for name in sorted({one.class_name for one in files}):
+        forms.setdefault(class_key(class_title(name)), set()).add(name)
+    for names in forms.values():
+        if len(names) > 1:
+            remarks.notes.append(_one_class(sorted(names)))
+        elif as_unicode(*names) not in names:
+            remarks.notes.append(
+                f"The name of the class {class_title(*names)} is not UTF-8: "
+                "its bytes are written out."
+            )
+    titles = {key: class_title(min(names)) for key, names in forms.items()}
+    return dict(sorted(titles.items(), key=lambda item: item[1]))
+
+
+def _one_class(names: Sequence[str]) -> str:
+    told = ", ".join(repr(as_unicode(name)) for name in names)
+    # The forms of Unicode cannot be told apart by looking at them.
+    if len({class_title(name) for name in names}) == 1:
+        told = f"{told} (which differ in spaces or in Unicode's form)"
+    return f"{told} are taken for one class, {class_title(names[0])}."
+
+
+def _splits(images: Sequence[Usable], keys: list[str]) -> dict[str, Split]:
+    numbers = {key: number for number, key in enumerate(keys)}
+    found: dict[str, Split] = {}
+    for name in SPLITS:
+        # Class by class, and by path in each, whatever the layout.
+        rows = sorted(
+            (numbers[class_key(class_title(file.class_name))], file, content)
+            for file, content in images
+            if file.split == name
+        )
+        if rows:
+            found[name] = _as_split(rows)
+    return found
+
+
+def _as_split(rows: Sequence[tuple[int, Labelled, str]]) -> Split:
+    groups = tuple(file.group or str(file.path) for _, file, _ in rows)
+    return Split(
+        images=tuple(file.path for _, file, _ in rows),
+        labels=np.array([label for label, _, _ in rows], np.int64),
+        digests=tuple(content for _, _, content in rows),
+        groups=groups if any(file.group for _, file, _ in rows) else (),
+    )
+
+
+def _too_few_classes(
+    root: Path, titles: Mapping[str, str], remarks: Remarks
+) -> TlkitError:
+    reasons = [
+        f"{Path(path).name}: {reason}" for path, reason in remarks.left_out
+    ]
     shown = "; ".join(reasons[:5]) + ("; ..." if len(reasons) > 5 else "")
-    raise TlkitError(
+    return TlkitError(
         "Only one class has usable images."
-        if found
+        if titles
         else "No usable images found.",
         where=root,
         expected="a folder of images for each of at least two classes",
-        received=(", ".join(found) or "none")
+        received=(", ".join(titles.values()) or "none")
         + (f"; {len(reasons)} left out: {shown}" if reasons else ""),
-        remedy="Put the images of each class into a folder of its own.",
+        remedy=how_to_label(direct_files(root)),
     )
 
 
-def _check_same_classes(
-    root: Path, split: str, found: Mapping[str, Found]
+def _check_training_images(
+    root: Path, images: Sequence[Usable], titles: Mapping[str, str]
 ) -> None:
-    odd = sorted(set(found[TRAIN]) ^ set(found[split]))
-    if odd:
-        raise TlkitError(
-            "The splits do not have the same classes: "
-            f"{', '.join(odd)} is only in one of train and {split}.",
-            where=root,
-            expected=f"train: {', '.join(found[TRAIN])}",
-            received=f"{split}: {', '.join(found[split]) or 'no images'}",
-            remedy="Give every split a folder with images of each class, or "
-            "remove the class everywhere.",
-        )
-
-
-def _as_split(found: Found) -> Split:
-    rows = [
-        (path, label, digest)
-        for label, files in enumerate(found.values())
-        for path, digest in files
-    ]
-    return Split(
-        images=tuple(path for path, _, _ in rows),
-        labels=np.array([label for _, label, _ in rows], np.int64),
-        digests=tuple(digest for _, _, digest in rows),
+    """Raises TlkitError if a class has images, but none to learn from."""
+    counts: Counter[tuple[str, str]] = Counter(
+        (file.split, class_key(class_title(file.class_name)))
+        for file, _ in images
     )
+    for split in SPLITS[1:]:
+        odd = [
+            title
+            for key, title in titles.items()
+            if counts[split, key] and not counts[TRAIN, key]
+        ]
+        if odd:
+            raise TlkitError(
+                f"There are no training images of {', '.join(odd)}, which "
+                f"{'are classes' if len(odd) > 1 else 'is a class'} of the "
+                f"{split} split.",
+                where=root,
+                expected=f"in train and {split} images of the same classes",
+                received=_classes_in(counts, titles),
+                remedy="Add training images of the class, or remove it "
+                "everywhere.",
+            )
+
+
+def _classes_in(
+    counts: Mapping[tuple[str, str], int], titles: Mapping[str, str]
+) -> str:
+    names = [title for key, title in titles.items() if counts[TRAIN, key]]
+    return f"train: {', '.join(names) or 'no images'}"

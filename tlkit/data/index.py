@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,13 +24,7 @@ from tlkit.data.names import SPLITS as SPLITS
 from tlkit.data.names import TEST as TEST
 from tlkit.data.names import TRAIN as TRAIN
 from tlkit.data.names import VALIDATION as VALIDATION
-
-
-class LeftOut(NamedTuple):
-    """A file or folder that is not used, and the reason."""
-
-    path: str
-    reason: str
+from tlkit.data.scan import LeftOut as LeftOut
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,6 +13,7 @@ import numpy as np
 
 from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.wording import name_some
 from tlkit.data.arrays import array_split, index_of_arrays, read_npz
 from tlkit.data.folders import read_folder
 from tlkit.data.index import (
@@ -30,6 +32,8 @@ from tlkit.data.names import (
     dataset_names,
 )
 from tlkit.data.public import download
+from tlkit.data.reading import Reading
+from tlkit.data.sizes import notes_on_sizes
 from tlkit.data.splitting import check_enough, complete_splits
 from tlkit.drawn import sample
 
@@ -43,14 +47,18 @@ def load_dataset(
     validation_fraction: float = VALIDATION_FRACTION,
     test_fraction: float = TEST_FRACTION,
     seed: int = 0,
+    reading: Reading | None = None,
 ) -> DatasetIndex:
     """Finds the images of a data set, checks them and fixes the splits.
 
     `source` may be
 
-    - a folder with `train/`, `validation/` (or `val/`) and `test/`, each
-      holding one folder per class;
-    - a folder that holds one folder per class;
+    - a folder with `train/`, `validation/` and `test/`, each holding one
+      folder per class; other usual names of splits, such as `Training` or
+      `valid`, and another folder around it are understood, too;
+    - a folder that holds one folder per class, which may hold those of the
+      splits;
+    - a folder of files whose labels `reading` tells;
     - a `.npz` file in Keras's form: uint8 `x_train`, `x_test` of shape
       `(count, height, width[, channels])`, integer `y_train`, `y_test`, and
       optionally `class_names`;
@@ -61,14 +69,18 @@ def load_dataset(
 
     Splits that the source does not have are made: validation images are
     taken from the training images, and test images too if there is neither
-    a validation nor a test split. The split of an image is decided by its
-    content alone: adding, renaming or moving files never moves another
-    image to a different split, and equal files share one. Hence the fraction
-    of a class is nearly, not exactly, the one asked for; if a split would
-    have no image of a class, the image closest to the limit goes there.
+    a validation nor a test split. Equal images share a split, and so do the
+    images of a group. The split of an image depends on its content (or its
+    group's name) and the seed, so renaming or moving files moves no image.
+    Classes of fewer than 1,000 different images are divided exactly, and an
+    image that is added to one moves at most one other from train to
+    validation and one from validation to test, or back; in larger classes
+    added images move no other. See `tlkit.data.splitting`.
 
     Files that cannot be used are left out and listed in `left_out` with
-    their reason; nothing is deleted or changed.
+    their reason; nothing is deleted or changed. So is a picture that lies
+    under two labels. Names of classes that differ in capitals, spaces or
+    Unicode forms only are one class.
 
     Args:
         source: The source, in one of the forms above.
@@ -77,9 +89,12 @@ def load_dataset(
         test_fraction: Share of all images that become test images where the
             source has neither split, 0 to below 1.
         seed: Seed of the division; another seed divides differently.
+        reading: Where in a folder labels and groups stand; None means class
+            folders and no groups.
 
     Returns:
-        The index. The images of a split are in the order of their paths.
+        The index. The images of a split are in the order of their classes,
+        and in each of their paths.
 
     Raises:
         UsageError: There is no such source, or a fraction is impossible.
@@ -92,20 +107,23 @@ def load_dataset(
     """
     fractions = {TEST: test_fraction, VALIDATION: validation_fraction}
     _check_fractions(fractions)
-    found = read_source(source)
+    found = read_source(source, reading)
     check_enough(found, fractions)
     splits = complete_splits(found.splits, fractions, seed)
-    index = replace(found, splits=splits, notes=_notes(splits))
+    index = replace(found, splits=splits)
     _check_every_class(index)
-    return index
+    return replace(index, notes=found.notes + _notes(index))
 
 
-def load_labelled(source: Source) -> DatasetIndex:
+def load_labelled(
+    source: Source, reading: Reading | None = None
+) -> DatasetIndex:
     """Finds the images of a data set to judge a model on; divides nothing.
 
     Args:
         source: The source, see `load_dataset`. One class is enough, and so is
             a test split alone.
+        reading: Where in a folder labels stand; None means class folders.
 
     Returns:
         The index, with the splits that the source has itself. Where it has
@@ -115,32 +133,49 @@ def load_labelled(source: Source) -> DatasetIndex:
         UsageError: There is no such source.
         TlkitError: The source cannot be read or has no usable images.
     """
-    found = read_source(source)
+    found = read_source(source, reading, least=1)
     if set(found.splits) == {TRAIN}:
         return replace(found, splits={ALL: found.splits[TRAIN]})
     return found
 
 
-def read_source(source: Source) -> DatasetIndex:
+def read_source(
+    source: Source, reading: Reading | None = None, least: int = 2
+) -> DatasetIndex:
     """Reads a data set with the splits that it has itself, and no others.
 
     Args:
         source: The source, see `load_dataset`.
+        reading: Where in a folder labels stand; None means class folders.
+        least: Number of classes that a folder must have; see `read_folder`.
 
     Raises:
-        UsageError: There is no such source.
+        UsageError: There is no such source, or it is no folder and needs no
+            `reading`.
         TlkitError: The source cannot be read.
     """
+    reading = reading or Reading()
     if not isinstance(source, str | os.PathLike):
+        _check_usual(reading, "arrays in memory")
         return index_of_arrays(source)
     try:
-        return _find(str(source))
+        return _find(os.fspath(source), reading, least)
     except OSError as error:
         raise TlkitError(
             "Cannot read the data.",
             where=error.filename or source,
             received=error.strerror,
         ) from error
+
+
+def _check_usual(reading: Reading, source: str) -> None:
+    if reading != Reading():
+        raise UsageError(
+            "Only a folder can be told where its labels and groups stand.",
+            where=source,
+            expected="a folder of images",
+            remedy="Leave out --labels, --label-from and --group-by.",
+        )
 
 
 def _check_fractions(fractions: Mapping[str, float]) -> None:
@@ -153,26 +188,20 @@ def _check_fractions(fractions: Mapping[str, float]) -> None:
         )
 
 
-def _find(source: str) -> DatasetIndex:
+def _find(source: str, reading: Reading, least: int) -> DatasetIndex:
     """Finds out which kind of source this is, and reads it."""
     # A path wins over a name, so that a folder called like a public data set
     # can still be used.
     path = Path(source)
     if path.is_dir():
-        return read_folder(path)
+        return read_folder(path, reading, least)
+    if source in download.PUBLIC and not path.exists():
+        return _find_public(source, reading, least)
+    _check_usual(reading, source)
     if path.is_file():
         return read_npz(path)
     if source == SAMPLE:
         return _draw_sample()
-    if source in download.PUBLIC:
-        path = download.local_path(source)
-        if path.exists():
-            return replace(_find(str(path)), name=source)
-        raise TlkitError(
-            f"The data set {source} has not been fetched yet.",
-            where=path.absolute(),
-            remedy=f"Run: tlkit data fetch {source}",
-        )
     raise UsageError(
         "No such data.",
         where=path.absolute(),
@@ -180,6 +209,17 @@ def _find(source: str) -> DatasetIndex:
         + ", ".join(dataset_names()),
         received=source,
         remedy=did_you_mean(source, dataset_names()),
+    )
+
+
+def _find_public(source: str, reading: Reading, least: int) -> DatasetIndex:
+    path = download.local_path(source)
+    if path.exists():
+        return replace(_find(str(path), reading, least), name=source)
+    raise TlkitError(
+        f"The data set {source} has not been fetched yet.",
+        where=path.absolute(),
+        remedy=f"Run: tlkit data fetch {source}",
     )
 
 
@@ -193,39 +233,48 @@ def _draw_sample() -> DatasetIndex:
 
 
 def _check_every_class(index: DatasetIndex) -> None:
-    for split in (TRAIN, VALIDATION):
-        labels = index.splits[split].labels
-        absent = [
-            name
-            for label, name in enumerate(index.class_names)
-            if not np.any(labels == label)
-        ]
-        if absent:
-            raise TlkitError(
-                f"Too few images of {', '.join(absent)} for a {split} split.",
-                where=index.source,
-                expected="a different image of every class for each split",
-                remedy="Add images, or remove the class.",
-            )
+    absent = _absent(index, TRAIN)
+    if absent:
+        raise TlkitError(
+            f"Too few images of {name_some(absent)} for a train split.",
+            where=index.source,
+            expected="training images of every class",
+            remedy="Add images, or remove the class.",
+        )
 
 
-def _notes(splits: Mapping[str, Split]) -> tuple[str, ...]:
-    """Notes images that are in two splits, and a missing test split."""
+def _absent(index: DatasetIndex, split: str) -> list[str]:
+    """Returns the names of the classes that a split has no images of."""
+    counts = np.bincount(
+        index.splits[split].labels, minlength=len(index.class_names)
+    )
+    return [index.class_names[label] for label in np.flatnonzero(counts == 0)]
+
+
+def _notes(index: DatasetIndex) -> tuple[str, ...]:
+    """Notes what is in two splits, and what splits lack."""
     notes = []
-    names = list(splits)
-    for position, first in enumerate(names):
-        for second in names[position + 1 :]:
-            shared = set(splits[first].digests) & set(splits[second].digests)
+    splits = index.splits
+    for first, second in itertools.combinations(splits, 2):
+        images = set(splits[first].digests) & set(splits[second].digests)
+        groups = set(splits[first].groups) & set(splits[second].groups)
+        for name, shared in (("Images", images), ("Groups", groups)):
             if shared:
                 notes.append(
-                    f"{len(shared)} images of {second} are also in {first}: "
-                    f"the accuracy on {second} is higher than it would be on "
-                    "new images."
+                    f"{name} of {second} that are also in {first}: "
+                    f"{len(shared)}. The accuracy on {second} is higher than "
+                    "it would be on new images."
                 )
+    absent = _absent(index, VALIDATION)
+    if absent and TEST in splits:
+        notes.append(
+            f"There are no validation images of {name_some(absent)}: the best "
+            "epoch is chosen by the other classes."
+        )
     if TEST not in splits:
         notes.append(
             "There is no test split: accuracy is measured on the validation "
             "images that also chose the best epoch, so it is higher than it "
             "would be on new images."
         )
-    return tuple(notes)
+    return (*notes, *notes_on_sizes(index.class_names, splits))

@@ -1,85 +1,101 @@
-"""Walks through class folders: every file is read, checked and hashed."""
+"""Walks through folders: which files and folders count at all."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from tlkit.data.decode import why_unreadable
-from tlkit.data.index import LeftOut, digest
+from tlkit.base.outputs import is_output
 
-# Files and folders that Windows and macOS leave behind, in lower case.
-_RUBBISH = {"thumbs.db", "desktop.ini", "__macosx"}
+#: Files and folders that systems and network drives leave behind, in lower
+#: case.
+_LITTER = {
+    "$recycle.bin",
+    "#recycle",
+    "#snapshot",
+    "@eadir",
+    "@recycle",
+    "@tmp",
+    "__macosx",
+    "__pycache__",
+    "desktop.ini",
+    "ehthumbs.db",
+    "icon\r",
+    "lost+found",
+    "recycler",
+    "system volume information",
+    "thumbs.db",
+}
 
 
-def scan_classes(
-    root: Path, left_out: list[LeftOut]
-) -> dict[str, list[tuple[Path, str]]]:
-    """Finds the usable images of each class folder of `root`.
+class LeftOut(NamedTuple):
+    """A file or folder that is not used, and the reason."""
+
+    path: str
+    reason: str
+
+
+@dataclass
+class Remarks:
+    """What a reader of a folder should be told, gathered on the way.
+
+    Attributes:
+        left_out: Files and folders that are not used, with the reasons.
+        notes: What is understood otherwise than one might mean, and what one
+            should know before trusting a figure.
+    """
+
+    left_out: list[LeftOut] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def leave_out(self, path: Path, reason: str) -> None:
+        """Notes that a file or folder is not used."""
+        self.left_out.append(LeftOut(str(path), reason))
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Returns the folders in a folder that may hold images, sorted by name."""
+    return [
+        child
+        for child in sorted(folder.iterdir())
+        # `Path.is_dir` would raise in a folder that may not be entered.
+        if os.path.isdir(child) and why_skipped(child) is None
+    ]
+
+
+def direct_files(folder: Path) -> list[Path]:
+    """Returns the files in a folder itself that may be images, sorted."""
+    return [
+        child
+        for child in sorted(folder.iterdir())
+        if not os.path.isdir(child) and why_skipped(child) is None
+    ]
+
+
+def image_files(
+    folder: Path, left_out: list[LeftOut], root: Path | None = None
+) -> list[Path]:
+    """Returns the files below a folder, sorted; they may be no images.
 
     Args:
-        root: A folder of class folders. Images may lie in folders inside
-            these.
-        left_out: A list to which files and folders that are not used are
-            appended, each with its reason.
-
-    Returns:
-        `{class name: [(path, digest), ...]}`, with the classes sorted by name
-        and the images by path. Classes without a usable image are missing.
+        folder: The folder.
+        left_out: A list to which what is not looked at is appended.
+        root: A folder above it; a link back to this one, or to one above it,
+            is not followed. None means `folder` itself.
     """
-    candidates: list[tuple[str, Path]] = []
-    # A link to one of the folders above would lead back here.
-    real = Path(os.path.realpath(root))
-    above = {str(folder) for folder in (real, *real.parents)}
-    for child in sorted(root.iterdir()):
-        if reason := _rubbish(child):
-            left_out.append(LeftOut(str(child), reason))
-        elif not os.path.isdir(child):
-            left_out.append(LeftOut(str(child), "not in a class folder"))
-        else:
-            files = list(_files(child, left_out, above))
-            candidates += [(child.name, path) for path in files]
-            if not files:
-                left_out.append(LeftOut(str(child), "empty class folder"))
-    return _judge(candidates, left_out)
-
-
-def _judge(
-    candidates: list[tuple[str, Path]], left_out: list[LeftOut]
-) -> dict[str, list[tuple[Path, str]]]:
-    """Decodes the candidates on all cores; keeps those that can be read."""
-    found: dict[str, list[tuple[Path, str]]] = {}
-    # Threads are enough: Pillow decodes without holding the interpreter lock.
-    with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
-        verdicts = pool.map(_inspect, (path for _, path in candidates))
-        for (name, path), (digest, reason) in zip(
-            candidates, verdicts, strict=True
-        ):
-            if reason is None:
-                found.setdefault(name, []).append((path, digest))
-            else:
-                left_out.append(LeftOut(str(path), reason))
-    return found
-
-
-def _inspect(path: Path) -> tuple[str, str | None]:
-    reason = why_unreadable(path)
-    if reason is not None:
-        return "", reason
-    return digest(path.read_bytes()), None
+    # A link to one of the folders above would list its files a second time,
+    # and those of other classes under the wrong class.
+    top = Path(os.path.realpath(folder.parent if root is None else root))
+    above = {str(one) for one in (top, *top.parents)}
+    return list(_files(folder, left_out, above))
 
 
 def _files(
     folder: Path, left_out: list[LeftOut], seen: set[str]
 ) -> Iterator[Path]:
-    """Yields the files below `folder` in order, without following link loops.
-
-    `seen` are the folders that `folder` lies in. A link to one of them would
-    list its files a second time, and those of other classes under the wrong
-    class.
-    """
     real = os.path.realpath(folder)
     if real in seen:
         left_out.append(LeftOut(str(folder), "a link back to its own folder"))
@@ -91,18 +107,20 @@ def _files(
         left_out.append(LeftOut(str(folder), str(error.strerror).lower()))
         return
     for child in children:
-        if reason := _rubbish(child):
+        if reason := why_skipped(child):
             left_out.append(LeftOut(str(child), reason))
-        # `Path.is_dir` would raise in a folder that may not be entered.
         elif os.path.isdir(child):
             yield from _files(child, left_out, seen)
         else:
             yield child
 
 
-def _rubbish(path: Path) -> str | None:
+def why_skipped(path: Path) -> str | None:
+    """Returns why a file or folder is not even looked at, or None."""
     if path.name.startswith("."):
         return "hidden file"
-    if path.name.lower() in _RUBBISH:
+    if path.name.lower() in _LITTER:
         return "left by the operating system"
+    if os.path.isdir(path) and is_output(path):
+        return "written by tlkit"
     return None

@@ -105,11 +105,11 @@ def write_report(
         TlkitError: The folder cannot be written.
     """
     axes = by_axis(outcomes)
+    table, page = folder / "results.csv", folder / "summary.md"
+    write_text(table, _as_csv(outcomes))
     pictures = [
         path for axis, own in axes.items() for path in _draw(folder, axis, own)
     ]
-    table, page = folder / "results.csv", folder / "summary.md"
-    write_text(table, _as_csv(outcomes))
     parts = [f"# {title}", *notes]
     for axis, own in axes.items():
         parts += [f"## {axis}", _markdown(own)]
@@ -164,15 +164,18 @@ def _as_csv(outcomes: Sequence[Outcome]) -> str:
 
 
 def _draw(folder: Path, axis: str, outcomes: Sequence[Outcome]) -> list[Path]:
-    drawn = {f"{_stem(axis)}_epochs.png": _draw_epochs(outcomes)}
+    """Draws what it can, and returns the pictures that there are."""
+    drawn = {f"plots/{_stem(axis)}_epochs.png": lambda: _draw_epochs(outcomes)}
     numbers = [o for o in outcomes if _is_number(o.point.value)]
     if len(numbers) > 2:
-        drawn[f"{_stem(axis)}.png"] = _draw_readings(axis, numbers)
-    paths = []
-    for name, figure in drawn.items():
-        paths.append(folder / "plots" / name)
-        plots.save(figure, paths[-1])
-    return paths
+        drawn[f"plots/{_stem(axis)}.png"] = lambda: _draw_readings(
+            axis, numbers
+        )
+    return [
+        folder / name
+        for name, draw in drawn.items()
+        if plots.save_beside(folder, draw, name) is None
+    ]
 
 
 def _is_number(value: Any) -> bool:

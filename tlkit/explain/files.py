@@ -11,7 +11,7 @@ import numpy as np
 
 from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import UsageError
-from tlkit.data.decode import read_image, why_unreadable
+from tlkit.data.decode import read_image
 from tlkit.explain.methods.registry import (
     DEFAULT_METHOD,
     METHODS,
@@ -22,7 +22,7 @@ from tlkit.explain.opened.heat import enlarge
 from tlkit.explain.opened.scores import slices
 from tlkit.explain.regions import Box, hot_box
 from tlkit.reuse.classifier import Classifier
-from tlkit.reuse.predict import find_files
+from tlkit.reuse.predict import find_files, readable_files
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,9 +132,8 @@ def _explain(
     label: int | None,
     layer: str | None,
 ) -> list[dict[str, Any]]:
-    size = classifier.image_size
-    images = np.stack([read_image(path, size) for path in files])
-    shares = classifier.predict(list(images))
+    images = classifier.read(files)
+    shares = classifier.predict_pixels(images)
     labels = (
         shares.argmax(axis=1)
         if label is None
@@ -213,9 +212,7 @@ def pick_files(
         UsageError: A path does not exist, no file is a picture, there is no
             such class, or `top` is given without a class.
     """
-    reasons = {path: why_unreadable(path) for path in find_files(paths)}
-    files = [path for path, why in reasons.items() if why is None]
-    unreadable = [(path, why) for path, why in reasons.items() if why]
+    files, unreadable = readable_files(find_files(paths))
     if not files:
         raise UsageError(
             "None of these files is a picture.",

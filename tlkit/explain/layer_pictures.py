@@ -12,7 +12,6 @@ import numpy as np
 from tlkit import plots
 from tlkit.base.errors import UsageError
 from tlkit.base.records import COUNT, Column, Field, Kind, Table, tabulate
-from tlkit.data.decode import read_image
 from tlkit.explain.activations import (
     activations,
     dead_channels,
@@ -61,8 +60,7 @@ def write_activations(
             did not write.
         TlkitError: A file cannot be read, or the folder cannot be written.
     """
-    size = classifier.image_size
-    images = np.stack([read_image(path, size) for path in files[:_MOST]])
+    images = classifier.read(files[:_MOST])
     drawn = activations(classifier.model, images[:1], layers)
     dead = dead_channels(classifier.model, images, layers)
     written = {}

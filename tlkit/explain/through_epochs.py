@@ -118,12 +118,12 @@ def draw_through_epochs(
             cannot be read.
     """
     image = read_image(picture)
-    small = read_image(picture, classifier.image_size)[None]
+    small = classifier.read(picture)
     label = find_class(classifier, class_name)
     # One class for all epochs: an early network may take the picture for
     # another class, and the frames would not be comparable.
     if label is None:
-        label = int(classifier.predict(list(small))[0].argmax())
+        label = int(classifier.predict_pixels(small)[0].argmax())
     # Weights are loaded into a copy, so that the classifier keeps its own.
     twin = keras.models.clone_model(classifier.model)
     frames = []

@@ -10,14 +10,18 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from tlkit.base.atomic import atomic_path
-from tlkit.base.errors import TlkitError, UsageError
+
+# The early LeNets have a layer of tlkit's, which Keras finds in their files
+# once it is imported.
+from tlkit.models.classic import connection_table as connection_table
+from tlkit.models.foreign import check_is_keras_file, why_not_loaded
 
 _MEMBER = "tlkit.json"
 
@@ -48,37 +52,34 @@ def save_classifier(
             archive.writestr(_MEMBER, json.dumps(about, ensure_ascii=False))
 
 
-def load_model(path: str | os.PathLike[str]) -> keras.Model:
+def load_model(
+    path: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+) -> keras.Model:
     """Loads a `.keras` file in safe mode, in which no code in it is run.
 
     Args:
         path: A `.keras` file.
+        custom_objects: Layers and functions by the names that the file has
+            for them, where they are neither Keras's nor tlkit's.
 
     Returns:
         The model, not compiled.
 
     Raises:
         UsageError: There is no such file, or it is not a `.keras` file.
-        TlkitError: The file is damaged or cannot be loaded safely.
+        TlkitError: The file is damaged, needs a layer or a function that it
+            does not hold, or cannot be loaded safely.
     """
-    path = Path(path)
-    if not path.is_file() or path.suffix != ".keras":
-        raise UsageError(
-            "No such model.",
-            where=path,
-            expected="a .keras file or a run folder that holds model.keras",
-            received="another kind of file" if path.exists() else "nothing",
-        )
+    path, custom = Path(path), dict(custom_objects or {})
+    check_is_keras_file(path)
     # A damaged or hostile file can make Keras raise nearly anything.
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+        return keras.models.load_model(
+            path, custom_objects=custom, compile=False, safe_mode=True
+        )
     except Exception as error:
-        raise TlkitError(
-            "Cannot load this model.",
-            where=path,
-            expected="a complete .keras file that runs no code when loaded",
-            received=str(error).strip().split("\n")[0][:300],
-        ) from error
+        raise why_not_loaded(path, error, custom) from error
 
 
 def read_about(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -150,6 +150,7 @@ class Recipe(Checked):
         Option(
             "Form in which the loss is given its labels.",
             choices=lambda: LABELS,
+            flag="label-form",
             group="training",
             open="the one that the loss needs",
         ),

@@ -1,9 +1,9 @@
 """All pictures. Only this folder imports matplotlib."""
 
-from matplotlib.figure import Figure as Figure
-
+from tlkit.plots.figure import Figure as Figure
 from tlkit.plots.files import save as save
 from tlkit.plots.files import save_animation as save_animation
+from tlkit.plots.files import save_beside as save_beside
 from tlkit.plots.files import save_image as save_image
 from tlkit.plots.heat import draw_cascade as draw_cascade
 from tlkit.plots.heat import draw_explained as draw_explained

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from tlkit.base.atomic import atomic_path
+from tlkit.base.console import say
 from tlkit.base.errors import UsageError
+from tlkit.plots.figure import Figure
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
@@ -30,6 +31,38 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     _check_replaceable(path)
     with atomic_path(path) as partial:
         figure.savefig(partial, dpi=120, metadata={"Software": "tlkit"})
+
+
+def save_beside(
+    results: str | os.PathLike[str], draw: Callable[[], Figure], name: str
+) -> str | None:
+    """Draws and saves a picture of results that are safe already.
+
+    Whatever goes wrong with the picture is told in a line and no more: what
+    it shows has perhaps taken hours, and must not be lost with it.
+
+    Args:
+        results: Folder of the results, to which the picture goes.
+        draw: Function that makes the figure.
+        name: Path of the picture in that folder, such as `plots/curves.png`.
+
+    Returns:
+        None, or the line that says why there is no such picture.
+
+    Raises:
+        UsageError: The file exists and was not written by tlkit.
+    """
+    try:
+        save(draw(), Path(results) / name)
+    except UsageError:
+        raise
+    # matplotlib and fonts can raise anything, and so can a full disk.
+    except Exception as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        problem = f"The picture {name} could not be drawn: {reason}"
+        say(problem)
+        return problem
+    return None
 
 
 def save_image(image: np.ndarray, path: str | os.PathLike[str]) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.figure import Figure
 
 from tlkit.plots.colours import MANY
+from tlkit.plots.figure import Figure
+from tlkit.plots.fitting import fitted
 from tlkit.plots.images import show_image
 
 #: Share of the heat map's colour in each pixel; the rest is the image's.
@@ -39,6 +40,7 @@ def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
 
 def draw_heat_rows(
     rows: Sequence[tuple[np.ndarray, str, Sequence[tuple[np.ndarray, str]]]],
+    title: str = "",
 ) -> Figure:
     """Draws images, each with its heat maps beside it.
 
@@ -46,6 +48,7 @@ def draw_heat_rows(
         rows: For each image its pixels (uint8 `(height, width, 3)`), its
             caption, and its heat maps, each as large as the image and paired
             with a caption. All images have the same number of heat maps.
+        title: Title of the sheet.
     """
     columns = 1 + len(rows[0][2])
     # With few heat maps per image, several images share a row of the sheet.
@@ -64,7 +67,8 @@ def draw_heat_rows(
         captions = [caption, *(said for _, said in maps)]
         for axes, picture, said in zip(group, pictures, captions, strict=True):
             show_image(axes, picture)
-            axes.set_title(said, fontsize=7)
+            axes.set_title(fitted(said, 1.6, 7), fontsize=7)
+    figure.suptitle(fitted(title, 1.7 * columns * per_row, 10), fontsize=10)
     return figure
 
 
@@ -93,7 +97,7 @@ def draw_explained(
         row, column = divmod(number, columns)
         above, below = cells[2 * row : 2 * row + 2, column]
         show_image(above, image)
-        above.set_title(caption, fontsize=8)
+        above.set_title(fitted(caption, 1.2, 8), fontsize=8)
         show_image(below, image)
         below.imshow(heat, cmap="inferno", alpha=0.55, vmin=0, vmax=1)
     return figure

@@ -6,11 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from tlkit.data.augment import Augmentation
 from tlkit.data.decode import resize_image
-from tlkit.data.index import DatasetIndex
+from tlkit.data.index import DatasetIndex, Split
+from tlkit.data.names import ALL, TRAIN
+from tlkit.plots.figure import Figure
+from tlkit.plots.fitting import fitted
+
+#: Number of classes, at most, that a sheet has room for, and up to which the
+#: images are large.
+_MOST_CLASSES, _FEW_CLASSES = 60, 12
+_SHEETS = {TRAIN: "training images", ALL: "images"}
 
 
 def show_image(axes: Axes, image: np.ndarray) -> None:
@@ -28,27 +35,52 @@ def show_image(axes: Axes, image: np.ndarray) -> None:
 
 
 def draw_contact_sheet(data: DatasetIndex, per_class: int = 8) -> Figure:
-    """Draws training images of each of the first 12 classes.
+    """Draws images of each class: training images, where data have splits.
+
+    Up to 60 classes are drawn, those beyond 12 with fewer and smaller images.
+    The title says so where there are more.
 
     Args:
         data: Data set whose images are drawn.
-        per_class: Number of images of each class.
+        per_class: Number of images of each class, at most.
     """
-    split = data.split("train")
-    shown = data.class_names[:12]
+    name = TRAIN if TRAIN in data.splits else next(iter(data.splits))
+    split, shown = data.splits[name], data.class_names[:_MOST_CLASSES]
+    few = len(shown) <= _FEW_CLASSES
+    number, side = (per_class, 1.4) if few else (min(per_class, 5), 0.8)
+    columns = 1 if few else 3
+    rows = -(-len(shown) // columns)
+    width = columns * (number * side + 0.3)
     figure = Figure(
-        figsize=(1.4 * per_class, 1.5 * len(shown)), layout="constrained"
+        figsize=(width, rows * (side + 0.35) + 0.6), layout="constrained"
     )
-    grid = figure.subplots(len(shown), per_class, squeeze=False)
-    for label, name in enumerate(shown):
-        rows = np.flatnonzero(split.labels == label)
-        # Spread over the class: neighbours in a folder often look alike.
-        picked = rows[np.linspace(0, len(rows) - 1, per_class).astype(int)]
-        for axes, row in zip(grid[label], picked, strict=True):
-            show_image(axes, split.read(int(row), 160))
-        grid[label][0].set_ylabel(f"{name}\n{len(rows)} images")
-    figure.suptitle(f"{data.name}: training images")
+    cells = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in cells[len(shown) :]:
+        axes.set_axis_off()
+    for label, (axes, own) in enumerate(zip(cells, shown, strict=False)):
+        images = np.flatnonzero(split.labels == label)
+        show_image(axes, _strip(split, images, number))
+        room = number * side - 1
+        title = f"{fitted(own, room, 9, 1)}: {len(images):,} images"
+        axes.set_title(title, fontsize=9, loc="left")
+    whole = f"{data.name}: {_SHEETS.get(name, f'{name} images')}"
+    if len(shown) < len(data.class_names):
+        whole += f", {len(shown)} of {len(data.class_names)} classes"
+    figure.suptitle(fitted(whole, width, 12))
     return figure
+
+
+def _strip(split: Split, images: np.ndarray, number: int) -> np.ndarray:
+    """Puts some images of a class side by side, with gaps between."""
+    side, gap = 160, 12
+    strip = np.full((side, number * (side + gap) - gap, 3), 255, np.uint8)
+    # Spread over the class: neighbours in a folder often look alike.
+    many = min(number, len(images))
+    picked = np.linspace(0, len(images) - 1, many).astype(int)
+    for place, row in enumerate(images[picked]):
+        left = place * (side + gap)
+        strip[:, left : left + side] = split.read(int(row), side)
+    return strip
 
 
 def draw_augmentation_sheet(
@@ -57,17 +89,22 @@ def draw_augmentation_sheet(
     """Draws one training image of each of two classes, augmented many times.
 
     Args:
-        data: Data set whose images are drawn.
+        data: Data set whose images are drawn. Without a training split, those
+            of its first split are drawn.
         augmentation: Random changes to the images.
         image_size: Side in pixels to which an image is resized before.
     """
-    split, columns = data.split("train"), 8
-    figure = Figure(figsize=(1.4 * columns, 6), layout="constrained")
-    grid = figure.subplots(4, columns)
-    for label in (0, 1):
+    name = TRAIN if TRAIN in data.splits else next(iter(data.splits))
+    split, columns = data.splits[name], 8
+    labels = np.unique(split.labels)[:2]
+    figure = Figure(
+        figsize=(1.4 * columns, 3 * len(labels)), layout="constrained"
+    )
+    grid = figure.subplots(2 * len(labels), columns)
+    for place, label in enumerate(labels):
         row = int(np.flatnonzero(split.labels == label)[0])
         image = split.read(row, image_size)
-        cells = grid[2 * label : 2 * label + 2].ravel()
+        cells = grid[2 * place : 2 * place + 2].ravel()
         show_image(cells[0], image)
         cells[0].set_title("as it is", fontsize=8)
         for view, axes in enumerate(cells[1:]):
@@ -103,6 +140,8 @@ def draw_predictions(
     ):
         show_image(axes, resize_image(image, 160))
         axes.set_title(
-            caption, fontsize=8, color="black" if is_right else "#C00000"
+            fitted(caption, 1.4),
+            fontsize=8,
+            color="black" if is_right else "#C00000",
         )
     return figure

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from tlkit.plots.figure import Figure
+from tlkit.plots.fitting import fitted
 from tlkit.plots.images import show_image
 
 
@@ -46,7 +47,7 @@ def draw_activations(
     axes = figure.subplots()
     _show_mosaic(figure, [axes], [mosaic])
     axes.images[0].set(cmap="viridis", clim=(-2, 2))
-    axes.set_title(title, fontsize=10)
+    axes.set_title(fitted(title, 9, 10), fontsize=10)
     return figure
 
 
@@ -70,7 +71,7 @@ def draw_filters(
     ).ravel()
     _show_mosaic(figure, list(cells), mosaics)
     for axes, layer in zip(cells, patterns, strict=True):
-        axes.set_title(layer, fontsize=10)
+        axes.set_title(fitted(layer, 9, 10), fontsize=10)
     return figure
 
 

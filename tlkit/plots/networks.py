@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
 from tlkit.plots.colours import VALIDATION, WAYS
+from tlkit.plots.figure import Figure
 from tlkit.plots.images import show_image
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from tlkit.plots.colours import TRAINING, VALIDATION, WAYS
+from tlkit.plots.figure import Figure
 
 
 def draw_readings(

@@ -1,9 +1,9 @@
-"""Loads a saved classifier, to classify images or to measure it."""
+"""Loads a saved classifier, and classifies images with it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,21 +11,29 @@ from typing import Any
 import keras
 import numpy as np
 
-from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.console import say
+from tlkit.base.image_size import ImageSize
 from tlkit.base.records import COUNT, Column, Shown, Table, shorten
-from tlkit.data.index import TEST, DatasetIndex
-from tlkit.evaluation.evaluation import Evaluation
-from tlkit.evaluation.metrics import measure
+from tlkit.models.ends import SOFTMAX
+from tlkit.models.foreign import is_saved_model
 from tlkit.models.saving import load_model, read_about
+from tlkit.reuse.inputs import Takes, as_functional, find_input, read_takes
+from tlkit.reuse.outputs import (
+    as_probabilities,
+    find_output,
+    note_on,
+    read_end,
+    run,
+)
 from tlkit.reuse.pictures import (
     Picture,
+    gray_of,
     list_pictures,
     name_of,
     read_picture,
 )
 from tlkit.reuse.predictions import Predictions, rank
 from tlkit.runs.run import open_run
-from tlkit.training.results import predict_split
 
 _BATCH = 32
 
@@ -35,14 +43,18 @@ class Classifier(Shown):
     """A saved model that classifies images.
 
     Args:
-        model: The Keras model, from pixels, values 0 to 255, to
-            probabilities.
+        model: The Keras model, from pixels, values 0 to 255, to what it says
+            of the classes. It has one input and one output.
         class_names: One name for each class; None if the model's file holds
             no names.
         image_size: The `(height, width)` in pixels that the model works at.
         trained_on: Digests of the images that trained or chose the model;
             empty if they are not known.
         source: Path of the file from which it was loaded.
+        channels: 3 if the model takes colour, 1 if it takes gray images.
+        end: What the model's outputs are, which `predict` makes probabilities
+            of; one of the kinds in `tlkit.models.ends`.
+        notes: How a model of someone else's is understood.
 
     Example:
         classifier = tlkit.load_classifier("runs/my-run")
@@ -55,6 +67,9 @@ class Classifier(Shown):
     image_size: tuple[int, int]
     trained_on: frozenset[str]
     source: Path
+    channels: int = 3
+    end: str = SOFTMAX
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Classifier({shorten(self.name)!r}: {self._in_short()})"
@@ -69,7 +84,7 @@ class Classifier(Shown):
             f"{self.name}: {self._in_short()}",
             (Column("output", COUNT), Column("class")),
             tuple(enumerate(self.names)),
-            (f"Loaded from {self.source}.",),
+            (f"Loaded from {self.source}.", *self.notes),
         )
 
     @property
@@ -100,8 +115,9 @@ class Classifier(Shown):
                 `(count, height, width, 3)` is several images.
 
         Returns:
-            A float32 array of shape `(count, classes)`, whose rows sum to 1.
-            For a single image it has one row.
+            A float32 array of shape `(count, classes)`, whose rows sum to 1
+            unless the model has a sigmoid for each of several classes. For a
+            single image it has one row.
 
         Raises:
             UsageError: No image was passed, a file does not exist, or
@@ -129,38 +145,90 @@ class Classifier(Shown):
         names = [name_of(one, number) for number, one in enumerate(pictures)]
         return rank(names, self._predict(pictures), self.names)
 
-    def _predict(self, pictures: Sequence[Picture]) -> np.ndarray:
-        parts = [
-            _two_columns(self.model.predict_on_batch(np.stack(batch)))
-            for batch in self._batches(pictures)
-        ]
-        return np.concatenate(parts)
+    def read(self, images: Picture | Iterable[Picture]) -> np.ndarray:
+        """Returns the pixels of images as the model takes them.
 
-    def _batches(
-        self, pictures: Sequence[Picture]
-    ) -> Iterator[list[np.ndarray]]:
+        Args:
+            images: One image or several, as `predict` takes them.
+
+        Returns:
+            A uint8 array of shape `(count, height, width, channels)`. Colours
+            become gray for a model of one channel, as Pillow's
+            `convert("L")` makes them.
+
+        Raises:
+            UsageError: See `predict`.
+            TlkitError: See `predict`.
+        """
+        return self._read(list_pictures(images))
+
+    def predict_pixels(self, pixels: np.ndarray) -> np.ndarray:
+        """Classifies a batch of images that are read already.
+
+        Args:
+            pixels: What `read` returns.
+
+        Returns:
+            What `predict` returns.
+
+        Raises:
+            TlkitError: The model cannot run, or puts out what is no number.
+        """
+        values = run(self.model, pixels, self.source)
+        return as_probabilities(values, self.end)
+
+    def as_taken(self, colours: np.ndarray) -> np.ndarray:
+        """Returns colour images as the model takes them, gray if it must be.
+
+        Args:
+            colours: A uint8 array of shape `(count, height, width, 3)`.
+        """
+        return gray_of(colours) if self.channels == 1 else colours
+
+    def _predict(self, pictures: Sequence[Picture]) -> np.ndarray:
+        return np.concatenate(
+            [self.predict_pixels(batch) for batch in self._batches(pictures)]
+        )
+
+    def _batches(self, pictures: Sequence[Picture]) -> Iterator[np.ndarray]:
         # Read batch by batch, since thousands of files need not fit into
         # memory together.
         for start in range(0, len(pictures), _BATCH):
-            yield [
-                read_picture(picture, self.image_size)
-                for picture in pictures[start : start + _BATCH]
-            ]
+            yield self._read(pictures[start : start + _BATCH])
+
+    def _read(self, pictures: Sequence[Picture]) -> np.ndarray:
+        return self.as_taken(
+            np.stack([read_picture(one, self.image_size) for one in pictures])
+        )
 
 
-def load_classifier(path: str | os.PathLike[str]) -> Classifier:
+def load_classifier(
+    path: str | os.PathLike[str],
+    *,
+    image_size: ImageSize | None = None,
+    output: str | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
+) -> Classifier:
     """Loads a run folder's model, or any `.keras` image classifier.
 
-    A model that tlkit has not made must take raw pixels, values 0 to 255, and
-    give probabilities: a softmax, or one sigmoid unit.
+    A model that tlkit has not made gets raw pixels, values 0 to 255, in
+    colour or gray. It may end in probabilities or in the scores before them.
+    What its file leaves open is decided here, and said in a line each.
 
     Args:
         path: Path of a run folder, or of a `.keras` file.
+        image_size: Height and width in pixels, for a model that takes images
+            of any size and whose file does not say which; 224 by default.
+        output: Name of the output that tells the classes, for a model with
+            several; by default the first that ends in a softmax.
+        custom_objects: Layers and functions that are neither Keras's nor
+            tlkit's, by their names in the file.
 
     Raises:
-        UsageError: There is no such run or model.
-        TlkitError: The file is damaged, or the model does not map images to
-            classes.
+        UsageError: There is no such run, model or output, or the model works
+            at another size.
+        TlkitError: The file is damaged, it needs layers that were not passed,
+            or the model does not map images to classes.
 
     Example:
         classifier = tlkit.load_classifier("runs/my-run")
@@ -168,119 +236,45 @@ def load_classifier(path: str | os.PathLike[str]) -> Classifier:
     """
     path = Path(path)
     trained_on: set[str] = set()
-    if path.is_dir():
-        run = open_run(path)
-        path, trained_on = run.model_path, run.training_digests()
-    model = load_model(path)
+    if path.is_dir() and not is_saved_model(path):
+        run_folder = open_run(path)
+        path, trained_on = run_folder.model_path, run_folder.training_digests()
+    model = as_functional(load_model(path, custom_objects), path)
     about = read_about(path)
+    takes = read_takes(model, about, image_size, path)
+    chosen = find_output(model, output, path)
+    model = _with_one_output(model, chosen.tensor, path)
+    end = read_end(model, _samples(takes), path)
+    said = note_on(end, model.output_shape[1])
+    notes = (*chosen.notes, *takes.notes, *([said] if said else []))
+    for note in notes:
+        say(f"note: {note}")
     names = about.get("class_names")
     return Classifier(
         model,
         tuple(names) if names else None,
-        _image_size(model, about, path),
+        takes.image_size,
         frozenset(trained_on),
         path,
+        takes.channels,
+        end,
+        notes,
     )
 
 
-def evaluate(
-    classifier: Classifier, data: DatasetIndex, split: str = TEST
-) -> Evaluation:
-    """Measures a classifier on one split of a data set.
-
-    Args:
-        classifier: The model, from `load_classifier`.
-        data: A data set with the same classes, in any order.
-        split: Name of the split.
-
-    Returns:
-        What `tlkit.evaluation.metrics.measure` returns, and besides `split`
-        and `notes`. A note gives the number of images that trained the model,
-        if there are any.
-
-    Raises:
-        UsageError: There is no such split, or the data set has other classes.
-            This is found before anything is computed.
-
-    Example:
-        classifier = tlkit.load_classifier("runs/my-run")
-        measured = tlkit.evaluate(classifier, tlkit.load_dataset("photos/"))
-        print(measured.summary())
-    """
-    images = data.split(split)
-    # First, so that other classes are reported before the images are read.
-    columns = _columns(classifier, data)
-    probabilities = _two_columns(
-        predict_split(classifier.model, data, split, classifier.image_size)
-    )
-    known = sum(digest in classifier.trained_on for digest in images.digests)
-    notes = list(data.notes)
-    if known:
-        notes.append(
-            f"{known} of these {len(images)} images trained the model or "
-            "chose its best epoch, so the accuracy is higher than it would "
-            "be on new images."
-        )
-    measured = measure(
-        images.labels, probabilities[:, columns], data.class_names
-    )
-    return Evaluation({"split": split, **measured, "notes": notes})
+def _with_one_output(
+    model: keras.Model, tensor: keras.KerasTensor, path: Path
+) -> keras.Model:
+    """Returns a model of one input and one output, without names for them."""
+    if model.output is tensor and not isinstance(model.input, dict | list):
+        return model
+    return keras.Model(find_input(model, path), tensor, name=model.name)
 
 
-def _columns(classifier: Classifier, data: DatasetIndex) -> list[int]:
-    """Returns the number of the model's output for each class of the data."""
-    # By name, since another data set may have its classes in another order,
-    # and a model would then seem to be always wrong.
-    names, wanted = classifier.class_names, data.class_names
-    if names is not None and set(names) != set(wanted):
-        raise UsageError(
-            "The model has other classes than the data.",
-            where=classifier.source,
-            expected=", ".join(names),
-            received=", ".join(wanted),
-        )
-    if classifier.classes != len(wanted):
-        raise UsageError(
-            "The model has another number of classes than the data.",
-            where=classifier.source,
-            expected=f"{len(wanted)}: {', '.join(wanted)}",
-            received=classifier.classes,
-        )
-    if names is None:
-        # Without names the order of the data set's classes has to do.
-        return list(range(len(wanted)))
-    return [names.index(name) for name in wanted]
-
-
-def _two_columns(outputs: Any) -> np.ndarray:
-    """Turns one sigmoid column into the probabilities of both classes."""
-    outputs = np.asarray(outputs, np.float32)
-    if outputs.ndim == 2 and outputs.shape[1] == 1:
-        return np.concatenate([1 - outputs, outputs], axis=1)
-    return outputs
-
-
-def _image_size(
-    model: keras.Model, about: dict[str, Any], path: Path
-) -> tuple[int, int]:
-    if "image_size" in about:
-        height, width = about["image_size"]
-        return height, width
-    # A model that tlkit has not made: its input tells the size, where it is
-    # fixed, and a model of several inputs has a list of shapes.
-    shape = getattr(model, "input_shape", None)
-    if (
-        isinstance(shape, tuple)
-        and len(shape) == 4
-        and shape[3] == 3
-        and len(getattr(model, "output_shape", ())) == 2
-        and all(shape[1:3])
-    ):
-        return shape[1], shape[2]
-    raise TlkitError(
-        "This model does not map images to classes.",
-        where=path,
-        expected="input (batch, height, width, 3), output (batch, classes)",
-        received=f"input {shape}, "
-        f"output {getattr(model, 'output_shape', None)}",
-    )
+def _samples(takes: Takes) -> np.ndarray:
+    """Draws images that differ as much as images can: noise, black, white."""
+    random = np.random.default_rng(0)
+    shape = (8, *takes.image_size, takes.channels)
+    images = random.integers(0, 256, shape, np.uint8)
+    images[0], images[1] = 0, 255
+    return images

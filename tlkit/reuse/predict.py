@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tlkit.base.errors import UsageError
 from tlkit.data.decode import why_unreadable
+from tlkit.data.index import LeftOut
+from tlkit.data.scan import image_files
 from tlkit.reuse.classifier import Classifier
 from tlkit.reuse.predictions import Predictions
 
@@ -17,19 +19,18 @@ def find_files(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
 
     Args:
         paths: Paths of files and folders. The files inside a folder come in
-            the order of their paths; hidden ones are skipped.
+            the order of their paths, and by the rules by which training
+            finds them: without hidden files and those that operating systems
+            leave behind.
 
     Raises:
         UsageError: A path does not exist, or there is no file at all.
     """
     files: list[Path] = []
+    passed_over: list[LeftOut] = []
     for path in map(Path, paths):
         if path.is_dir():
-            files += sorted(
-                inside
-                for inside in path.rglob("*")
-                if not inside.is_dir() and not inside.name.startswith(".")
-            )
+            files += image_files(path, passed_over)
         elif path.exists():
             files.append(path)
         else:
@@ -38,8 +39,30 @@ def find_files(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
         raise UsageError(
             "There are no files to classify.",
             where=", ".join(map(str, paths)),
+            received="; ".join(
+                f"{Path(path).name}: {reason}"
+                for path, reason in passed_over[:5]
+            )
+            or None,
         )
     return files
+
+
+def readable_files(
+    files: Sequence[Path],
+) -> tuple[list[Path], list[tuple[Path, str]]]:
+    """Tells files that are images from those that cannot be read.
+
+    Args:
+        files: Paths of the files.
+
+    Returns:
+        The images, as often and in the order in which they are given, and
+        pairs of an unreadable file and the reason.
+    """
+    reasons = {path: why_unreadable(path) for path in files}
+    unreadable = [(path, why) for path, why in reasons.items() if why]
+    return [path for path in files if reasons[path] is None], unreadable
 
 
 def classify_files(
@@ -56,9 +79,7 @@ def classify_files(
         file and the reason.
     """
     # Tried first, as one unreadable file would otherwise end the whole batch.
-    reasons = {path: why_unreadable(path) for path in files}
-    readable = [path for path in files if reasons[path] is None]
-    unreadable = [(path, why) for path, why in reasons.items() if why]
+    readable, unreadable = readable_files(files)
     if not readable:
         return Predictions(), unreadable
     return classifier.classify(readable), unreadable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -50,6 +50,9 @@ def write_results(
 ) -> None:
     """Measures a finished model and draws its plots.
 
+    A plot that cannot be drawn is told in a line and among the notes of
+    `metrics.json`; the run is finished all the same.
+
     The figures are those of the test split. Without one they are those of
     the validation split, which `metrics.json` names as their split.
 
@@ -68,19 +71,36 @@ def write_results(
     # Validation figures are kept besides those of the test split, since
     # comparing and choosing must not look at the test images.
     final = final_split(data)
-    run.write_metrics(
-        {
-            "split": final,
-            **measured[final],
-            "validation": measured[VALIDATION],
-            "training": dict(about),
-            "notes": list(data.notes),
-        }
-    )
-    plots.save(plots.draw_curves(run.history), run.plots / "curves.png")
-    plots.save(
-        plots.draw_confusion(
-            measured[final]["confusion_matrix"], data.class_names, final
+    results = {
+        "split": final,
+        **measured[final],
+        "validation": measured[VALIDATION],
+        "training": dict(about),
+        "notes": list(data.notes),
+    }
+    # Every figure is on the disk before anything is drawn.
+    run.write_metrics(results)
+    problems = _draw(run, measured[final], data.class_names, final)
+    if problems:
+        notes = [*results["notes"], *problems]
+        run.write_metrics({**results, "notes": notes})
+
+
+def _draw(
+    run: Run,
+    measured: Mapping[str, Any],
+    class_names: Sequence[str],
+    split: str,
+) -> list[str]:
+    """Draws the plots and returns what is to be said of those that fail."""
+    matrix = measured["confusion_matrix"]
+    drawn = {
+        "plots/curves.png": lambda: plots.draw_curves(run.history),
+        "plots/confusion.png": lambda: plots.draw_confusion(
+            matrix, class_names, split
         ),
-        run.plots / "confusion.png",
-    )
+    }
+    told = [
+        plots.save_beside(run.path, draw, name) for name, draw in drawn.items()
+    ]
+    return [problem for problem in told if problem]

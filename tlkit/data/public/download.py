@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from tlkit.base.atomic import atomic_path
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.arrays import read_npz
-from tlkit.data.folders import MARKER
+from tlkit.data.layout import MARKER
 from tlkit.data.public.catalogue import PUBLIC as PUBLIC
 from tlkit.data.public.catalogue import PublicDataset as PublicDataset
 from tlkit.data.public.catalogue import RemoteFile as RemoteFile

@@ -19,8 +19,8 @@ import numpy as np
 from tlkit.base.atomic import atomic_path, write_json
 from tlkit.base.errors import TlkitError
 from tlkit.data.decode import why_not_an_image
-from tlkit.data.folders import MARKER
 from tlkit.data.index import SPLITS, TEST, TRAIN, VALIDATION
+from tlkit.data.layout import MARKER
 from tlkit.data.public.remote import Progress
 
 #: Numbers of training, validation and test images over all classes.

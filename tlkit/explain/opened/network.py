@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.explain.methods.registry import method_names
-from tlkit.explain.opened.ends import find_end, without_activation
+from tlkit.explain.opened.ends import end_of, without_activation
 from tlkit.explain.opened.graphs import (
     Step,
     find_step,
@@ -22,6 +22,7 @@ from tlkit.explain.opened.graphs import (
     predicting,
     run_graph,
 )
+from tlkit.models.ends import SIGMOID
 
 Tap = Callable[[tf.Tensor], tf.Tensor]
 """Takes a step's output. What it returns goes on through the network."""
@@ -69,8 +70,9 @@ class OpenNetwork:
                 received=tuple(tensor.shape),
             )
         self.steps = tuple(list_steps(self._graph, ""))
-        self.end, self._kind = find_end(tensor, model.name)
-        self._scores = without_activation(self.end)
+        end = end_of(tensor, model.name)
+        self.end, self._kind = end
+        self._scores = without_activation(end)
         self._is_pooled = self._scores is self.end
         self._units = tensor.shape[1]
         self.classes = max(2, self._units)
@@ -252,7 +254,7 @@ class OpenNetwork:
             sigmoid of each score where the model ends in sigmoids. For a model
             that ends in no activation, the softmax is taken.
         """
-        if self._kind == "sigmoid" or self._units == 1:
+        if self._kind == SIGMOID or self._units == 1:
             return keras.ops.sigmoid(scores)
         return keras.ops.softmax(scores)
 

@@ -13,6 +13,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from tlkit.tensor.graphs import count_calls, origin
+
 CODE_LENGTH = 84
 """Length of the code of a class, which is a bitmap of 7 x 12 pixels."""
 
@@ -108,6 +110,29 @@ def rbf_distances(
     square = keras.layers.Dot(1, dtype="float32", name=f"{name}_square")([x, x])
     add = keras.layers.Add(dtype="float32", name=name)
     return add([products, square])
+
+
+def are_distances(operation: keras.Operation) -> bool:
+    """Returns whether an operation puts out what `rbf_distances` appends.
+
+    In a model from a file it is known by its parts: the square of a vector,
+    and a layer that does not train on the same vector.
+
+    Args:
+        operation: A layer or operation of a functional model.
+    """
+    if type(operation) is not keras.layers.Add or count_calls(operation) != 1:
+        return False
+    parts = [origin(tensor).operation for tensor in operation.input]
+    if [type(part) for part in parts] != [
+        keras.layers.Dense,
+        keras.layers.Dot,
+    ]:
+        return False
+    products, square = parts
+    return not products.trainable and all(
+        vector is products.input for vector in square.input
+    )
 
 
 @keras.saving.register_keras_serializable(package="tlkit")

@@ -1,0 +1,423 @@
+"""The layouts in which people bring their images, and where labels stand."""
+
+import os
+import shutil
+import unicodedata
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.outputs import make_output_folder
+from tlkit.data.labels import label_in_name
+from tlkit.data.load import load_dataset, load_labelled, read_source
+from tlkit.data.names import class_key, split_of
+from tlkit.data.reading import Reading
+
+
+@pytest.fixture
+def put(draw, tmp_path):
+    """`put("train/cats", 3)`: writes so many new pictures into a folder."""
+    drawn = iter(range(10_000))
+
+    def write(folder, count=4, pattern="{}.png"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        for place in range(count):
+            path = tmp_path / folder / pattern.format(place)
+            Image.fromarray(draw(next(drawn), 8, 8)).save(path)
+        return tmp_path
+
+    return write
+
+
+def split_counts(index):
+    return {name: sum(of.values()) for name, of in index.counts().items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("Train", "train"),
+        ("TRAINING", "train"),
+        ("training_set", "train"),
+        ("trainset", "train"),
+        ("train-images", "train"),
+        ("train1", "train"),
+        ("valid", "validation"),
+        ("Val", "validation"),
+        ("dev", "validation"),
+        ("Validation Data", "validation"),
+        ("test1", "test"),
+        ("Testing", "test"),
+        ("test_set", "test"),
+        ("hold-out", "test"),
+        ("evaluation", "test"),
+        ("trains", None),
+        ("cats", None),
+        ("images", None),
+        ("cats_train", None),
+        ("contest", None),
+        ("2020", None),
+        ("测试", None),
+    ],
+)
+def test_names_of_splits(name, split):
+    assert split_of(name) == split
+
+
+@pytest.mark.parametrize(
+    ("train", "other", "split"),
+    [
+        ("Train", "Test", "test"),
+        ("Training", "Testing", "test"),
+        ("train", "valid", "validation"),
+        ("train", "dev", "validation"),
+        ("training_set", "test_set", "test"),
+        ("TRAIN", "TEST", "test"),
+    ],
+)
+def test_splits_are_recognised_whatever_they_are_called(
+    put, train, other, split
+):
+    # They were taken for two classes, "Train" and "Test".
+    for name in ("cats", "dogs"):
+        put(f"{train}/{name}", 6)
+        root = put(f"{other}/{name}", 3)
+    found = read_source(root)
+    assert found.class_names == ("cats", "dogs")
+    assert split_counts(found) == {"train": 12, split: 6}
+    assert f"{other}/ is the {split} split" in found.notes[0]
+
+
+def test_three_splits_with_usual_names_are_not_remarked(put):
+    for split in ("train", "validation", "test"):
+        put(f"{split}/cats"), put(f"{split}/dogs")
+    assert read_source(put("train/cats")).notes == ()
+
+
+@pytest.mark.parametrize("wrapping", ["archive", "archive/PetImages"])
+def test_a_folder_around_everything_is_looked_through(put, wrapping):
+    put(f"{wrapping}/cats"), put(f"{wrapping}/dogs")
+    (put("", 0) / "__MACOSX").mkdir()
+    found = read_source(put("", 0))
+    assert found.class_names == ("cats", "dogs")
+    assert f"nothing but {wrapping}/" in found.notes[0]
+
+
+def test_a_folder_inside_each_split_is_looked_through(put):
+    for split in ("training_set", "test_set"):
+        put(f"{split}/{split}/cats"), put(f"{split}/{split}/dogs")
+    assert split_counts(read_source(put("", 0))) == {"train": 8, "test": 8}
+
+
+def test_splits_inside_class_folders(put):
+    # The images of all splits were taken for training images.
+    for name in ("cats", "dogs"):
+        put(f"{name}/train", 5), put(f"{name}/test", 2)
+    found = read_source(put("", 0))
+    assert found.class_names == ("cats", "dogs")
+    assert split_counts(found) == {"train": 10, "test": 4}
+
+
+def test_classes_among_which_one_is_called_like_a_split(put):
+    put("car"), put("bus"), put("train")
+    put("train/old")
+    found = read_source(put("", 0))
+    assert found.class_names == ("bus", "car", "train")
+    assert "train/ is taken for a class" in " ".join(found.notes)
+
+
+def test_splits_that_hold_no_class_folders_are_an_error(put):
+    put("train", 9, "cat.{}.jpg"), put("train", 9, "dog.{}.jpg")
+    root = put("test1", 5, "{}.jpg")
+    with pytest.raises(TlkitError, match="named like splits") as caught:
+        read_source(root)
+    assert "Train" not in str(caught.value)
+    put("train", 9, "dog{}.jpg")
+    # Kaggle's own layout: the test images have no labels.
+    found = load_dataset(root, reading=Reading(label_from="name"))
+    assert found.class_names == ("cat", "dog")
+    assert sum(split_counts(found).values()) == 27
+    assert "test" in found.splits
+    assert "Files without a label in their names: 5." in found.notes[1]
+
+
+def test_the_error_says_that_labels_stand_in_the_names(put):
+    root = put("train", 9, "cat.{}.jpg")
+    put("train", 9, "dog.{}.jpg")
+    with pytest.raises(TlkitError, match=r"begin with cat, dog.*--label-from"):
+        read_source(root)
+
+
+def test_a_test_folder_without_classes_is_said_and_not_used(put):
+    put("train/cats", 20), put("train/dogs", 20)
+    root = put("test", 7, "{}.png")
+    found = load_dataset(root)
+    # The test split is taken from the training images, as without the folder.
+    assert sum(split_counts(found).values()) == 40
+    assert "test/ has no class folders" in found.notes[0]
+
+
+def test_a_test_folder_of_unknown_classes_has_no_labels(put):
+    put("train/cats"), put("train/dogs")
+    root = put("test/unknown", 7)
+    assert split_counts(read_source(root)) == {"train": 8}
+
+
+def test_only_a_test_split_and_one_class_can_be_judged_on(put):
+    root = put("test/cats", 5)
+    assert split_counts(load_labelled(root)) == {"test": 5}
+    assert split_counts(load_labelled(root / "test")) == {"all": 5}
+    with pytest.raises(TlkitError, match="Only one class"):
+        load_dataset(root)
+
+
+def test_folders_in_class_folders_are_said(put):
+    put("dogs"), put("cats/2020"), put("cats/2021")
+    found = read_source(put("", 0))
+    assert found.class_names == ("cats", "dogs")
+    assert found.notes == (
+        "Folders inside a class folder count for its class: in cats.",
+    )
+
+
+# --- names of classes ---
+
+
+def test_names_that_differ_in_form_only_are_one_class(put):
+    composed = unicodedata.normalize(
+        "NFC", "caf\N{LATIN SMALL LETTER E WITH ACUTE}"
+    )
+    apart = unicodedata.normalize("NFD", composed)
+    assert composed != apart
+    for name in ("Cat", "cat", "cat ", composed, apart):
+        put(name, 2)
+    found = read_source(put("dog", 2))
+    assert found.class_names == ("Cat", composed, "dog")
+    assert found.counts()["train"] == {"Cat": 6, composed: 4, "dog": 2}
+    assert sum("taken for one class" in note for note in found.notes) == 2
+
+
+def test_names_are_one_across_splits(put):
+    put("train/Cat"), put("train/Dog"), put("test/cat"), put("test/dog")
+    found = read_source(put("", 0))
+    assert found.class_names == ("Cat", "Dog")
+    assert found.counts()["test"] == {"Cat": 4, "Dog": 4}
+
+
+def test_names_in_another_encoding_become_text(put):
+    put(os.fsdecode("\N{CJK UNIFIED IDEOGRAPH-72D7}".encode("gbk")))
+    found = read_source(put("cat"))
+    assert found.class_names == (r"\xb9\xb7", "cat")
+    assert r"\xb9\xb7 is not UTF-8" in found.notes[0]
+
+
+def test_keys_and_split_names_ignore_nothing_else():
+    assert class_key("Maine  Coon ") == class_key("maine coon")
+    assert class_key("cat1") != class_key("cat2")
+    assert class_key("resume") != class_key("r\xe9sum\xe9")
+
+
+# --- what lies about ---
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "@eaDir",
+        "$RECYCLE.BIN",
+        "#recycle",
+        "lost+found",
+        "System Volume Information",
+        "__MACOSX",
+        ".git",
+    ],
+)
+def test_litter_is_no_class(put, name):
+    put("cats"), put("dogs"), put(name), put(f"cats/{name}")
+    found = read_source(put("", 0))
+    assert found.class_names == ("cats", "dogs")
+    assert split_counts(found) == {"train": 8}
+    assert len(found.left_out) == 2
+
+
+def test_what_tlkit_wrote_is_known_by_its_mark(put, draw):
+    put("cats"), put("dogs"), put("runs")  # a class of the user's
+    root = put("", 0)
+    make_output_folder(root / "walks" / "first")
+    Image.fromarray(draw(1, 8, 8)).save(root / "walks" / "first" / "a.png")
+    found = read_source(root)
+    assert found.class_names == ("cats", "dogs", "runs")
+    (left_out,) = found.left_out
+    assert left_out == (str(root / "walks"), "written by tlkit")
+
+
+def test_a_folder_that_was_there_is_not_marked(put):
+    root = put("cats")
+    make_output_folder(root / "cats")
+    assert not list((root / "cats").glob(".*"))
+
+
+# --- labels elsewhere ---
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("cat.0.jpg", "cat"),
+        ("dog_12.jpg", "dog"),
+        ("american_pit_bull_12.jpg", "american_pit_bull"),
+        ("cat (3).png", "cat"),
+        ("IMG-0001.jpg", "IMG"),
+        ("17.jpg", ""),
+        ("猫3.jpg", "猫"),
+    ],
+)
+def test_labels_at_the_beginning_of_names(name, label):
+    assert label_in_name(Path(name)) == label
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"label_from": "("}, "regular expression"),
+        ({"label_from": "cat"}, "no group"),
+        ({"group_by": "x+"}, "no group"),
+        ({"label_from": "name", "labels": "a.csv"}, "one place only"),
+    ],
+)
+def test_impossible_readings_are_usage_errors(how, words):
+    with pytest.raises(UsageError, match=words):
+        Reading(**how)
+
+
+def test_names_that_are_all_different_are_an_error(put):
+    put("", 4, "{0}a{0}b.png"), put("", 1, "other.png"), put("", 1, "more.png")
+    root = put("", 1, "third.png")
+    with pytest.raises(TlkitError, match="do not tell their classes"):
+        read_source(root, Reading(label_from="name"))
+
+
+def test_only_a_folder_has_files_with_labels():
+    with pytest.raises(UsageError, match="Only a folder"):
+        load_dataset("cartoon", reading=Reading(label_from="name"))
+
+
+TABLES = {
+    "commas": "file,label\n{rows}",
+    "Excel": "\ufeffFile;Label\n{rows}",
+    "tabs": "image_id\tbreed\n{rows}",
+}
+
+
+@pytest.mark.parametrize("head", TABLES.values(), ids=TABLES)
+@pytest.mark.parametrize("suffix", ["", ".png"])
+def test_a_table_gives_labels(put, head, suffix):
+    root = put("photos", 6)
+    mark = next(mark for mark in ",;\t" if mark in head)
+    lines = [
+        f"{number}{suffix}{mark}{'dog' if number % 2 else 'cat'}"
+        for number in range(5)
+    ]
+    table = root / "photos" / "labels.csv"
+    table.write_text(head.format(rows="\n".join([*lines, f"99{mark}cat"])))
+    found = read_source(root / "photos", Reading(labels=str(table)))
+    assert found.counts()["train"] == {"cat": 3, "dog": 2}
+    assert {Path(path).name for path, _ in found.left_out} == {"5.png", "99"}
+    assert "Files without a label in labels.csv: 1." in found.notes[0]
+
+
+def test_a_table_gives_splits_and_groups(put):
+    root = put("photos", 8)
+    splits = ["train", "Training", "valid", "test"] * 2
+    table = root / "table.csv"
+    table.write_text(
+        "filename,class,set,patient\n"
+        + "".join(
+            f"photos/{number}.png,{'ab'[number // 4]},{split},p{number % 2}\n"
+            for number, split in enumerate(splits)
+        )
+    )
+    found = read_source(root / "photos", Reading(labels=str(table)))
+    assert split_counts(found) == {"train": 4, "validation": 2, "test": 2}
+    assert found.splits["train"].groups == ("p0", "p1", "p0", "p1")
+
+
+def test_files_that_a_table_does_not_name_clearly_are_left_out(put):
+    root = put("photos/a", 2)
+    put("photos/b", 2)
+    table = root / "table.csv"
+    table.write_text(
+        "file,label\n"
+        "0.png,cat\n"  # there are two
+        "c/1.png,cat\n"  # there is a/1.png, which is another
+        "a/0.png,cat\n"
+        ",cat\n"
+        "C:\\home\\me\\photos\\b\\0.png,dog\n"
+        "/home/me/photos/b/1.png,dog\n"
+    )
+    found = read_source(root / "photos", Reading(labels=str(table)))
+    assert found.counts()["train"] == {"cat": 1, "dog": 2}
+    reasons = dict(found.left_out)
+    assert reasons["0.png"].endswith("several files are called so")
+    assert reasons["c/1.png"].endswith("not there")
+
+
+def test_a_table_among_the_files_is_pointed_to(put):
+    root = put(".", 4)
+    (root / "train.csv").write_text("id,breed\n0,pug\n1,beagle\n")
+    with pytest.raises(TlkitError, match=r"add --labels .*train\.csv"):
+        read_source(root)
+
+
+WRONG_TABLES = {
+    "no label": ("file,size\n0.png,3\n", "does not name a file and its label"),
+    "empty": ("", "does not name a file and its label"),
+    "two labels": ("file,label\n0.png,a\n0.png,b\n", "says two things"),
+    "odd split": ("file,label,split\n0.png,a,moon\n", "moon"),
+    "some splits": (
+        "file,label,split\n0.png,a,train\n1.png,b,\n",
+        "for some files only",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), WRONG_TABLES.values(), ids=WRONG_TABLES
+)
+def test_a_table_that_cannot_be_understood(put, text, words):
+    root = put("photos", 2)
+    (root / "labels.csv").write_text(text)
+    with pytest.raises(TlkitError, match=words):
+        read_source(root / "photos", Reading(labels=str(root / "labels.csv")))
+
+
+def test_no_such_table(put):
+    with pytest.raises(UsageError, match="no such table"):
+        read_source(put("photos"), Reading(labels="nowhere.csv"))
+
+
+def test_nothing_is_changed(put):
+    root = put("Train/cats")
+    put("Train/dogs"), put("test1", 3)
+    kept = shutil.copytree(root, root.parent / "kept")
+    load_dataset(root)
+    for folder in (root, kept):
+        found = sorted(path.relative_to(folder) for path in folder.rglob("*"))
+        assert len(found) == 4 + 4 + 3 + 4
+
+
+def test_a_pattern_finds_labels_and_groups(put):
+    for patient in "abcdefgh":
+        put("", 3, f"{patient}-{{}}_benign.png")
+        put("", 3, f"{patient.upper()}-{{}}_malignant.png")
+    reading = Reading(label_from=r"_([a-z]+)\.", group_by=r"^(\w)-")
+    found = load_dataset(put("", 0), reading=reading)
+    assert found.class_names == ("benign", "malignant")
+    homes = {}
+    for name, split in found.splits.items():
+        for path in split.images:
+            homes.setdefault(path.name[0], set()).add(name)
+    assert len(homes) == 16
+    assert all(len(home) == 1 for home in homes.values())

@@ -1,0 +1,363 @@
+"""Labels that stand in the names of files, or in a table beside them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from tlkit.base.errors import TlkitError, UsageError
+from tlkit.data.labelled import Labelled
+from tlkit.data.names import TRAIN, class_key, split_of
+from tlkit.data.scan import Remarks, image_files
+
+NAME = "name"
+"""The word for labels at the beginning of the files' names."""
+
+#: Headings under which people write what a table's columns hold; the first is
+#: the one that messages name.
+_HEADINGS = {
+    "file": (
+        "file,filename,filepath,path,image,imagename,imagepath,imageid,img,"
+        "id,name,photo,picture"
+    ),
+    "label": (
+        "label,labels,class,classname,category,target,breed,species,diagnosis"
+    ),
+    "split": "split,set,subset,partition",
+    "group": "group,groupid,patient,patientid,subject,subjectid",
+}
+
+
+class Row(NamedTuple):
+    """A line of a table of labels; what it does not say is empty."""
+
+    file: str
+    label: str
+    split: str
+    group: str
+
+
+def label_in_name(path: Path) -> str:
+    """Returns the beginning of a file's name, before a number.
+
+    Example:
+        >>> label_in_name(Path("cat.0.jpg")), label_in_name(Path("a_b_12.png"))
+        ('cat', 'a_b')
+    """
+    return re.sub(r"[\W\d_]+$", "", path.stem)
+
+
+def how_to_label(files: Sequence[Path]) -> str:
+    """Returns what to do about images that lie in no class folders."""
+    for path in files:
+        if path.suffix in (".csv", ".tsv") and _is_table(path):
+            return f"If {path} holds their labels, add --labels {path}."
+    labels = Counter(map(label_in_name, files))
+    if 2 <= len(labels) <= len(files) / 2 and "" not in labels:
+        shown = ", ".join(sorted(labels)[:5])
+        return (
+            f"The names of the files begin with {shown}: if these are the "
+            f"classes, add --label-from {NAME} (in Python "
+            f"reading=tlkit.Reading(label_from='{NAME}'))."
+        )
+    return (
+        "Put the images of each class into a folder of its own, or name a "
+        "table of labels by --labels."
+    )
+
+
+def _is_table(path: Path) -> bool:
+    try:
+        return bool(read_table(path))
+    except TlkitError:
+        return False
+
+
+def label_by_name(
+    files: Sequence[tuple[Path, str]], root: Path, how: str, remarks: Remarks
+) -> list[Labelled]:
+    """Labels files by their names.
+
+    Args:
+        files: Pairs of a file and its split.
+        root: The folder that the files lie in.
+        how: `"name"` for the beginning of the name, see `label_in_name`; or a
+            regular expression, searched in the path below `root`, whose first
+            group is the class.
+        remarks: Files without a label are added.
+
+    Raises:
+        UsageError: `how` is no regular expression with a group.
+        TlkitError: The names give a class to nearly every file.
+    """
+    pattern = None if how == NAME else read_pattern(how, "--label-from")
+    labelled: list[Labelled] = []
+    for path, split in files:
+        label = (
+            label_in_name(path)
+            if pattern is None
+            else found_in(pattern, path, root)
+        )
+        if label:
+            labelled.append(Labelled(path, label, split))
+        else:
+            remarks.leave_out(path, "no label in its name")
+    _note_unlabelled(len(files) - len(labelled), "their names", remarks)
+    _check_labels(labelled, root, how)
+    return labelled
+
+
+def _note_unlabelled(count: int, where: str, remarks: Remarks) -> None:
+    if count:
+        remarks.notes.append(
+            f"Files without a label in {where}: {count}. They are not used."
+        )
+
+
+def _check_labels(labelled: Sequence[Labelled], root: Path, how: str) -> None:
+    names = sorted({class_key(one.class_name) for one in labelled})
+    if len(names) > max(2, len(labelled) / 2):
+        raise TlkitError(
+            "The names of the files do not tell their classes.",
+            where=root,
+            expected="several files of each class, such as cat.0.jpg, "
+            "cat.1.jpg, dog.0.jpg",
+            received=f"{len(names)} classes by {how!r} of {len(labelled)} "
+            f"files: {', '.join(names[:5])}, ...",
+            remedy="Give a regular expression whose first group is the class, "
+            r"such as --label-from '_([a-z]+)\.'.",
+        )
+
+
+def read_pattern(text: str, flag: str) -> re.Pattern[str]:
+    """Reads a regular expression with a group.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        received = f"{text!r}: {error}"
+    else:
+        if pattern.groups:
+            return pattern
+        received = f"{text!r}, which has no group in parentheses"
+    raise UsageError(
+        "This does not tell where in a file's path the name stands.",
+        where=flag,
+        expected="a regular expression with a group in parentheses"
+        + (f", or {NAME!r}" if flag == "--label-from" else ""),
+        received=received,
+    )
+
+
+def found_in(pattern: re.Pattern[str], path: Path, root: Path) -> str:
+    """Returns the first group of a pattern in a path; empty for none."""
+    below = path.relative_to(root).as_posix()
+    match = pattern.search(below)
+    return (match.group(1) or "") if match else ""
+
+
+def label_by_table(
+    table: Path, files: Sequence[tuple[Path, str]], remarks: Remarks
+) -> list[Labelled]:
+    """Labels files by a table.
+
+    Args:
+        table: A CSV file, with commas, semicolons or tabs, whose first line
+            names its columns: the file, its label, and, if they are known,
+            its split and its group.
+        files: Pairs of a file and the split of the folder it lies in. A row
+            names a file by its path below any of the folders above it, by
+            its name, or by its name without the suffix.
+        remarks: Files without a row, and rows without a file, are added.
+
+    Raises:
+        UsageError: There is no such table.
+        TlkitError: It cannot be read, lacks a column, or contradicts itself.
+    """
+    rows = read_table(table)
+    # It often lies among the files.
+    files = [one for one in files if one[0].resolve() != table.resolve()]
+    found = _Files([path for path, _ in files], table)
+    splits = dict(files)
+    labelled: dict[Path, Labelled] = {}
+    for row in rows:
+        path, reason = found.find(row.file)
+        if path is None:
+            remarks.leave_out(Path(row.file), f"in {table.name}, but {reason}")
+            continue
+        one = Labelled(path, row.label, row.split or splits[path], row.group)
+        if labelled.setdefault(path, one) != one:
+            raise _contradiction(table, labelled[path], one)
+    without = [path for path, _ in files if path not in labelled]
+    without += [path for path, one in labelled.items() if not one.class_name]
+    for path in without:
+        remarks.leave_out(path, f"no label in {table.name}")
+    _note_unlabelled(len(without), table.name, remarks)
+    return sorted(one for one in labelled.values() if one.class_name)
+
+
+def _contradiction(table: Path, first: Labelled, other: Labelled) -> TlkitError:
+    def told(one: Labelled) -> str:
+        return ", ".join(filter(None, one[1:]))
+
+    return TlkitError(
+        "The table says two things of one file.",
+        where=f"{table}: {first.path.name}",
+        expected="one line for each file",
+        received=f"{told(first)}; and {told(other)}",
+    )
+
+
+class _Files:
+    """Finds files by what a table calls them."""
+
+    def __init__(self, paths: Sequence[Path], table: Path) -> None:
+        self._folder = table.parent
+        self._paths = set(paths)
+        self._by_end: dict[str, Path | None] = {}
+        for path in paths:
+            for end in self._ends(path):
+                # An end that two files share names neither of them.
+                taken = end in self._by_end
+                self._by_end[end] = None if taken else path
+
+    @staticmethod
+    def _ends(path: Path) -> Iterable[str]:
+        parts = path.parts
+        for start in range(1, min(len(parts), 6)):
+            end = "/".join(parts[-start:])
+            yield end
+            if path.suffix:
+                yield end[: -len(path.suffix)]
+
+    def find(self, name: str) -> tuple[Path | None, str]:
+        """Returns the file of a name, or the reason why there is none."""
+        beside = Path(os.path.normpath(self._folder / name))
+        if beside in self._paths:
+            return beside, ""
+        parts = PurePosixPath(name.replace("\\", "/")).parts
+        # The whole path on another machine begins with folders of its own. A
+        # path that begins in the data must fit as it stands.
+        whole = bool(parts) and (parts[0] == "/" or parts[0].endswith(":"))
+        ends = range(1, len(parts)) if whole else range(1)
+        for start in ends:
+            end = "/".join(parts[start:])
+            if end in self._by_end:
+                path = self._by_end[end]
+                return path, "" if path else "several files are called so"
+        return None, "not there"
+
+
+def read_table(path: Path) -> list[Row]:
+    """Reads a table of labels.
+
+    Raises:
+        UsageError: There is no such file.
+        TlkitError: It cannot be read, lacks a column, or has odd splits.
+    """
+    if not path.is_file():
+        raise UsageError(
+            "There is no such table of labels.",
+            where=path,
+            expected="a CSV file with the columns file and label",
+        )
+    try:
+        # Excel writes a mark of byte order, which would end up in the name of
+        # the first column.
+        text = path.read_text(encoding="utf-8-sig")
+        lines = [*csv.reader(io.StringIO(text), delimiter=_delimiter(text))]
+    except (OSError, ValueError, csv.Error) as error:
+        raise TlkitError(
+            "Cannot read this table of labels.",
+            where=path,
+            expected="CSV in UTF-8",
+            received=error,
+        ) from error
+    places = _columns(path, lines[0] if lines else [])
+    rows = [_row(line, places) for line in lines[1:] if any(line)]
+    _check_splits(path, rows)
+    return [row._replace(split=split_of(row.split) or "") for row in rows]
+
+
+def _delimiter(text: str) -> str:
+    head = text.partition("\n")[0]
+    return max(",;\t", key=head.count)
+
+
+def _columns(path: Path, head: Sequence[str]) -> Mapping[str, int]:
+    """Returns the number of each known column."""
+    words = [re.sub(r"[\W_]+", "", name).casefold() for name in head]
+    places = {
+        column: next(words.index(name) for name in known if name in words)
+        for column, known in (
+            (column, names.split(",")) for column, names in _HEADINGS.items()
+        )
+        if set(known) & set(words)
+    }
+    if not {"file", "label"} <= set(places):
+        raise TlkitError(
+            "The table does not name a file and its label.",
+            where=path,
+            expected="a first line with the columns file and label, and, if "
+            "they are known, split and group",
+            received=", ".join(head) or "an empty file",
+            remedy="Rename the columns in the first line of the table.",
+        )
+    return places
+
+
+def _row(line: Sequence[str], places: Mapping[str, int]) -> Row:
+    def cell(column: str) -> str:
+        place = places.get(column, len(line))
+        return line[place].strip() if place < len(line) else ""
+
+    return Row(*map(cell, Row._fields))
+
+
+def _check_splits(path: Path, rows: Sequence[Row]) -> None:
+    odd = {row.split for row in rows if row.split and not split_of(row.split)}
+    if odd:
+        raise TlkitError(
+            "The table names splits that are not known.",
+            where=path,
+            expected="train, validation or test",
+            received=", ".join(sorted(odd)[:5]),
+        )
+    without = sum(not row.split for row in rows)
+    if 0 < without < len(rows):
+        raise TlkitError(
+            "The table names a split for some files only.",
+            where=path,
+            expected="a split in every line, or in none",
+            received=f"{without} of {len(rows)} lines without one",
+        )
+
+
+def files_with_splits(
+    root: Path, folders: Mapping[str, Path], remarks: Remarks
+) -> list[tuple[Path, str]]:
+    """Returns all files below a folder with the split that they lie in.
+
+    Args:
+        root: The folder.
+        folders: The folders of splits by split. Where there are some, files
+            outside of them are left out; where there are none, all files
+            belong to `"train"`.
+        remarks: What is left out is added.
+    """
+    if not folders:
+        return [(path, TRAIN) for path in image_files(root, remarks.left_out)]
+    return [
+        (path, split)
+        for split, folder in folders.items()
+        for path in image_files(folder, remarks.left_out, root)
+    ]

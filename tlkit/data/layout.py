@@ -1,0 +1,244 @@
+"""Understands folders: which are splits, which are classes, which wrap both.
+
+What is understood otherwise than one might mean becomes a note; what cannot
+be understood is an error.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from tlkit.base.errors import TlkitError
+from tlkit.data.labelled import Labelled
+from tlkit.data.labels import how_to_label
+from tlkit.data.names import SPLITS, TRAIN, class_key, split_of
+from tlkit.data.scan import (
+    LeftOut,
+    Remarks,
+    direct_files,
+    image_files,
+    subfolders,
+    why_skipped,
+)
+
+#: File in which tlkit notes what a folder of `tlkit data fetch` was made from.
+MARKER = ".tlkit.json"
+
+
+def label_by_folder(root: Path, remarks: Remarks) -> list[Labelled]:
+    """Labels every file by the class folder that it lies in.
+
+    Args:
+        root: A folder of class folders; or of folders of splits, which hold
+            class folders; or of class folders, which hold folders of splits.
+            One folder around all of that is looked through.
+        remarks: What is left out or understood in a particular way is added.
+
+    Raises:
+        TlkitError: There are folders of splits whose images lie in no class
+            folders, or two folders of one split.
+    """
+    root = look_through(root, remarks)
+    folders = subfolders(root)
+    if _has_class_folders_in_splits(folders):
+        return _label_splits(root, remarks)
+    if _has_splits_in_class_folders(folders):
+        return _label_classes_with_splits(root, remarks)
+    named = [folder for folder in folders if split_of(folder.name)]
+    if named and len(named) == len(folders):
+        raise _splits_without_classes(root, folders)
+    for folder in named:
+        remarks.notes.append(
+            f"{folder.name}/ is taken for a class and not for a split: its "
+            "images lie in no class folders."
+        )
+    return _label_classes(root, TRAIN, remarks)
+
+
+def look_through(
+    root: Path, remarks: Remarks, split: str | None = None
+) -> Path:
+    """Returns the folder that holds the classes or splits, and notes it.
+
+    Archives often unpack to a folder in a folder. A folder is looked through
+    if there is nothing in it but one other folder.
+
+    Args:
+        root: The folder.
+        remarks: A note is added if it is looked through.
+        split: The split that the folder is; one of the same name inside it is
+            looked through, too.
+    """
+    inner = root
+    while True:
+        folders = subfolders(inner)
+        if len(folders) != 1 or direct_files(inner):
+            break
+        if split_of(folders[0].name) not in (None, split):
+            break
+        inner = folders[0]
+    # A folder without folders is a class, and the only one.
+    if inner == root or not subfolders(inner):
+        return root
+    remarks.notes.append(
+        f"{root.name}/ holds nothing but {inner.relative_to(root)}/, whose "
+        "folders are read."
+    )
+    return inner
+
+
+def split_folders(root: Path, remarks: Remarks) -> dict[str, Path]:
+    """Returns the folders that are named like splits, by split.
+
+    Raises:
+        TlkitError: There are two folders of one split.
+    """
+    found: dict[str, Path] = {}
+    for folder in subfolders(root):
+        split = split_of(folder.name)
+        if split in found:
+            raise TlkitError(
+                f"There are two folders for the {split} split.",
+                where=root,
+                expected="one folder",
+                received=f"{found[split].name}/ and {folder.name}/, both",
+                remedy="Rename or move one of them.",
+            )
+        if split is not None:
+            found[split] = folder
+    found = {split: found[split] for split in SPLITS if split in found}
+    odd = [
+        f"{folder.name}/ is the {split} split"
+        for split, folder in found.items()
+        if folder.name not in (*SPLITS, "val")
+    ]
+    if odd:
+        remarks.notes.append(f"By their names, {', '.join(odd)}.")
+    return found
+
+
+def _has_class_folders_in_splits(folders: list[Path]) -> bool:
+    """Whether there are splits; a class may be called "train", too."""
+    named = [one for one in folders if split_of(one.name)]
+    deep = [one for one in named if subfolders(one)]
+    others = [one for one in folders if one not in named]
+    # A single name of a split among classes is the vehicle, or a test tube.
+    among_classes = len(named) == 1 and (
+        sum(bool(direct_files(one)) for one in others) >= 2
+    )
+    return bool(deep) and not among_classes
+
+
+def _has_splits_in_class_folders(folders: list[Path]) -> bool:
+    inside = [subfolders(folder) for folder in folders]
+    found = {split_of(one.name) for some in inside for one in some}
+    return (
+        all(inside)
+        and len(found) >= 2
+        and None not in found
+        and not any(map(direct_files, folders))
+    )
+
+
+def _label_splits(root: Path, remarks: Remarks) -> list[Labelled]:
+    splits = split_folders(root, remarks)
+    _leave_out_others(root, [*splits.values()], remarks)
+    labelled: list[Labelled] = []
+    for split, folder in splits.items():
+        inner = look_through(folder, remarks, split)
+        known = {class_key(one.class_name) for one in labelled}
+        if _is_unlabelled(inner, known):
+            _say_unlabelled(folder, remarks)
+        else:
+            labelled += _label_classes(inner, split, remarks)
+    return labelled
+
+
+def _leave_out_others(root: Path, used: list[Path], remarks: Remarks) -> None:
+    for child in sorted(root.iterdir()):
+        # The marker is tlkit's own, so it is not reported as left out.
+        if child in used or child.name == MARKER:
+            continue
+        reason = "not one of train/, validation/, test/"
+        remarks.leave_out(child, why_skipped(child) or reason)
+
+
+def _is_unlabelled(folder: Path, known: set[str]) -> bool:
+    """Whether a split has no classes, such as the test images of a contest."""
+    names = [class_key(one.name) for one in subfolders(folder)]
+    alone = len(names) == 1 and names[0] not in known
+    return not names or bool(known and alone)
+
+
+def _say_unlabelled(folder: Path, remarks: Remarks) -> None:
+    count = len(image_files(folder, []))
+    remarks.leave_out(folder, "images without labels")
+    remarks.notes.append(
+        f"{folder.name}/ has no class folders: its files have no labels and "
+        f"are not used ({count})."
+    )
+
+
+def _label_classes(root: Path, split: str, remarks: Remarks) -> list[Labelled]:
+    labelled: list[Labelled] = []
+    nested: Counter[str] = Counter()
+    for child in sorted(root.iterdir()):
+        if reason := why_skipped(child):
+            if child.name != MARKER:
+                remarks.leave_out(child, reason)
+        elif not child.is_dir():
+            remarks.leave_out(child, "not in a class folder")
+        else:
+            labelled += _class_files(child, root, split, remarks)
+            nested[child.name] = len(subfolders(child))
+    _note_nested(nested, remarks)
+    return labelled
+
+
+def _class_files(
+    folder: Path, root: Path, split: str, remarks: Remarks
+) -> list[Labelled]:
+    files = image_files(folder, remarks.left_out, root)
+    if not files:
+        remarks.leave_out(folder, "empty class folder")
+    return [Labelled(path, folder.name, split) for path in files]
+
+
+def _note_nested(nested: Mapping[str, int], remarks: Remarks) -> None:
+    deep = [name for name, count in nested.items() if count > 1]
+    if deep:
+        more = f" and {len(deep) - 3} more" if len(deep) > 3 else ""
+        remarks.notes.append(
+            f"Folders inside a class folder count for its class: in "
+            f"{', '.join(deep[:3])}{more}."
+        )
+
+
+def _label_classes_with_splits(root: Path, remarks: Remarks) -> list[Labelled]:
+    remarks.notes.append("Each class folder is divided into splits itself.")
+    labelled: list[Labelled] = []
+    for folder in subfolders(root):
+        # Each has the same names, so that they are told once.
+        quiet = Remarks(remarks.left_out)
+        for split, inner in split_folders(folder, quiet).items():
+            files = image_files(inner, remarks.left_out, root)
+            labelled += [Labelled(path, folder.name, split) for path in files]
+    for child in direct_files(root):
+        remarks.left_out.append(LeftOut(str(child), "not in a class folder"))
+    return labelled
+
+
+def _splits_without_classes(root: Path, folders: list[Path]) -> TlkitError:
+    # The test images of a contest have no labels, in no place.
+    named = {split_of(one.name): one for one in folders}
+    files = image_files(named.get(TRAIN, folders[0]), [])
+    return TlkitError(
+        "The folders are named like splits, and no class folders are in them.",
+        where=root,
+        expected="train/, validation/ and test/, each with a folder for each "
+        "class; or folders named like classes",
+        received=", ".join(f"{one.name}/" for one in folders),
+        remedy=how_to_label(files),
+    )
