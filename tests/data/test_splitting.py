@@ -10,7 +10,7 @@ import pytest
 from tlkit.base.errors import TlkitError
 from tlkit.data.index import DatasetIndex, Split
 from tlkit.data.splitting import SMALL, check_enough, complete_splits
-from tlkit.data.units import find_units, notes_on_shared_groups
+from tlkit.data.units import find_units
 
 FRACTIONS = {"test": 0.2, "validation": 0.2}
 
@@ -124,7 +124,6 @@ def test_groups_stay_in_one_split_whatever_their_sizes():
     splits = divide(split)
     for one, other in itertools.combinations(splits.values(), 2):
         assert not set(one.groups) & set(other.groups)
-    assert notes_on_shared_groups(splits) == ()
     assert sum(map(len, splits.values())) == 900
     for name, share in FRACTIONS.items():
         # To about half of the largest group in each class.
@@ -141,16 +140,6 @@ def test_an_image_more_in_a_group_moves_no_group():
     )
     assert sum(one[name] != other[name] for name in one) <= 1
     assert other["g3"] == one["g3"]
-
-
-def test_groups_that_the_given_splits_share_are_named():
-    train = images([0] * 4, ["bo", "al", "cy", ""])
-    splits = {"train": train, "test": images([0] * 3, ["al", "", "bo"])}
-    assert notes_on_shared_groups(splits) == (
-        "test and train both have images of al, bo: the accuracy on test is "
-        "higher than it would be on images of new groups.",
-    )
-    assert notes_on_shared_groups({"train": train, "test": images([0])}) == ()
 
 
 def test_units_are_joined_through_equal_images():

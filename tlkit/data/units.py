@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from tlkit.base.wording import name_some
 from tlkit.data.index import Split
 
 
@@ -91,24 +88,3 @@ def _collect(
     for name, image in zip(names.tolist(), firsts, strict=True):
         found[numbers[image]].append(name)
     return tuple(map(tuple, found))
-
-
-def notes_on_shared_groups(splits: Mapping[str, Split]) -> tuple[str, ...]:
-    """Returns a sentence for each two splits that have a group in common.
-
-    That can be where the data have splits of their own. Splits that tlkit
-    makes never share a group.
-
-    Args:
-        splits: The splits by name.
-    """
-    notes = []
-    for first, second in itertools.combinations(splits, 2):
-        groups = set(splits[first].groups) & set(splits[second].groups) - {""}
-        if groups:
-            notes.append(
-                f"{second} and {first} both have images of "
-                f"{name_some(sorted(groups))}: the accuracy on {second} is "
-                "higher than it would be on images of new groups."
-            )
-    return tuple(notes)
