@@ -166,7 +166,10 @@ def test_a_print_is_that_of_the_upright_picture(photographs, tmp_path):
     turned = upright.transpose(Image.Transpose.ROTATE_90)
     turned.save(tmp_path / "turned.png", exif=tags)
     with Image.open(tmp_path / "turned.png") as image:
-        assert fingerprint_of(image) == fingerprint_of(upright)
+        found = np.frombuffer(fingerprint_of(image), np.uint8)
+    expected = np.frombuffer(fingerprint_of(upright), np.uint8)
+    # The filter rounds after one direction, which is another one here.
+    assert np.abs(found.astype(int) - expected).max() <= 1
 
 
 @pytest.mark.filterwarnings("error")

@@ -128,6 +128,16 @@ def read_opened(image: Image.Image) -> np.ndarray:
             where=getattr(image, "filename", None) or None,
             received=_reason(error),
         ) from error
+    return turn_upright(pixels, image)
+
+
+def turn_upright(pixels: np.ndarray, image: Image.Image) -> np.ndarray:
+    """Turns pixels as the EXIF tags of the picture ask for.
+
+    Args:
+        pixels: Array of shape `(height, width)` or more, from the picture.
+        image: The picture as Pillow has opened it.
+    """
     return _upright(pixels, _orientation(image))
 
 
@@ -216,8 +226,8 @@ def look_at(
     Args:
         path: Any path, see `why_unreadable`.
         look: Function that is given the file's bytes and the decoded picture,
-            a large JPEG at a fraction of its size, with sides of 64 pixels
-            or more.
+            a large JPEG in gray and at a fraction of its size, with sides
+            of 64 pixels or more.
 
     Returns:
         The reason in a few words, or None if the file can be used.
@@ -248,7 +258,7 @@ def _why_not(
         with _open(content) as image:
             # Only JPEG files can be drafted; for others this does nothing.
             small = max(64, image.width // 8), max(64, image.height // 8)
-            image.draft("RGB", small)
+            image.draft("L", small)
             with _turns.take(image.width * image.height):
                 image.load()
             if image.mode.startswith("I"):
