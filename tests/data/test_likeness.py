@@ -168,8 +168,8 @@ def test_a_print_is_that_of_the_upright_picture(photographs, tmp_path):
     with Image.open(tmp_path / "turned.png") as image:
         found = np.frombuffer(fingerprint_of(image), np.uint8)
     expected = np.frombuffer(fingerprint_of(upright), np.uint8)
-    # The filter rounds after one direction, which is another one here.
-    assert np.abs(found.astype(int) - expected).max() <= 1
+    # The image is reduced by whole numbers first, here by others.
+    assert np.abs(found.astype(int) - expected).max() <= 5
 
 
 @pytest.mark.filterwarnings("error")

@@ -9,6 +9,7 @@ from PIL import Image
 
 from tlkit import plots
 from tlkit.base.errors import UsageError
+from tlkit.base.outputs import MARK
 from tlkit.data.augment import Augmentation
 from tlkit.data.index import DatasetIndex, Split
 from tlkit.plots.figure import Figure
@@ -87,6 +88,7 @@ def test_pictures_are_saved_whole(tmp_path):
             image.load()
             assert min(image.size) > 200
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == [
+        MARK,
         "confusion.png",
         "curves.png",
         "predictions.png",

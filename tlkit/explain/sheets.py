@@ -117,13 +117,13 @@ def write_sheet(
         TlkitError: The disk is full or the folder cannot be written.
     """
     check_folder(folder)
-    make_output_folder(folder)
     rows: list[list[dict[str, str]]] = []
     records: list[dict[str, Any]] = []
     shown: list[ExplainedFile] = []
     for number, one in enumerate(explained, start=1):
         # A run that is broken off leaves a folder that the next may replace.
         if number == 1:
+            make_output_folder(folder)
             write_text(folder / "sheet.html", f"{_GENERATOR}Not finished.")
         stem = f"{number:03d}_{one.path.stem}"
         rows.append(_write_pictures(folder, stem, one))
