@@ -44,7 +44,9 @@ def start_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     settle_keras()
     with _silence():
-        importlib.import_module("tensorflow")
+        tensorflow = importlib.import_module("tensorflow")
+        # Looking for GPUs prints an error on machines that have none.
+        tensorflow.config.list_physical_devices()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
