@@ -20,6 +20,7 @@ from tlkit.base.atomic import atomic_path
 from tlkit.base.errors import UsageError
 from tlkit.cli import errors_in_words
 from tlkit.explain.methods.gradcam import grad_cam
+from tlkit.tensor.starting import start_tensorflow
 
 SIZE = 224
 PER_CLASS = 10
@@ -71,6 +72,7 @@ def main(
 ) -> None:
     """Explains MobileNet's top class of 20 photographs of cats and dogs."""
     with errors_in_words():
+        start_tensorflow()
         check_paths(weights, out)
         model, images = load_mobilenet(weights), read_photographs(photos)
         shares = model.predict_on_batch(images)

@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from tlkit.cli import errors_in_words
+from tlkit.tensor.starting import start_tensorflow
 
 
 def main(
@@ -40,9 +41,10 @@ def main(
     ] = None,
 ) -> None:
     """Pretrains MiniVGG from formulas, or distils a teacher into it."""
-    from tlkit import pretraining
-
     with errors_in_words():
+        start_tensorflow()
+        from tlkit import pretraining
+
         if teacher is None:
             about = pretraining.pretrain_from_formulas(
                 out, per_class, scale, seed

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -229,6 +230,17 @@ def test_evaluate_says_what_the_run_says(pets, run):
     assert "24 of these 24 images trained the model" in done.output
 
 
+def test_evaluate_judges_all_images_of_a_flat_folder(pets, run, tmp_path):
+    """It judged the fifth that would have been the test split."""
+    shutil.copytree(pets / "test", tmp_path / "new")
+    done = call("evaluate", run.path, tmp_path / "new")
+    assert done.exit_code == 0, done.output
+    count = len(list((tmp_path / "new").rglob("*.png")))
+    assert re.search(rf"all +│ +{count} │", done.stdout)
+    done = call("evaluate", run.path, tmp_path / "new", "--test-fraction", 0.5)
+    assert_one_clear_error(done, 2, "--split", "--test-fraction")
+
+
 def test_predict_classifies_files_and_folders(pets, run):
     folder = pets / "test" / "cats"
     done = call("predict", run.path, folder, "--json")
@@ -247,6 +259,20 @@ def test_predict_classifies_files_and_folders(pets, run):
     assert "next most likely" in table
     assert "00000.png" in table
     assert "%" in table
+
+
+def test_predict_passes_over_what_systems_leave_behind(pets, run, tmp_path):
+    """A `.git` was classified, and `Thumbs.db` ended with exit code 1."""
+    picture = pets / "test" / "cats" / "00000.png"
+    for folder in (".git", "__MACOSX", "inside"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(picture, tmp_path / folder / "one.png")
+    (tmp_path / "Thumbs.db").write_bytes(b"no picture")
+    done = call("predict", run.path, tmp_path, picture, picture, "--json")
+    assert done.exit_code == 0, done.output
+    named = [json.loads(line)["image"] for line in done.stdout.splitlines()]
+    inside = tmp_path / "inside" / "one.png"
+    assert named == [str(inside), str(picture), str(picture)]
 
 
 def test_predict_names_the_files_it_cannot_read(pets, run, tmp_path):
@@ -435,7 +461,7 @@ def test_mistakes_in_the_command_end_with_2(pets, run, tmp_path):
         (["evaluate", run.path, pets, "--split", "exam"], ["no exam split"]),
         (["evaluate", "gone", pets], ["No such model"]),
         (["predict", run.path, "gone.jpg"], ["No such image"]),
-        (["predict", run.path / "config.json", pets], ["No such model"]),
+        (["predict", run.path / "config.json", pets], ["own form", ".json"]),
         (["data", "fetch", "birds"], ["birds", "mnist"]),
     ]:
         assert_one_clear_error(call(*arguments), 2, *words)
@@ -462,7 +488,7 @@ def test_other_classes_are_refused(run, tmp_path):
                 tmp_path / "data" / name / f"{number}.png"
             )
     done = call("evaluate", run.path, tmp_path / "data")
-    assert_one_clear_error(done, 2, "other classes", "cats", "cars")
+    assert_one_clear_error(done, 2, "not have all classes", "cats", "cars")
 
 
 def test_a_damaged_model_is_named(run, tmp_path):

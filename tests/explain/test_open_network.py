@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.explain.filters import filter_patterns
 from tlkit.explain.methods.gradcam import grad_cam
 from tlkit.explain.methods.registry import draw_heat_maps
 from tlkit.explain.opened.network import OpenNetwork
@@ -372,3 +373,17 @@ def test_many_images_run_in_batches():
     together = grad_cam(model, images, 0)
     alone = np.concatenate([grad_cam(model, x[None], 0) for x in images[30:]])
     np.testing.assert_allclose(together[30:], alone, atol=1e-4)
+
+
+def test_a_pooling_larger_than_its_map_is_refused_and_ends_nothing():
+    """TensorFlow divides by zero there, which ends the whole process."""
+    pixels = keras.Input((None, None, 3))
+    x = layers.Conv2D(2, 3, activation="relu", name="deep")(
+        layers.MaxPooling2D(3, 2)(layers.MaxPooling2D(3, 2)(pixels))
+    )
+    x = layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(pixels, layers.Dense(2, activation="softmax")(x))
+    with pytest.raises(UsageError, match="size"):
+        grad_cam(model, np.ones((1, 5, 5, 3)), 0)
+    with pytest.raises(UsageError, match="larger size"):
+        filter_patterns(model, "deep", [0], size=8, steps=1)

@@ -147,7 +147,7 @@ def test_mistakes_end_with_2(model_file, tmp_path):
     for arguments, words in [
         (["describe", "vgg61"], ["There is no network", "vgg16"]),
         (["describe", "gone.keras"], ["No such model", "gone.keras"]),
-        (["describe", text], ["No such model", "another kind of file"]),
+        (["describe", text], ["not in Keras's own form", "a .txt file"]),
         (["describe", tmp_path], ["No such model", "model.keras"]),
         (["describe", "vgg16", "--input", "224"], ["--input", "224x224x3"]),
         (["describe", "vgg16", "--input", "9x9x3"], ["vgg16", "32x32", "9x9"]),

@@ -19,6 +19,8 @@ from tlkit.base.errors import TlkitError, UsageError
 _FUNCTIONS = ("activations", "losses", "metrics", "initializers", "ops")
 #: What tells a folder of TensorFlow's, which is called SavedModel.
 _SAVED_MODEL = "saved_model.pb"
+#: Puts the lines of a remedy below its first one.
+_INDENT = " " * 13
 
 
 def is_saved_model(path: Path) -> bool:
@@ -34,7 +36,9 @@ def check_is_keras_file(path: Path) -> None:
     if path.is_file() and path.suffix == ".keras":
         return
     raise UsageError(
-        "No such model.",
+        "This model is not in Keras's own form."
+        if path.exists()
+        else "No such model.",
         where=path,
         expected="a .keras file or a run folder that holds model.keras",
         received=_kind_of(path),
@@ -66,9 +70,9 @@ def _conversion(path: Path) -> str | None:
             f"model.load_weights({str(path)!r}) and model.save({new!r})."
         )
     return (
-        "Convert it once, in Python with `import keras`:\n"
-        f"    model = keras.models.load_model({str(path)!r}, compile=False)\n"
-        f"    model.save({new!r})"
+        "Convert it once, in Python, with `import keras` and these lines:\n"
+        f"{_INDENT}model = keras.models.load_model({str(path)!r}, "
+        f"compile=False)\n{_INDENT}model.save({new!r})"
     )
 
 
@@ -119,6 +123,8 @@ def _holds_code(path: Path, lambdas: list[str]) -> TlkitError:
 def _cannot_load(path: Path, error: Exception) -> TlkitError:
     found = _read(path, "metadata.json").get("keras_version")
     reason = str(error).strip().split("\n")[0][:300]
+    if not zipfile.is_zipfile(path):
+        reason = "no complete zip archive"
     if not found or found == keras.__version__:
         return TlkitError(
             "Cannot load this model.",

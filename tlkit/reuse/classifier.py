@@ -248,26 +248,42 @@ def load_classifier(
     if path.is_dir() and not is_saved_model(path):
         run_folder = open_run(path)
         path, trained_on = run_folder.model_path, run_folder.training_digests()
-    model = as_functional(load_model(path, custom_objects), path)
+    classifier = _understood(
+        as_functional(load_model(path, custom_objects), path),
+        frozenset(trained_on),
+        path,
+        image_size,
+        output,
+    )
+    for note in classifier.notes:
+        say(f"note: {note}")
+    return classifier
+
+
+def _understood(
+    model: keras.Model,
+    trained_on: frozenset[str],
+    path: Path,
+    image_size: ImageSize | None,
+    output: str | None,
+) -> Classifier:
+    """Finds out what a model takes and gives, and puts it into words."""
     about = read_about(path)
+    names = about.get("class_names")
     takes = read_takes(model, about, image_size, path)
     chosen = find_output(model, output, path)
     model = _with_one_output(model, chosen.tensor, path)
     end = read_end(model, _samples(takes), path)
     said = note_on(end, model.output_shape[1])
-    notes = (*chosen.notes, *takes.notes, *([said] if said else []))
-    for note in notes:
-        say(f"note: {note}")
-    names = about.get("class_names")
     return Classifier(
         model,
         tuple(names) if names else None,
         takes.image_size,
-        frozenset(trained_on),
+        trained_on,
         path,
         takes.channels,
         end,
-        notes,
+        (*chosen.notes, *takes.notes, *([said] if said else [])),
         about.get("fit", STRETCH),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -70,18 +70,24 @@ def find_output(model: keras.Model, name: str | None, where: object) -> Output:
     named = _named_outputs(model)
     if name is not None:
         return Output(_by_name(named, name, where))
-    rows = {key: one for key, one in named.items() if _is_row(one)}
-    sure = {key: _end(one) for key, one in rows.items()}
-    for group in (
-        [key for key, end in sure.items() if end == SOFTMAX],
-        [key for key, end in sure.items() if end not in (None, LINEAR)],
-        list(sure),
-    ):
-        if len(group) == 1 or (group and sure[group[0]] == SOFTMAX):
-            return Output(named[group[0]], _choice(group[0], named, rows))
-        if group:
-            break
-    raise _no_output(named, where)
+    chosen = _choose(named)
+    if chosen is None:
+        raise _no_output(named, where)
+    return Output(named[chosen], _choice(chosen, named))
+
+
+def _choose(named: Mapping[str, keras.KerasTensor]) -> str | None:
+    """Returns the name of the output of classes, if it can be told."""
+    rows = {name: _end(one) for name, one in named.items() if _is_row(one)}
+    # Single sigmoids may also be the corners of a box, and a linear end may be
+    # anything, so these are taken only if there is nothing else.
+    for ends in ((SOFTMAX, LOG_SOFTMAX, DISTANCES), (SIGMOID,), (LINEAR, None)):
+        found = [name for name, end in rows.items() if end in ends]
+        if len(found) == 1 or (found and SOFTMAX in ends):
+            return found[0]
+        if found:
+            return None
+    return None
 
 
 def _named_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
@@ -121,11 +127,13 @@ def _end(tensor: keras.KerasTensor) -> str | None:
 
 
 def _choice(
-    chosen: str, named: Mapping[str, Any], rows: Mapping[str, Any]
+    chosen: str, named: Mapping[str, keras.KerasTensor]
 ) -> tuple[str, ...]:
     if len(named) == 1:
         return ()
     said = f"the model has {len(named)} outputs; {chosen!r} tells the classes"
+    rows = [name for name, tensor in named.items() if _is_row(tensor)]
+    # One example is enough: the error for a wrong name lists all.
     others = [name for name in rows if name != chosen]
     if others:
         said += (

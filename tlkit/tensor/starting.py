@@ -44,7 +44,9 @@ def start_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     settle_keras()
     with _silence():
-        importlib.import_module("tensorflow")
+        tensorflow = importlib.import_module("tensorflow")
+        # Looking for GPUs prints an error on machines that have none.
+        tensorflow.config.list_physical_devices()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
@@ -104,24 +106,28 @@ def _check_environment(backend: str | None) -> None:
 
 
 def _check_imported(keras: Any) -> None:
-    """Checks a Keras that the user has imported, and may have set up."""
-    found = {
-        "backend": keras.config.backend(),
-        "image_data_format": keras.config.image_data_format(),
-        "floatx": keras.config.floatx(),
-    }
+    """Checks a Keras that has been imported, and maybe set up, already."""
+    config = keras.config
     for name, needed in _NEEDED.items():
-        if found[name] != needed:
+        found = getattr(config, name)()
+        if found != needed:
             raise UsageError(
                 f"Keras is set to another {name} than tlkit computes with.",
                 where=f"keras.config.{name}()",
                 expected=needed,
-                received=found[name],
-                remedy="Set the environment variable "
-                f"{_BACKEND}={needed} before Keras is imported."
-                if name == "backend"
-                else f"Call keras.config.set_{name}({needed!r}).",
+                received=found,
+                remedy=_remedy(name, needed),
             )
+
+
+def _remedy(name: str, needed: str) -> str:
+    if name == "backend":
+        how = f"Before Keras is imported, set {_BACKEND}={needed}"
+    else:
+        how = f"Call keras.config.set_{name}({needed!r})"
+    if _read_keras_json().get(name, needed) != needed:
+        how += f", or change it in {_keras_json()}"
+    return f"{how}."
 
 
 def _keras_json() -> Path:
