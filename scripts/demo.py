@@ -14,6 +14,7 @@ import numpy as np
 import tlkit
 from tlkit import plots
 from tlkit.cli import errors_in_words
+from tlkit.cli.command import run_alone
 from tlkit.cli.tables import print_table
 from tlkit.runs.listing import ways_table
 from tlkit.tensor.starting import start_tensorflow
@@ -94,5 +95,4 @@ def draw_overview(data, runs):
 
 
 if __name__ == "__main__":
-    with errors_in_words():
-        main()
+    run_alone(errors_in_words()(main))

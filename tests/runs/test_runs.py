@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,21 @@ def test_a_run_is_named_by_time_way_and_data(data, tmp_path, monkeypatch):
         assert "-scratch-tiny-set" in run.path.name
         assert run.status["state"] == "finished"
         assert run.plan == Plan("scratch", **PARTS)
+
+
+def test_a_run_of_data_with_a_long_name_has_a_folder(
+    data, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for end in "ab":
+        long = replace(data, name="猫/\udcb9" * 100 + end)
+        with recorded_run(PLAN, long):
+            pass
+    names = [run.path.name for run in tlkit.find_runs()]
+    assert len(set(names)) == 2
+    for name in names:
+        assert len(name.encode()) <= 255
+        assert "-scratch-猫-猫-" in name
 
 
 def test_runs_are_listed_by_age_and_not_by_name(data, tmp_path):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from tlkit.base.records import readable
+
 if TYPE_CHECKING:
     from tlkit.runs.run import Run
     from tlkit.search.bases import BaseComparison
@@ -37,6 +39,6 @@ def print_comparison(compared: BaseComparison) -> None:
 def left_out(unreadable: list[tuple[Path, str]]) -> None:
     """Names the files that could not be read; if there are any, exit code 1."""
     for path, reason in unreadable:
-        typer.echo(f"left out: {path}: {reason}", err=True)
+        typer.echo(readable(f"left out: {path}: {reason}"), err=True)
     if unreadable:
         raise typer.Exit(1)

@@ -31,8 +31,7 @@ def fitted(text: object, inches: float, size: float = 8, lines: int = 2) -> str:
     # A code, such as that of an emoji, has ten letters.
     room = max(12, int(72 * inches / (_LETTER * size)))
     return "\n".join(
-        _wrapped(_cut(legible(line), room * lines), room, lines)
-        for line in str(text).split("\n")
+        _wrapped(legible(line), room, lines) for line in str(text).split("\n")
     )
 
 
@@ -56,6 +55,9 @@ def _cut(letters: Sequence[str], most: int) -> list[str]:
 def _wrapped(letters: Sequence[str], room: int, lines: int) -> str:
     """Breaks a line behind a space or a mark if there is one, else anywhere."""
     done: list[str] = []
+    # The last wide letter of a line may have no room and begin the next one.
+    widest = max((_width([letter]) for letter in letters), default=1)
+    letters = _cut(letters, room * lines - (lines - 1) * (widest - 1))
     while _width(letters) > room and len(done) < lines - 1:
         most = max(
             n for n in range(1, len(letters)) if _width(letters[:n]) <= room
