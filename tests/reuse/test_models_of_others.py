@@ -8,6 +8,7 @@ from scipy.special import expit, log_softmax, softmax
 
 import tlkit
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.data.decode import resize_image
 from tlkit.explain.opened.network import OpenNetwork
 from tlkit.models.classic.radial_basis import class_codes
 from tlkit.reuse.outputs import kind_of_values
@@ -342,3 +343,20 @@ def test_a_resize_and_a_rescaling_in_a_model_say_what_it_takes(tmp_path):
     assert classifier.notes == ()
     with pytest.raises(UsageError, match="20 x 24"):
         tlkit.load_classifier(tmp_path / "model.keras", image_size=96)
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad"])
+def test_a_model_that_crops_or_pads_itself_gets_what_it_would_take(
+    draw, tmp_path, fit
+):
+    # Images were stretched before the model saw them.
+    resizing = layers.Resizing(
+        20, 20, antialias=True, **{f"{fit}_to_aspect_ratio": True}
+    )
+    model = of_any_size(resizing, layers.Rescaling(1 / 255))
+    picture = draw(1, 20, 60)
+    expected = np.asarray(model(picture[None].astype("float32")))[0]
+    found = load(model, tmp_path).predict(picture)[0]
+    np.testing.assert_allclose(found, expected, atol=0.005)
+    other = np.asarray(model(resize_image(picture, 20)[None] * 1.0))[0]
+    assert np.abs(other - expected).max() > 0.01

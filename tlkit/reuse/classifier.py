@@ -264,7 +264,7 @@ def _understood(
     model: keras.Model,
     trained_on: frozenset[str],
     path: Path,
-    image_size: ImageSize | None,
+    image_size: int | Sequence[int] | None,
     output: str | None,
 ) -> Classifier:
     """Finds out what a model takes and gives, and puts it into words."""
@@ -284,7 +284,7 @@ def _understood(
         takes.channels,
         end,
         (*chosen.notes, *takes.notes, *([said] if said else [])),
-        about.get("fit", STRETCH),
+        takes.fit,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import keras
 
 from tlkit.base.errors import TlkitError, UsageError
-from tlkit.base.image_size import as_height_width
+from tlkit.base.image_size import CROP, PAD, STRETCH, as_height_width
 from tlkit.tensor.graphs import graph_of, nodes_in_order
 
 OPEN_SIZE = 224
@@ -41,11 +41,13 @@ class Takes(NamedTuple):
     Attributes:
         image_size: `(height, width)` in pixels.
         channels: 3 for colour, 1 for gray.
+        fit: How images of another shape are brought to the size.
         notes: What a user should know, as the file does not say it.
     """
 
     image_size: tuple[int, int]
     channels: int
+    fit: str = STRETCH
     notes: tuple[str, ...] = ()
 
 
@@ -144,13 +146,14 @@ def read_takes(
     if "image_size" in about:
         height, width = about["image_size"]
         size = _agreed((height, width), image_size, where)
-        return Takes(size, shape[2])
-    own = shape[:2] if all(shape[:2]) else _resized_to(model) or shape[:2]
+        return Takes(size, shape[2], about.get("fit", STRETCH))
+    resizing = None if all(shape[:2]) else _resizing(model)
+    own = (resizing.height, resizing.width) if resizing else shape[:2]
     size = _agreed(own, image_size, where)
     notes = () if _scales(model) else (_values_note(shape),)
     if not all(own) and image_size is None:
         notes = (_size_note(size), *notes)
-    return Takes(size, shape[2], notes)
+    return Takes(size, shape[2], _fit_of(resizing), notes)
 
 
 def _agreed(
@@ -190,14 +193,24 @@ def _values_note(shape: tuple[int | None, ...]) -> str:
     )
 
 
-def _resized_to(model: keras.Model) -> tuple[int, int] | None:
-    """Returns the size of a `Resizing` layer that comes before all others."""
+def _resizing(model: keras.Model) -> keras.layers.Resizing | None:
+    """Returns the `Resizing` layer that comes before all others, if any."""
     for operation in _operations(model):
         if isinstance(operation, keras.layers.Resizing):
-            return operation.height, operation.width
+            return operation
         if not _keeps_values(operation):
             return None
     return None
+
+
+def _fit_of(resizing: keras.layers.Resizing | None) -> str:
+    # Images come to the model at its size, so what the layer would have done
+    # to others is done when they are read.
+    if getattr(resizing, "crop_to_aspect_ratio", False):
+        return CROP
+    if getattr(resizing, "pad_to_aspect_ratio", False):
+        return PAD
+    return STRETCH
 
 
 def _scales(model: keras.Model) -> bool:
