@@ -47,7 +47,7 @@ def notes_on_sizes(
         notes.append(few and f"{few}: their accuracy is hardly known.")
     if TRAIN in counts:
         few = _fewer_than(_LEARNT, counts[TRAIN], class_names, "training")
-        notes.append(few and f"{few}: more of them would help most.")
+        notes.append(few and f"{few}: little can be learnt of them.")
         notes.append(_on_imbalance(counts[TRAIN], class_names))
     return tuple(note for note in notes if note)
 
