@@ -421,3 +421,26 @@ def test_a_pattern_finds_labels_and_groups(put):
             homes.setdefault(path.name[0], set()).add(name)
     assert len(homes) == 16
     assert all(len(home) == 1 for home in homes.values())
+
+
+def test_images_of_no_group_stay_where_they_are_when_renamed(put, tmp_path):
+    """They were grouped by their path, and moved with it."""
+    for name in ("cats", "dogs"):
+        put(name, 4, "g{}-1.png")
+        put(name, 30, "{}.png")
+    reading = Reading(group_by=r"(g\d)-")
+    before = load_dataset(tmp_path, reading=reading)
+    for path in tmp_path.glob("*/?.png"):
+        path.rename(path.with_name(f"renamed {path.name}"))
+    after = load_dataset(tmp_path, reading=reading)
+    assert before.fingerprint() == after.fingerprint()
+
+
+def test_images_of_no_group_share_none(put, tmp_path):
+    for split in ("train", "validation", "test"):
+        for name in ("cats", "dogs"):
+            put(f"{split}/{name}", 1, f"{split}-" + "{}.png")
+            put(f"{split}/{name}", 2, "{}.png")
+    found = load_dataset(tmp_path, reading=Reading(group_by=r"([a-z]+)-\d"))
+    assert set(found.splits["train"].groups) == {"train", ""}
+    assert not [note for note in found.notes if "Groups" in note]

@@ -155,12 +155,12 @@ def _splits(images: Sequence[Usable], keys: list[str]) -> dict[str, Split]:
 
 
 def _as_split(rows: Sequence[tuple[int, Labelled, str]]) -> Split:
-    groups = tuple(file.group or str(file.path) for _, file, _ in rows)
+    groups = tuple(file.group for _, file, _ in rows)
     return Split(
         images=tuple(file.path for _, file, _ in rows),
         labels=np.array([label for label, _, _ in rows], np.int64),
         digests=tuple(content for _, _, content in rows),
-        groups=groups if any(file.group for _, file, _ in rows) else (),
+        groups=groups if any(groups) else (),
     )
 
 

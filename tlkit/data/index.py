@@ -39,7 +39,8 @@ class Split:
         digests: For each image 32 hexadecimal digits of its content; equal
             images have equal digests.
         groups: For each image the name of what it shows, such as a patient,
-            whose images must stay in one split; empty if there are no groups.
+            whose images must stay in one split; an empty name for an image
+            of no group, and an empty tuple if there are no groups.
     """
 
     images: Sequence[Path] | np.ndarray

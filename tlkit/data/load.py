@@ -259,6 +259,7 @@ def _notes(index: DatasetIndex) -> tuple[str, ...]:
     for first, second in itertools.combinations(splits, 2):
         images = set(splits[first].digests) & set(splits[second].digests)
         groups = set(splits[first].groups) & set(splits[second].groups)
+        groups.discard("")  # which stands for no group
         for name, shared in (("Images", images), ("Groups", groups)):
             if shared:
                 notes.append(
