@@ -81,9 +81,7 @@ def uneven(pets):
 
 
 @pytest.mark.parametrize("way", ["scratch", "features"])
-def test_the_loss_of_a_training_is_weighted_and_validation_is_not(
-    way, uneven, small, tmp_path
-):
+def test_the_losses_of_a_training_are_weighted(way, uneven, small, tmp_path):
     """At a learning rate of 0 the model is the one that had the loss."""
     recipe = tlkit.Recipe(
         epochs=1,
@@ -112,7 +110,10 @@ def test_the_loss_of_a_training_is_weighted_and_validation_is_not(
     ) / 2
     assert run.history["loss"] == pytest.approx([by_hand], rel=1e-3)
     assert abs(by_hand / own.mean() - 1) > 5e-3  # else nothing is tested
-    assert run.history["val_loss"] == pytest.approx(
-        [losses(validation).mean()], rel=1e-3
-    )
+    # By the weights of the training images: n / (k * n_c).
+    weights = len(train) / (2 * np.bincount(train.labels))
+    weighted = weights[validation.labels] * losses(validation)
+    assert run.history["val_loss"] == pytest.approx([weighted.mean()], rel=1e-3)
+    predicted = losses(validation) < np.log(2)  # of two classes the likelier
+    assert run.history["val_accuracy"] == pytest.approx([predicted.mean()])
     assert run.plan.recipe.balance

@@ -54,8 +54,8 @@ class Recipe(Checked):
             float32 in any case.
         balance: Whether each class counts alike in the training loss,
             however many images it has; see
-            `tlkit.training.objective.class_weights`. The validation loss,
-            which chooses the best epoch, counts each image alike in any case.
+            `tlkit.training.objective.class_weights`. So it does in the
+            validation loss, which chooses the best epoch.
 
     Raises:
         UsageError: A value is out of its range or unknown.

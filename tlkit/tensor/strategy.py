@@ -72,7 +72,8 @@ def fill_last_batch(
     images.
 
     Args:
-        batches: Batches of images and labels.
+        batches: Batches of images and labels, and of weights if there are
+            some.
         strategy: The strategy. One of a single replica leaves the batches as
             they are.
     """
@@ -80,11 +81,11 @@ def fill_last_batch(
     if replicas == 1:
         return batches
 
-    def fill(images: tf.Tensor, labels: tf.Tensor) -> tuple:
-        count = tf.shape(labels)[0]
+    def fill(*parts: tf.Tensor) -> tuple:
+        count = tf.shape(parts[1])[0]  # of the labels
         filled = tf.math.floordiv(count + replicas - 1, replicas) * replicas
         rows = tf.range(filled) % count
-        return tf.gather(images, rows), tf.gather(labels, rows)
+        return tuple(tf.gather(part, rows) for part in parts)
 
     return batches.map(fill)
 

@@ -19,7 +19,7 @@ from tlkit.plans.recipe import ResolvedRecipe
 from tlkit.tensor.strategy import fill_last_batch
 from tlkit.training.objective import make_loss, make_optimizer
 
-Arrays = tuple[np.ndarray, np.ndarray]
+Arrays = tuple[np.ndarray, ...]
 Data = TypeVar("Data", tf.data.Dataset, Arrays)
 #: Measuring keeps no activations for gradients, so that much larger batches
 #: fit into memory than in training, and fewer of them take less time.
@@ -88,12 +88,16 @@ def fit(
         callbacks: Keras callbacks to call during training.
         steps: Steps in an epoch, where the batches have no end of their own.
         class_weight: What `class_weights` returns for the labels from which
-            it learns.
+            it learns. The loss of what is held out is weighed in the same
+            way, or the epoch chosen by it would be one that neglects the
+            small classes; its accuracy is not.
 
     Raises:
         TlkitError: An image has become unreadable, or memory was short.
     """
     classes = model.output_shape[-1]
+    if held_out is not None and class_weight is not None:
+        held_out = _weighed(held_out, class_weight)
     with errors_in_words():
         if isinstance(shown, tuple):
             model.fit(
@@ -126,9 +130,25 @@ def _formed(data: Data, recipe: ResolvedRecipe, classes: int) -> Data:
     if recipe.labels == "integer":
         return data
     if isinstance(data, tuple):
-        return data[0], keras.utils.to_categorical(data[1], classes)
+        images, labels, *weights = data
+        return images, keras.utils.to_categorical(labels, classes), *weights
     return data.map(
-        lambda images, labels: (images, tf.one_hot(labels, classes))
+        lambda images, labels, *weights: (
+            images,
+            tf.one_hot(labels, classes),
+            *weights,
+        )
+    )
+
+
+def _weighed(data: Data, class_weight: dict[int, float]) -> Data:
+    """Returns the data with the weight of each image besides its label."""
+    table = np.zeros(1 + max(class_weight), np.float32)
+    table[[*class_weight]] = [*class_weight.values()]
+    if isinstance(data, tuple):
+        return *data, table[data[1]]
+    return data.map(
+        lambda images, labels: (images, labels, tf.gather(table, labels))
     )
 
 
