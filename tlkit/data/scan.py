@@ -111,10 +111,14 @@ def _rubbish(path: Path) -> str | None:
 def image_files(folder: Path, left_out: list[LeftOut]) -> list[Path]:
     """Finds the files below a folder that may be images, in order.
 
+    Hidden files and what operating systems leave behind are passed over.
+
     Args:
-        folder: The folder. Hidden files and what operating systems leave
-            behind are not among its files.
-        left_out: A list to which what is passed over is appended, each with
-            its reason.
+        folder: The folder.
+        left_out: A list to which folders that cannot be read are appended,
+            each with the reason.
     """
-    return list(_files(folder, left_out, set()))
+    found: list[LeftOut] = []
+    files = list(_files(folder, found, set()))
+    left_out += [one for one in found if _rubbish(Path(one.path)) is None]
+    return files
