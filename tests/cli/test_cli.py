@@ -273,6 +273,12 @@ def test_predict_passes_over_what_systems_leave_behind(pets, run, tmp_path):
     named = [json.loads(line)["image"] for line in done.stdout.splitlines()]
     inside = tmp_path / "inside" / "one.png"
     assert named == [str(inside), str(picture), str(picture)]
+    # A folder that leads back into itself is named, and not entered.
+    (tmp_path / "inside" / "again").symlink_to(tmp_path)
+    done = call("predict", run.path, tmp_path, "--json")
+    assert done.exit_code == 1
+    assert len(done.stdout.splitlines()) == 1
+    assert "again: a link back to its own folder" in done.stderr
 
 
 def test_predict_names_the_files_it_cannot_read(pets, run, tmp_path):

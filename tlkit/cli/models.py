@@ -100,10 +100,12 @@ def predict(
     start_tensorflow()
     import tlkit
     from tlkit.cli.tables import print_table
-    from tlkit.reuse.predict import classify_files, find_files
+    from tlkit.reuse.predict import find_images
+    from tlkit.reuse.predictions import Predictions
 
     classifier = tlkit.load_classifier(model)
-    predictions, unreadable = classify_files(classifier, find_files(images))
+    files, unreadable = find_images(images)
+    predictions = classifier.classify(files) if files else Predictions()
     if as_json:
         for prediction in predictions:
             typer.echo(json.dumps(prediction.to_dict(), ensure_ascii=False))

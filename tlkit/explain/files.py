@@ -24,7 +24,7 @@ from tlkit.explain.options import MOST_SIDE
 from tlkit.explain.placing import place_heat
 from tlkit.explain.regions import Box, hot_box
 from tlkit.reuse.classifier import Classifier
-from tlkit.reuse.predict import find_files, readable_files
+from tlkit.reuse.predict import find_images
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,7 +262,7 @@ def pick_files(
         UsageError: A path does not exist, no file is a picture, there is no
             such class, or `top` is given without a class.
     """
-    files, unreadable = readable_files(find_files(paths))
+    files, unreadable = find_images(paths)
     if not files:
         raise UsageError(
             "None of these files is a picture.",

@@ -18,7 +18,7 @@ from typing import Any
 from tlkit.base.atomic import write_json
 from tlkit.base.console import say
 from tlkit.base.errors import UsageError
-from tlkit.data.decode import read_image, why_unreadable
+from tlkit.data.decode import read_image
 from tlkit.plans.network import Network
 from tlkit.pretraining.corpus import draw_corpus
 from tlkit.pretraining.distil import distil_features
@@ -30,7 +30,7 @@ from tlkit.pretraining.learn import (
     pretrain,
     save_minivgg,
 )
-from tlkit.reuse.predict import find_files
+from tlkit.reuse.predict import find_images
 from tlkit.tensor.strategy import describe_devices
 
 #: How many times longer to train on a GPU, which does in minutes what two
@@ -186,15 +186,15 @@ def _readable(folder: Path | None) -> list[Path]:
             where="images",
             expected="a folder of images; they need no labels",
         )
-    found = find_files([folder])
-    files = [file for file in found if why_unreadable(file) is None]
+    files, unreadable = find_images([folder])
     if len(files) < _FEWEST_IMAGES:
         raise UsageError(
             "There are too few images to learn from.",
             where=folder,
             expected=f"{_FEWEST_IMAGES} or more",
-            received=f"{len(files)} readable images in {len(found)} files",
+            received=f"{len(files)} readable images in "
+            f"{len(files) + len(unreadable)} files",
         )
-    if len(files) < len(found):
-        say(f"{len(found) - len(files)} files are not readable images")
+    if unreadable:
+        say(f"{len(unreadable)} files are not readable images")
     return files

@@ -93,7 +93,7 @@ def _choose(named: Mapping[str, keras.KerasTensor]) -> str | None:
 def _named_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
     # A sequential model that was never called has its output inside only.
     struct = graph_of(model).output
-    if isinstance(struct, Mapping):
+    if isinstance(struct, Mapping) and all(map(_is_tensor, struct.values())):
         return dict(struct)
     # A layer that is the end of several outputs would be named several times.
     tensors = keras.tree.flatten(struct)
@@ -115,6 +115,10 @@ def _by_name(
         received=repr(name),
         remedy=did_you_mean(name, named),
     )
+
+
+def _is_tensor(output: object) -> bool:
+    return isinstance(output, keras.KerasTensor)
 
 
 def _is_row(tensor: keras.KerasTensor) -> bool:

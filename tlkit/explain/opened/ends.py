@@ -35,6 +35,8 @@ def end_of(tensor: keras.KerasTensor, where: str) -> End:
             where=f"model {where}",
             expected="a last layer with softmax, sigmoid or no activation",
             received=f"{type(operation).__name__} {operation.name}",
+            remedy="Build the model of keras.Input and layers, and end it in "
+            "one of Keras's own, such as keras.layers.Softmax.",
         )
     return end
 
