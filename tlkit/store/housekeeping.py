@@ -71,14 +71,14 @@ def _cut(entry: Entry) -> str:
 _COLUMNS: list[Field[Entry]] = [
     (Column("key"), lambda x: x.folder.name),
     (
-        Column("base"),
+        Column("base", spare=True),
         lambda x: x.identity.get("base") or x.identity.get("kind"),
     ),
-    (Column("size", SHAPE), lambda x: x.identity.get("image_size")),
-    (Column("cut"), _cut),
-    (Column("kept as"), lambda x: x.identity.get("dtype")),
+    (Column("size", SHAPE, spare=True), lambda x: x.identity.get("image_size")),
+    (Column("cut", spare=True), _cut),
+    (Column("kept as", spare=True), lambda x: x.identity.get("dtype")),
     (Column("last used", Kind("time", _when, right=False)), lambda x: x.used),
-    (Column("images", COUNT), lambda x: x.rows),
+    (Column("images", COUNT, spare=True), lambda x: x.rows),
     (Column("MB", number_as(",.1f")), lambda x: x.size / 1e6),
 ]
 

@@ -68,18 +68,21 @@ def sees(layer: Any) -> str | tuple[float, float] | None:
 SEES = Column("sees", _SEES)
 LAYER_COLUMNS: list[Field[Any]] = [
     (Column("layer", long=True), attrgetter("name")),
-    (Column("kind", long=True), attrgetter("kind")),
-    (Column("window", long=True), attrgetter("window")),
-    (Column("(W - F + 2P)/S + 1", long=True), attrgetter("size_sum")),
+    (Column("kind", long=True, spare=True), attrgetter("kind")),
+    (Column("window", long=True, spare=True), attrgetter("window")),
+    (
+        Column("(W - F + 2P)/S + 1", long=True, spare=True),
+        attrgetter("size_sum"),
+    ),
     (Column("output", SHAPE, long=True), attrgetter("output")),
     (Column("parameters", _WEIGHTS), attrgetter("parameters")),
     (Column("multiply-adds", _SUMS), attrgetter("multiply_adds")),
     (
-        Column("kB", number_as(",.1f")),
+        Column("kB", number_as(",.1f"), spare=True),
         lambda layer: layer.activation_bytes / 1e3,
     ),
     (SEES, sees),
-    (Column("jump", _PLACES), _on_both_axes("jump")),
-    (Column("centre", _PLACES), _on_both_axes("centre")),
+    (Column("jump", _PLACES, spare=True), _on_both_axes("jump")),
+    (Column("centre", _PLACES, spare=True), _on_both_axes("centre")),
 ]
 """What `tlkit describe` shows of a layer: a line here is a column there."""
