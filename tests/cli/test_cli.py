@@ -347,10 +347,11 @@ def all_unreadable(folder):
 
 
 def one_split_only(folder):
-    for split, names in (("train", "ab"), ("test", "a"), ("val", "ab")):
+    for split, names in (("train", "ab"), ("test", "abc"), ("val", "ab")):
         for name in names:
             (folder / split / name).mkdir(parents=True)
-            Image.new("RGB", (40, 40)).save(folder / split / name / "x.png")
+            image = Image.new("RGB", (40, 40), (ord(name), len(split), 0))
+            image.save(folder / split / name / "x.png")
 
 
 @pytest.mark.parametrize(
@@ -359,7 +360,7 @@ def one_split_only(folder):
         (lambda folder: folder.mkdir(), ["No usable images"]),
         (one_class, ["Only one class", "cats"]),
         (all_unreadable, ["No usable images", "a.jpg"]),
-        (one_split_only, ["same classes", "b"]),
+        (one_split_only, ["no training images of c", "test"]),
     ],
     ids=["no images", "one class", "unreadable", "one split only"],
 )
@@ -390,7 +391,7 @@ def fill_with_rubbish(folder):
         ".DS_Store": b"\0" * 99,
     }.items():
         (cats / name).write_bytes(content)
-    Image.new("RGB", (9, 9)).save(cats / "scan.jpg", format="TIFF")
+    Image.new("RGB", (9, 9)).save(cats / "scan.jpg", format="PCX")
     os.mkfifo(cats / "pipe.jpg")
     (cats / "broken link.jpg").symlink_to("nowhere.jpg")
     (folder / "__MACOSX").mkdir()

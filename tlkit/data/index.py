@@ -134,10 +134,13 @@ class DatasetIndex(Shown):
         return f"DatasetIndex({shorten(self.name)!r}: {self._in_short()})"
 
     def _in_short(self) -> str:
+        # Of data without splits there is no name to say.
         sizes = ", ".join(
-            f"{len(split)} {name}" for name, split in self.splits.items()
+            str(len(split)) if name == ALL else f"{len(split)} {name}"
+            for name, split in self.splits.items()
         )
-        return f"{len(self.class_names)} classes, {sizes} images"
+        classes = "class" if len(self.class_names) == 1 else "classes"
+        return f"{len(self.class_names)} {classes}, {sizes} images"
 
     def summary(self, most: int = 20) -> str:
         """Returns what was found, what was left out, and the notes.
