@@ -358,7 +358,7 @@ def fill_with_rubbish(folder):
         ".DS_Store": b"\0" * 99,
     }.items():
         (cats / name).write_bytes(content)
-    Image.new("RGB", (9, 9)).save(cats / "scan.jpg", format="TIFF")
+    Image.new("RGB", (9, 9)).save(cats / "scan.jpg", format="PCX")
     os.mkfifo(cats / "pipe.jpg")
     (cats / "broken link.jpg").symlink_to("nowhere.jpg")
     (folder / "__MACOSX").mkdir()

@@ -81,7 +81,7 @@ BAD = {
     "dogs/.DS_Store": "hidden",
     "cats/Thumbs.db": "operating system",
     "__MACOSX": "operating system",
-    "dogs/tiff.jpg": "not a JPEG",
+    "dogs/pcx.jpg": "not a JPEG",
     "dogs/report.jpg": "not a JPEG",
     "dogs/archive.jpg": "not a JPEG",
     "dogs/bomb.png": "12000 x 12000",
@@ -111,7 +111,7 @@ def fill_with_bad(root, draw, bomb):
     (cats / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0")
     (root / "__MACOSX" / "cats").mkdir(parents=True)
     save(draw(901), root / "__MACOSX" / "cats" / "one.png")
-    save(draw(902), dogs / "tiff.jpg", format="TIFF")
+    save(draw(902), dogs / "pcx.jpg", format="PCX")
     (dogs / "report.jpg").write_bytes(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3")
     with zipfile.ZipFile(dogs / "archive.jpg", "w") as archive:
         archive.write(png, "whole.png")

@@ -15,7 +15,9 @@ from tlkit.runs.recording import recorded_run
 PLAN = ResolvedPlan("scratch")
 #: The same with a plan's own types.
 PARTS = {
-    "network": tlkit.Network(None, None, (150, 150), dropout=0.5, l2=0),
+    "network": tlkit.Network(
+        image_size=(150, 150), dropout=0.5, l2=0, fit="stretch"
+    ),
     "augmentation": "none",
     "views": tlkit.Views(),
     "recipe": tlkit.Recipe(

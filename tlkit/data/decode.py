@@ -66,10 +66,10 @@ def read_image(
     Gray values of 16 bits are divided by 257, so that 65535 becomes 255;
     those of a file that says it has `n` bits, as a TIFF can and PPM always
     does, by `(2**n - 1) / 255`. Nothing is guessed from the values: 12 bits
-    that a file declares as 16 become dark, in every picture equally, and
-    a `Note` says so once. Of
-    colours of 16 bits the upper eight are taken. Floating-point values and
-    whole numbers of 32 bits are refused, as their range is not known.
+    that a file declares as 16 become dark, in every picture equally, and a
+    `Note` says so once. Of colours of 16 bits the upper eight bits are taken.
+    Floating-point values and whole numbers of 32 bits are refused, as their
+    range is not known.
 
     If `image_size` is given, a JPEG file of at least twice that size is
     decoded at half its size, and one of at least six times at a quarter.
