@@ -419,4 +419,5 @@ def _upright(image: np.ndarray, orientation: object) -> np.ndarray:
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    return str(error) or type(error).__name__
+    # Some decoders end their message with a new line.
+    return " ".join(str(error).split()) or type(error).__name__
