@@ -14,6 +14,7 @@ from tlkit.base.image_size import (
     as_frame,
     as_height_width,
 )
+from tlkit.data.arrays import index_of_arrays
 from tlkit.data.decode import read_image, resize_image
 from tlkit.data.jpeg import find_reduction
 from tlkit.models.inputs import raw_pixels
@@ -106,3 +107,14 @@ def test_a_panorama_is_padded_without_its_borders_in_memory():
     assert padded.max() <= 200
     assert np.all(padded[:49] == 0)
     assert padded[49:51].max() > 0
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_gray_images_in_arrays_are_fitted_like_those_in_colour(draw, fit):
+    planes = np.stack([draw(number, 20, 60)[..., 0] for number in range(2)])
+    index = index_of_arrays((planes, np.array([0, 1])))
+    frame = Frame(30, 24, fit)
+    colour = np.repeat(planes[1][..., None], 3, axis=-1)
+    np.testing.assert_array_equal(
+        index.splits["train"].read(1, frame), resize_image(colour, frame)
+    )

@@ -249,6 +249,12 @@ def test_heic_is_read_with_its_plugin(draw, tmp_path):
     assert pixels.shape == picture.shape
     assert np.abs(pixels.astype(int) - picture).mean() < 5
     assert read_image(path, 20).shape == (20, 20, 3)
+    content = path.read_bytes()
+    path.write_bytes(content[:-200])
+    why = why_unreadable(path)
+    assert why == why.strip()
+    path.write_bytes(content[:60])
+    assert "a damaged HEIC file" in why_unreadable(path)
 
 
 # --- depth: 65535 becomes 255, and so does the largest value of n bits ---

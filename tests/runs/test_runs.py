@@ -20,7 +20,7 @@ PLAN = ResolvedPlan("scratch")
 #: The same with a plan's own types.
 PARTS = {
     "network": tlkit.Network(
-        None, None, (150, 150), dropout=0.5, l2=0, fit="stretch"
+        image_size=(150, 150), dropout=0.5, l2=0, fit="stretch"
     ),
     "augmentation": "none",
     "views": tlkit.Views(),

@@ -66,10 +66,10 @@ def read_image(
     Gray values of 16 bits are divided by 257, so that 65535 becomes 255;
     those of a file that says it has `n` bits, as a TIFF can and PPM always
     does, by `(2**n - 1) / 255`. Nothing is guessed from the values: 12 bits
-    that a file declares as 16 become dark, in every picture equally, and
-    a `Note` says so once. Of
-    colours of 16 bits the upper eight are taken. Floating-point values and
-    whole numbers of 32 bits are refused, as their range is not known.
+    that a file declares as 16 become dark, in every picture equally, and a
+    `Note` says so once. Of colours of 16 bits the upper eight bits are taken.
+    Floating-point values and whole numbers of 32 bits are refused, as their
+    range is not known.
 
     If `image_size` is given, a JPEG file of at least twice that size is
     decoded at half its size, and one of at least six times at a quarter.
@@ -454,7 +454,8 @@ def _upright(image: np.ndarray, orientation: object) -> np.ndarray:
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    return str(error) or type(error).__name__
+    # Some decoders end their message with a new line.
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def image_size_of(path: str | os.PathLike[str]) -> tuple[int, int]:

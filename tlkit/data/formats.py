@@ -119,10 +119,20 @@ def _why_not_ours(content: bytes) -> str:
             "an AVIF picture, and this Pillow was built without AVIF; "
             "pip install --upgrade pillow"
         )
+    name = _name_of_ours(content)
+    if name is not None:
+        return f"a damaged {name} file, or one that Pillow cannot read"
+    return f"{_name_of(content)}not a {READABLE} image"
+
+
+def _name_of_ours(content: bytes) -> str | None:
+    for brands, name in ((_AVIF_BRANDS, "AVIF"), (_HEIC_BRANDS, "HEIC")):
+        if _brands(content) & brands:
+            return name
     for mark, name in _OURS:
         if content.startswith(mark):
-            return f"a damaged {name} file, or one that Pillow cannot read"
-    return f"{_name_of(content)}not a {READABLE} image"
+            return name
+    return None
 
 
 def _name_of(content: bytes) -> str:
