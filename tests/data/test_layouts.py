@@ -287,6 +287,8 @@ def test_keys_and_split_names_ignore_nothing_else():
         "@eaDir",
         "$RECYCLE.BIN",
         "#recycle",
+        "@Recently-Snapshot",
+        "found.000",
         "lost+found",
         "System Volume Information",
         "__MACOSX",
@@ -533,8 +535,10 @@ def test_images_of_no_group_share_none(put, tmp_path):
 
 def test_a_pattern_that_finds_no_group_is_an_error(put):
     put("cats")
-    with pytest.raises(TlkitError, match="No file has a group"):
-        read_source(put("dogs"), Reading(group_by=r"patient(\d+)"))
+    pattern = r"patient(\d+)"
+    with pytest.raises(TlkitError, match="No file has a group") as caught:
+        read_source(put("dogs"), Reading(group_by=pattern))
+    assert f"'{pattern}'" in str(caught.value)
 
 
 def test_classes_that_names_tell_are_said(put):

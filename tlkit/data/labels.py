@@ -137,7 +137,7 @@ def _check_labels(labelled: Sequence[Labelled], root: Path, how: str) -> None:
             where=root,
             expected="several files of each class, such as cat.0.jpg, "
             "cat.1.jpg, dog.0.jpg",
-            received=f"{len(names)} classes by {how!r} of {len(labelled)} "
+            received=f"{len(names)} classes by '{how}' of {len(labelled)} "
             f"files: {', '.join(names[:5])}, ...",
             remedy="Give a regular expression whose first group is the class, "
             r"such as --label-from '_([a-z]+)\.'.",

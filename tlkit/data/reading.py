@@ -137,12 +137,12 @@ def _grouped(
         raise TlkitError(
             "No file has a group.",
             where=root,
-            expected=f"paths in which {pattern!r} is found",
+            expected=f"paths in which '{pattern}' is found",
             received=f"paths such as {named[0].path.relative_to(root)}",
         )
     if without:
         remarks.notes.append(
             f"{without} of {len(named)} files have no group by "
-            f"{pattern!r}: each of them is a group of its own."
+            f"'{pattern}': each of them is a group of its own."
         )
     return named
