@@ -179,6 +179,41 @@ def test_splits_inside_class_folders(put):
     assert split_counts(found) == {"train": 10, "test": 4}
 
 
+def test_a_file_beside_splits_in_a_class_folder_does_not_join_them(put):
+    for name in ("cats", "dogs"):
+        put(f"{name}/train", 6), put(f"{name}/val", 3)
+    root = put("dogs", 1)
+    (root / "cats" / "notes.txt").write_text("Cats.")
+    found = read_source(root)
+    assert split_counts(found) == {"train": 12, "validation": 6}
+    reasons = dict(found.left_out).values()
+    assert [*reasons] == ["not in the folder of a split"] * 2
+
+
+def test_data_sets_that_become_classes_are_said(put):
+    for name in ("A", "B"):
+        put(f"{name}/train/cats"), put(f"{name}/train/dogs")
+    (note,) = read_source(put(".", 0)).notes
+    assert note.endswith("count for its class: in A, B.")
+
+
+def test_an_empty_folder_of_a_split_holds_no_images_without_labels(put):
+    put("train/cats"), put("train/dogs")
+    found = read_source(put("test", 0))
+    assert [reason for _, reason in found.left_out] == ["empty folder"]
+    assert found.notes == ()
+
+
+def test_a_table_beside_folders_of_splits_is_pointed_to(put):
+    put("train", 3, "cat{}.png"), put("train", 3, "dog{}.png")
+    root = put("test", 2)
+    with pytest.raises(TlkitError, match="begin with cat, dog:"):
+        read_source(root)
+    (root / "train.csv").write_text("id,label\ncat0,cat\ndog0,dog\n")
+    with pytest.raises(TlkitError, match=r"add --labels .*train\.csv"):
+        read_source(root)
+
+
 def test_classes_among_which_one_is_called_like_a_split(put):
     put("car"), put("bus"), put("train")
     put("train/old")

@@ -60,10 +60,11 @@ def how_to_label(files: Sequence[Path]) -> str:
     for path in files:
         if path.suffix.lower() in (".csv", ".tsv") and _is_table(path):
             return f"If {path} holds their labels, add --labels {path}."
-    labels = Counter(map(label_in_name, files))
+    pictures = [path for path in files if named_like_picture(path)]
+    labels = Counter(map(label_in_name, pictures))
     # A class hardly begins with a number, and a date does.
     words = all(label[:1].isalpha() for label in labels)
-    if 2 <= len(labels) <= len(files) / 2 and words:
+    if 2 <= len(labels) <= len(pictures) / 2 and words:
         shown = ", ".join(sorted(labels)[:5])
         return (
             f"The names of the files begin with {shown}: if these are the "

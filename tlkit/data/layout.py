@@ -19,7 +19,6 @@ from tlkit.data.labelled import Labelled
 from tlkit.data.labels import how_to_label
 from tlkit.data.names import SPLITS, TRAIN, class_key, split_of
 from tlkit.data.scan import (
-    LeftOut,
     Remarks,
     direct_files,
     image_files,
@@ -169,12 +168,7 @@ def _check_not_split_and_class(root: Path, folders: list[Path]) -> None:
 def _has_splits_in_class_folders(folders: list[Path]) -> bool:
     inside = [subfolders(folder) for folder in folders]
     found = {split_of(one.name) for some in inside for one in some}
-    return (
-        all(inside)
-        and len(found) >= 2
-        and None not in found
-        and not any(map(direct_files, folders))
-    )
+    return all(inside) and len(found) >= 2 and None not in found
 
 
 def _label_splits(root: Path, remarks: Remarks) -> list[Labelled]:
@@ -215,6 +209,9 @@ def _is_unlabelled(folder: Path, known: set[str]) -> bool:
 
 def _say_unlabelled(folder: Path, remarks: Remarks) -> None:
     count = len(image_files(folder, []))
+    if not count:
+        remarks.leave_out(folder, "empty folder")
+        return
     remarks.leave_out(folder, "images without labels")
     remarks.notes.append(
         f"{folder.name}/ has no class folders: its files have no labels and "
@@ -234,7 +231,7 @@ def _label_classes(root: Path, split: str, remarks: Remarks) -> list[Labelled]:
             remarks.leave_out(child, reason)
         else:
             labelled += _class_files(child, root, split, remarks)
-            nested[child.name] = len(subfolders(child))
+            nested[child.name] = _folders_inside(child)
     _note_nested(nested, remarks)
     return labelled
 
@@ -246,6 +243,12 @@ def _class_files(
     if not files:
         remarks.leave_out(folder, "empty class folder")
     return [Labelled(path, folder.name, split) for path in files]
+
+
+def _folders_inside(folder: Path) -> int:
+    inside = subfolders(folder)
+    # A folder alone may be a split, or a data set of its own.
+    return len(inside) if len(inside) != 1 else 1 + len(subfolders(inside[0]))
 
 
 def _note_nested(nested: Mapping[str, int], remarks: Remarks) -> None:
@@ -267,8 +270,10 @@ def _label_classes_with_splits(root: Path, remarks: Remarks) -> list[Labelled]:
         for split, inner in split_folders(folder, quiet).items():
             files = image_files(inner, remarks.left_out, root)
             labelled += [Labelled(path, folder.name, split) for path in files]
+        for child in direct_files(folder):
+            remarks.leave_out(child, "not in the folder of a split")
     for child in direct_files(root):
-        remarks.left_out.append(LeftOut(str(child), "not in a class folder"))
+        remarks.leave_out(child, "not in a class folder")
     return labelled
 
 
@@ -276,6 +281,8 @@ def _splits_without_classes(root: Path, folders: list[Path]) -> TlkitError:
     # The test images of a contest have no labels, in no place.
     named = {split_of(one.name): one for one in folders}
     files = image_files(named.get(TRAIN, folders[0]), [])
+    # A table often lies beside the folders.
+    files = [*direct_files(root), *files]
     return TlkitError(
         "The folders are named like splits, and no class folders are in them.",
         where=root,
