@@ -241,6 +241,15 @@ def test_evaluate_judges_all_images_of_a_flat_folder(pets, run, tmp_path):
     assert_one_clear_error(done, 2, "--split", "--test-fraction")
 
 
+def test_evaluate_finds_a_split_that_is_there_without_the_others(
+    pets, run, tmp_path
+):
+    shutil.copytree(pets / "test", tmp_path / "new" / "test")
+    done = call("evaluate", run.path, tmp_path / "new", "--split", "test")
+    assert done.exit_code == 0, done.output
+    assert f"log loss {run.metrics['log_loss']:.3f}" in done.output
+
+
 def test_predict_classifies_files_and_folders(pets, run):
     folder = pets / "test" / "cats"
     done = call("predict", run.path, folder, "--json")

@@ -737,7 +737,7 @@ WRONG_ARRAYS = {
     "negative labels": ({"y_train": Y - 1}, "y_train"),
     "float labels": ({"y_test": Y[:20] / 1}, "y_test"),
     "one class": ({"y_train": Y * 0, "y_test": Y[:20] * 0}, "two classes"),
-    "a gap": ({"y_train": Y * 2}, "Too few images of 1"),
+    "a gap": ({"y_train": Y * 2}, "no training images of 1"),
     "a stray label": ({"y_train": Y * 10**12}, "labels"),
     "pickled images": (
         {"x_train": np.array([None, "x"], object)},

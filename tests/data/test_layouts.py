@@ -102,7 +102,66 @@ def test_a_folder_around_everything_is_looked_through(put, wrapping):
     (put("", 0) / "__MACOSX").mkdir()
     found = read_source(put("", 0))
     assert found.class_names == ("cats", "dogs")
-    assert f"nothing but {wrapping}/" in found.notes[0]
+    assert f"no images but in {wrapping}/" in found.notes[0]
+
+
+@pytest.mark.parametrize("inside", ["", "train/", "test/"])
+def test_a_text_beside_a_folder_around_everything_does_not_hide_it(put, inside):
+    put(f"data/{inside}cats"), put(f"data/{inside}dogs")
+    root = put("data/train/cats" if inside else ".", 0)
+    (root / "README.md").write_text("Cats and dogs.")
+    assert load_labelled(root).class_names == ("cats", "dogs")
+
+
+def test_a_picture_beside_a_folder_is_not_hidden(put):
+    put("data/cats"), put("data/dogs")
+    with pytest.raises(TlkitError, match=r"0\.png: not in a class folder"):
+        read_source(put(".", 1))
+
+
+def test_a_text_beside_the_folder_in_a_split_does_not_hide_it(put):
+    for folder in ("train", "test/images"):
+        put(f"{folder}/cats"), put(f"{folder}/dogs")
+    (put(".", 0) / "test" / "readme.txt").write_text("Photographs.")
+    found = read_source(put(".", 0))
+    assert split_counts(found) == {"train": 8, "test": 8}
+
+
+def test_the_one_class_of_a_split_is_not_looked_through(put):
+    put("train/cats"), put("train/dogs"), put("test/cats/2020", 3)
+    found = read_source(put("test/cats/2021", 2))
+    assert found.counts()["test"] == {"cats": 5, "dogs": 0}
+
+
+def test_a_split_beside_folders_of_its_own_classes_is_a_split(put):
+    put("train/cats", 3), put("train/dogs", 3), put("cats", 2)
+    found = read_source(put("dogs", 2))
+    assert found.counts() == {"train": {"cats": 3, "dogs": 3}}
+    assert [Path(path).name for path, _ in found.left_out] == ["cats", "dogs"]
+
+
+def test_a_split_beside_notes_is_a_split(put):
+    put("train/cats"), put("train/dogs")
+    for name in ("annotations", "lists"):
+        (put(name, 0) / name / "1.xml").write_text("<x/>")
+    assert read_source(put(".", 0)).class_names == ("cats", "dogs")
+
+
+@pytest.mark.parametrize("join", ["_", " ", "-"])
+def test_names_of_a_split_and_a_class_in_one_are_an_error(put, join):
+    for split in ("train", "test"):
+        put(f"{split}{join}cats"), put(f"{split}{join}dogs")
+    with pytest.raises(TlkitError, match="a split's and a class's in one"):
+        read_source(put(".", 0))
+
+
+def test_a_link_to_nothing_is_said(put):
+    put("train/cats"), put("train/dogs")
+    root = put(".", 0)
+    (root / "test").symlink_to("nowhere")
+    (root / "train" / "owls").symlink_to("nowhere")
+    reasons = dict(read_source(root).left_out).values()
+    assert [*reasons] == ["a link to nothing"] * 2
 
 
 def test_a_folder_inside_each_split_is_looked_through(put):
@@ -118,6 +177,41 @@ def test_splits_inside_class_folders(put):
     found = read_source(put("", 0))
     assert found.class_names == ("cats", "dogs")
     assert split_counts(found) == {"train": 10, "test": 4}
+
+
+def test_a_file_beside_splits_in_a_class_folder_does_not_join_them(put):
+    for name in ("cats", "dogs"):
+        put(f"{name}/train", 6), put(f"{name}/val", 3)
+    root = put("dogs", 1)
+    (root / "cats" / "notes.txt").write_text("Cats.")
+    found = read_source(root)
+    assert split_counts(found) == {"train": 12, "validation": 6}
+    reasons = dict(found.left_out).values()
+    assert [*reasons] == ["not in the folder of a split"] * 2
+
+
+def test_data_sets_that_become_classes_are_said(put):
+    for name in ("A", "B"):
+        put(f"{name}/train/cats"), put(f"{name}/train/dogs")
+    (note,) = read_source(put(".", 0)).notes
+    assert note.endswith("count for its class: in A, B.")
+
+
+def test_an_empty_folder_of_a_split_holds_no_images_without_labels(put):
+    put("train/cats"), put("train/dogs")
+    found = read_source(put("test", 0))
+    assert [reason for _, reason in found.left_out] == ["empty folder"]
+    assert found.notes == ()
+
+
+def test_a_table_beside_folders_of_splits_is_pointed_to(put):
+    put("train", 3, "cat{}.png"), put("train", 3, "dog{}.png")
+    root = put("test", 2)
+    with pytest.raises(TlkitError, match="begin with cat, dog:"):
+        read_source(root)
+    (root / "train.csv").write_text("id,label\ncat0,cat\ndog0,dog\n")
+    with pytest.raises(TlkitError, match=r"add --labels .*train\.csv"):
+        read_source(root)
 
 
 def test_classes_among_which_one_is_called_like_a_split(put):
@@ -228,6 +322,8 @@ def test_keys_and_split_names_ignore_nothing_else():
         "@eaDir",
         "$RECYCLE.BIN",
         "#recycle",
+        "@Recently-Snapshot",
+        "found.000",
         "lost+found",
         "System Volume Information",
         "__MACOSX",
@@ -364,6 +460,30 @@ def test_files_that_a_table_does_not_name_clearly_are_left_out(put):
     assert reasons["c/1.png"].endswith("not there")
 
 
+def test_a_row_names_a_file_however_the_folder_was_named(put, monkeypatch):
+    put("photos/c", 1), put("photos/d", 1)
+    root = put("tables", 0)
+    table = root / "tables" / "labels.csv"
+    # As Windows writes paths, and as they stand below the folder above.
+    table.write_text(
+        "file,label\nphotos\\c\\0.png,cat\n.\\photos\\d\\0.png,dog\n"
+    )
+    monkeypatch.chdir(root)
+    for source in ("photos", root / "photos", "tables/../photos"):
+        found = read_source(source, Reading(labels=str(table)))
+        assert found.counts() == {"train": {"cat": 1, "dog": 1}}
+
+
+def test_a_file_beside_a_picture_may_have_its_name(put):
+    root = put("photos", 2)
+    for number in range(2):
+        (root / f"photos/{number}.xml").write_text("<box/>")
+    table = root / "labels.csv"
+    table.write_text("id,label\n0,cat\n1,dog\n")
+    found = read_source(root / "photos", Reading(labels=str(table)))
+    assert found.counts() == {"train": {"cat": 1, "dog": 1}}
+
+
 def test_a_table_among_the_files_is_pointed_to(put):
     root = put(".", 4)
     (root / "train.csv").write_text("id,breed\n0,pug\n1,beagle\n")
@@ -374,7 +494,9 @@ def test_a_table_among_the_files_is_pointed_to(put):
 WRONG_TABLES = {
     "no label": ("file,size\n0.png,3\n", "does not name a file and its label"),
     "empty": ("", "does not name a file and its label"),
-    "two labels": ("file,label\n0.png,a\n0.png,b\n", "says two things"),
+    "two labels": ("file,label\n0.png,a\n0.png,b\n", "a; and b$"),
+    "no such files": ("file,label\ncat.png,a\n", "cat.png: not there"),
+    "not UTF-8": ("file,label\n0.png,\udce9\n", "Save it as UTF-8"),
     "odd split": ("file,label,split\n0.png,a,moon\n", "moon"),
     "some splits": (
         "file,label,split\n0.png,a,train\n1.png,b,\n",
@@ -388,7 +510,7 @@ WRONG_TABLES = {
 )
 def test_a_table_that_cannot_be_understood(put, text, words):
     root = put("photos", 2)
-    (root / "labels.csv").write_text(text)
+    (root / "labels.csv").write_text(text, errors="surrogateescape")
     with pytest.raises(TlkitError, match=words):
         read_source(root / "photos", Reading(labels=str(root / "labels.csv")))
 
@@ -444,3 +566,23 @@ def test_images_of_no_group_share_none(put, tmp_path):
     found = load_dataset(tmp_path, reading=Reading(group_by=r"([a-z]+)-\d"))
     assert set(found.splits["train"].groups) == {"train", ""}
     assert not [note for note in found.notes if "Groups" in note]
+
+
+def test_a_pattern_that_finds_no_group_is_an_error(put):
+    put("cats")
+    pattern = r"patient(\d+)"
+    with pytest.raises(TlkitError, match="No file has a group") as caught:
+        read_source(put("dogs"), Reading(group_by=pattern))
+    assert f"'{pattern}'" in str(caught.value)
+
+
+def test_classes_that_names_tell_are_said(put):
+    put(".", 3, "2021-05-03_cat_{}.png")
+    root = put(".", 3, "2021-05-04_dog_{}.png")
+    # A date is no class that anybody means, so it is not proposed.
+    with pytest.raises(TlkitError, match="tell by --label-from where"):
+        read_source(root)
+    found = read_source(root, Reading(label_from="name"))
+    assert found.notes == (
+        "Classes by the names of the files: 2021-05-03_cat, 2021-05-04_dog.",
+    )

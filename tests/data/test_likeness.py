@@ -76,7 +76,7 @@ def test_copies_in_another_split_are_found_and_nothing_else(photographs):
     assert all(x.row == 2 * (x.other_row - 40) for x in found)
     assert len(found) >= 0.95 * 40
     (note,) = notes_on_likeness(splits, prints | others)
-    assert note.startswith(f"{len(found)} images of test look like images of ")
+    assert f"images of train: {len(found)} (such as " in note
     assert "(such as #40 and #0)" in note
 
 

@@ -130,6 +130,19 @@ def test_groups_stay_in_one_split_whatever_their_sizes():
         assert abs(len(splits[name]) - share * 900) < 40
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_a_group_with_no_room_elsewhere_is_for_training(seed):
+    """Ten images are left for the other splits, which want 20 each."""
+    groups = ["large"] * 90 + [f"small {number}" for number in range(10)]
+    splits = divide(images([0] * 100, groups), seed=seed)
+    assert {name: len(split) for name, split in splits.items()} == {
+        "train": 90,
+        "validation": 5,
+        "test": 5,
+    }
+    assert set(splits["train"].groups) == {"large"}
+
+
 def test_an_image_more_in_a_group_moves_no_group():
     """A group is known by its name and not by what it holds."""
     groups = [f"g{row // 5}" for row in range(100)]

@@ -95,6 +95,17 @@ def test_balanced_accuracy_is_that_of_scikit_learn(seed):
     assert measured["balanced_accuracy"] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("correct", [(37, 36), (1, 2), (39, 12), (40, 0)])
+def test_classes_of_one_size_have_the_accuracy_for_balanced_accuracy(correct):
+    """91.2 % of 80 images were shown beside 91.3 %, balanced."""
+    labels = np.repeat([0, 1], 40)
+    right = np.arange(80) % 40 < np.repeat(correct, 40)
+    shares = np.eye(2)[np.where(right, labels, 1 - labels)]
+    measured = measure(labels, shares * 0.8 + 0.1, ["cats", "dogs"])
+    assert measured["balanced_accuracy"] == measured["accuracy"]
+    assert measured["accuracy"] == sum(correct) / 80
+
+
 def test_a_split_of_one_class_alone_is_measured():
     labels = np.array([1, 1, 1])
     shares = np.array([[0.2, 0.8], [0.6, 0.4], [0.1, 0.9]])

@@ -54,7 +54,10 @@ def test_one_class_is_judged_on_its_own(classifier):
     assert (measured["count"], measured["correct"]) == (3, 2)
     assert measured["per_class"]["mice"]["count"] == 0
     assert measured["confusion_matrix"] == [[2, 1, 0], [0] * 3, [0] * 3]
-    assert "no images of Dögs, mice: not judged" in measured["notes"]
+    said = "There are no test images of Dögs, mice: not judged."
+    assert measured["notes"] == [said]
+    # The table does not say it a second time.
+    assert measured.table().notes == (said,)
 
 
 def test_a_class_that_the_model_lacks_is_named_before_anything_runs(classifier):
@@ -89,6 +92,23 @@ def test_a_source_is_judged_whole(draw_classes, classifier, tmp_path):
     measured = tlkit.evaluate(classifier, root)
     assert measured["count"] == 11
     assert measured["per_class"]["cats"]["count"] == 7
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ((colours(2, 2), np.array([2, 2])), "all"),
+        ({"test": (colours(2, 0), np.array([2, 0]))}, "test"),
+        ({"train": (colours(0, 0), np.array([0, 0]))}, "all"),
+    ],
+)
+def test_few_arrays_are_judged_on_the_classes_that_are_there(
+    classifier, source, name
+):
+    named = source if isinstance(source, dict) else {"train": source}
+    measured = tlkit.evaluate(classifier, {**named, "class_names": NAMES})
+    assert (measured["count"], measured["accuracy"]) == (2, 1)
+    assert measured["split"] == name
 
 
 def test_images_that_trained_the_model_are_counted_apart(classifier):

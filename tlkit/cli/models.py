@@ -16,13 +16,12 @@ from tlkit.cli.options import Data, Fractions, Images, Layers, Model
 from tlkit.cli.printing import left_out
 from tlkit.cli.requests import read_data
 from tlkit.cli.verbs import verb
-from tlkit.data.names import SPLITS
+from tlkit.data.names import SPLITS, TRAIN
 from tlkit.explain.options import FILTERS, PATTERN_SIZE, ExplainOptions
 from tlkit.tensor.starting import start_tensorflow
 
 if TYPE_CHECKING:
     from tlkit.data.index import DatasetIndex
-    from tlkit.data.reading import Reading
 
 
 @verb(app, USE)
@@ -53,11 +52,7 @@ def evaluate(
     from tlkit.cli.tables import print_table
 
     classifier = tlkit.load_classifier(model)
-    index = (
-        read_data(data, fractions)
-        if split
-        else _read_labelled(data, fractions.reading)
-    )
+    index = _data_to_judge(data, split, fractions)
     print_table(tlkit.evaluate(classifier, index, split).table())
 
 
@@ -76,11 +71,16 @@ def _check_fractions_mean_something(
         )
 
 
-def _read_labelled(source: str, reading: Reading) -> DatasetIndex:
-    """Reads all images of data, and tells the user what was found."""
+def _data_to_judge(
+    source: str, split: str | None, fractions: Fractions
+) -> DatasetIndex:
+    """Reads data and tells the user what was found."""
     from tlkit.data.load import load_labelled
 
-    index = load_labelled(source, reading)
+    index = load_labelled(source, fractions.reading)
+    # Validation images may be taken from training images, from others not.
+    if split == TRAIN or (split in SPLITS and split not in index.splits):
+        return read_data(source, fractions)
     typer.echo(index.summary(), err=True)
     return index
 

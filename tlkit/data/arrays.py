@@ -21,6 +21,8 @@ from tlkit.data.index import (
 )
 
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+#: Classes that may be named without a training image of each.
+_MOST_CLASSES = 100_000
 # All the exceptions that NumPy, zipfile and zlib raise for a broken file.
 _BROKEN = (
     OSError,
@@ -33,13 +35,14 @@ _BROKEN = (
 )
 
 
-def read_npz(path: Path) -> DatasetIndex:
+def read_npz(path: Path, least: int = 2) -> DatasetIndex:
     """Reads the arrays `x_train`, `y_train`, `x_test` and `y_test`.
 
     Args:
         path: The `.npz` file. Its images are uint8 of shape
             `(count, height, width)` or `(count, height, width, 1 or 3)`, its
             labels whole numbers from 0. An array `class_names` is optional.
+        least: Number of classes that there must be; see `index_of_arrays`.
 
     Returns:
         The index with the splits `"train"` and `"test"`.
@@ -53,7 +56,7 @@ def read_npz(path: Path) -> DatasetIndex:
         split: _as_rgb(path, f"x_{split}", arrays[f"x_{split}"])
         for split in (TRAIN, TEST)
     }
-    class_names = _class_names(path, arrays)
+    class_names = _class_names(path, arrays, least)
     splits = {
         split: array_split(
             images[split], arrays[f"y_{split}"].reshape(-1).astype(np.int64)
@@ -63,7 +66,7 @@ def read_npz(path: Path) -> DatasetIndex:
     return DatasetIndex(path.stem, str(path), class_names, splits)
 
 
-def index_of_arrays(source: Any) -> DatasetIndex:
+def index_of_arrays(source: Any, least: int = 2) -> DatasetIndex:
     """Makes an index of arrays in memory.
 
     Args:
@@ -73,6 +76,8 @@ def index_of_arrays(source: Any) -> DatasetIndex:
             `(count, height, width)` or `(count, height, width, 1 or 3)`,
             labels whole numbers from 0. Classes are called "0", "1" and so
             on; `"class_names"` in the mapping names them.
+        least: Number of classes that there must be. With 1, as for judging a
+            model, there need not be training images, nor some of each class.
 
     Raises:
         UsageError: The source is of another form.
@@ -84,7 +89,8 @@ def index_of_arrays(source: Any) -> DatasetIndex:
     pairs = {
         name: pair for name, pair in given.items() if _is_pair_of_arrays(pair)
     }
-    if not known or TRAIN not in given or len(pairs) < len(given):
+    wanted = not given or (least > 1 and TRAIN not in given)
+    if not known or wanted or len(pairs) < len(given):
         raise UsageError(
             "These are no arrays that a data set can be made of.",
             where="data",
@@ -97,14 +103,17 @@ def index_of_arrays(source: Any) -> DatasetIndex:
     arrays |= {f"y_{name}": np.asarray(y) for name, (_, y) in pairs.items()}
     if names is not None:
         arrays["class_names"] = np.asarray(names)
-    class_names = _class_names(where, arrays)
-    splits = {
-        name: array_split(
-            _as_rgb(where, f"x_{name}", arrays[f"x_{name}"]),
-            arrays[f"y_{name}"].reshape(-1).astype(np.int64),
-        )
+    images = {
+        name: _as_rgb(where, f"x_{name}", arrays[f"x_{name}"])
         for name in SPLITS
         if name in pairs
+    }
+    class_names = _class_names(where, arrays, least)
+    splits = {
+        name: array_split(
+            images[name], arrays[f"y_{name}"].reshape(-1).astype(np.int64)
+        )
+        for name in images
     }
     return DatasetIndex("arrays", "arrays in memory", class_names, splits)
 
@@ -164,7 +173,9 @@ def _how_to_unpack(path: Path) -> str | None:
     return "Unpack the archive, and name the folder that it holds."
 
 
-def _class_names(path: Path, arrays: dict[str, np.ndarray]) -> tuple[str, ...]:
+def _class_names(
+    path: Path, arrays: dict[str, np.ndarray], least: int
+) -> tuple[str, ...]:
     given = [name for name in SPLITS if f"y_{name}" in arrays]
     for split in given:
         labels, images = arrays[f"y_{split}"], arrays[f"x_{split}"]
@@ -183,12 +194,15 @@ def _class_names(path: Path, arrays: dict[str, np.ndarray]) -> tuple[str, ...]:
     count = 1 + max(int(arrays[f"y_{name}"].max()) for name in given)
     # Without this bound one wrong label, such as 2**40, would fill the memory
     # with class names.
-    if not 2 <= count <= arrays["y_train"].size:
+    most = _MOST_CLASSES if least == 1 else arrays["y_train"].size
+    if not least <= count <= most:
         raise TlkitError(
             "The labels are not class numbers counted from 0.",
             where=path,
             expected="at least two classes, and no more classes than "
-            "training images",
+            "training images"
+            if least > 1
+            else f"numbers below {most}",
             received=f"labels up to {count - 1}",
         )
     # Without names, the classes are called "0", "1" and so on.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+from pathlib import Path
 
 from PIL import ExifTags, Image, features
 
@@ -13,6 +14,11 @@ FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF")
 READABLE = "JPEG, PNG, BMP, GIF, WebP, TIFF, PPM, AVIF or HEIC"
 """The same formats as a user reads them."""
 
+#: What the names of such files usually end in. It tells a picture from what
+#: lies beside it without a look into either.
+_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib"}
+_SUFFIXES |= {".gif", ".webp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
+_SUFFIXES |= {".ppm", ".pgm", ".pbm", ".pnm"}
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1"}
 
@@ -61,6 +67,11 @@ _MODES = frozenset(
     {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV"}
     | {"I;16", "I;16L", "I;16B"}
 )
+
+
+def named_like_picture(path: Path) -> bool:
+    """Returns whether a file is a picture by the end of its name."""
+    return path.suffix.lower() in _SUFFIXES
 
 
 def open_picture(content: bytes) -> Image.Image:

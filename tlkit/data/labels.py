@@ -12,6 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.wording import name_some
+from tlkit.data.formats import named_like_picture
 from tlkit.data.labelled import Labelled
 from tlkit.data.names import TRAIN, class_key, split_of
 from tlkit.data.scan import Remarks, image_files
@@ -56,10 +58,13 @@ def label_in_name(path: Path) -> str:
 def how_to_label(files: Sequence[Path]) -> str:
     """Returns what to do about images that lie in no class folders."""
     for path in files:
-        if path.suffix in (".csv", ".tsv") and _is_table(path):
+        if path.suffix.lower() in (".csv", ".tsv") and _is_table(path):
             return f"If {path} holds their labels, add --labels {path}."
-    labels = Counter(map(label_in_name, files))
-    if 2 <= len(labels) <= len(files) / 2 and "" not in labels:
+    pictures = [path for path in files if named_like_picture(path)]
+    labels = Counter(map(label_in_name, pictures))
+    # A class hardly begins with a number, and a date does.
+    words = all(label[:1].isalpha() for label in labels)
+    if 2 <= len(labels) <= len(pictures) / 2 and words:
         shown = ", ".join(sorted(labels)[:5])
         return (
             f"The names of the files begin with {shown}: if these are the "
@@ -67,8 +72,9 @@ def how_to_label(files: Sequence[Path]) -> str:
             f"reading=tlkit.Reading(label_from='{NAME}'))."
         )
     return (
-        "Put the images of each class into a folder of its own, or name a "
-        "table of labels by --labels."
+        "Put the images of each class into a folder of its own, name a table "
+        "of labels by --labels, or tell by --label-from where in the files' "
+        "names the classes stand."
     )
 
 
@@ -110,6 +116,10 @@ def label_by_name(
             remarks.leave_out(path, "no label in its name")
     _note_unlabelled(len(files) - len(labelled), "their names", remarks)
     _check_labels(labelled, root, how)
+    names = sorted({one.class_name for one in labelled})
+    remarks.notes.append(
+        f"Classes by the names of the files: {name_some(names)}."
+    )
     return labelled
 
 
@@ -128,7 +138,7 @@ def _check_labels(labelled: Sequence[Labelled], root: Path, how: str) -> None:
             where=root,
             expected="several files of each class, such as cat.0.jpg, "
             "cat.1.jpg, dog.0.jpg",
-            received=f"{len(names)} classes by {how!r} of {len(labelled)} "
+            received=f"{len(names)} classes by '{how}' of {len(labelled)} "
             f"files: {', '.join(names[:5])}, ...",
             remedy="Give a regular expression whose first group is the class, "
             r"such as --label-from '_([a-z]+)\.'.",
@@ -199,6 +209,9 @@ def label_by_table(
             raise _contradiction(table, labelled[path], one)
     without = [path for path, _ in files if path not in labelled]
     without += [path for path, one in labelled.items() if not one.class_name]
+    if rows and not labelled:
+        first = rows[0].file
+        raise _names_no_file(table, f"{first}: {found.find(first)[1]}", files)
     for path in without:
         remarks.leave_out(path, f"no label in {table.name}")
     _note_unlabelled(len(without), table.name, remarks)
@@ -207,7 +220,9 @@ def label_by_table(
 
 def _contradiction(table: Path, first: Labelled, other: Labelled) -> TlkitError:
     def told(one: Labelled) -> str:
-        return ", ".join(filter(None, one[1:]))
+        # The first is the path, and what is equal is no contradiction.
+        both = zip(one[1:], first[1:], other[1:], strict=True)
+        return ", ".join(own or "nothing" for own, a, b in both if a != b)
 
     return TlkitError(
         "The table says two things of one file.",
@@ -217,22 +232,34 @@ def _contradiction(table: Path, first: Labelled, other: Labelled) -> TlkitError:
     )
 
 
+def _names_no_file(
+    table: Path, received: str, files: Sequence[tuple[Path, str]]
+) -> TlkitError:
+    return TlkitError(
+        "The table names none of the files.",
+        where=table,
+        expected=f"names such as {files[0][0].name}"
+        if files
+        else "files in the folder",
+        received=received,
+    )
+
+
 class _Files:
     """Finds files by what a table calls them."""
 
     def __init__(self, paths: Sequence[Path], table: Path) -> None:
-        self._folder = table.parent
-        self._paths = set(paths)
-        self._by_end: dict[str, Path | None] = {}
+        self._folder = Path(os.path.abspath(table)).parent
+        self._paths = {Path(os.path.abspath(one)): one for one in paths}
+        self._by_end: dict[str, list[Path]] = {}
         for path in paths:
             for end in self._ends(path):
-                # An end that two files share names neither of them.
-                taken = end in self._by_end
-                self._by_end[end] = None if taken else path
+                self._by_end.setdefault(end, []).append(path)
 
     @staticmethod
     def _ends(path: Path) -> Iterable[str]:
-        parts = path.parts
+        # However the folder was named, a row may name it, too.
+        parts = Path(os.path.abspath(path)).parts
         for start in range(1, min(len(parts), 6)):
             end = "/".join(parts[-start:])
             yield end
@@ -241,10 +268,11 @@ class _Files:
 
     def find(self, name: str) -> tuple[Path | None, str]:
         """Returns the file of a name, or the reason why there is none."""
-        beside = Path(os.path.normpath(self._folder / name))
-        if beside in self._paths:
-            return beside, ""
-        parts = PurePosixPath(name.replace("\\", "/")).parts
+        for written in (name, name.replace("\\", "/")):
+            beside = Path(os.path.normpath(self._folder / written))
+            if beside in self._paths:
+                return self._paths[beside], ""
+        parts = PurePosixPath(written).parts
         # The whole path on another machine begins with folders of its own. A
         # path that begins in the data must fit as it stands.
         whole = bool(parts) and (parts[0] == "/" or parts[0].endswith(":"))
@@ -252,9 +280,17 @@ class _Files:
         for start in ends:
             end = "/".join(parts[start:])
             if end in self._by_end:
-                path = self._by_end[end]
-                return path, "" if path else "several files are called so"
+                return self._the_one(self._by_end[end])
         return None, "not there"
+
+    @staticmethod
+    def _the_one(paths: Sequence[Path]) -> tuple[Path | None, str]:
+        # A note or a mask beside a picture often has its name.
+        pictures = [path for path in paths if named_like_picture(path)]
+        for found in (paths, pictures):
+            if len(found) == 1:
+                return found[0], ""
+        return None, "several files are called so"
 
 
 def read_table(path: Path) -> list[Row]:
@@ -281,6 +317,9 @@ def read_table(path: Path) -> list[Row]:
             where=path,
             expected="CSV in UTF-8",
             received=error,
+            remedy="Save it as UTF-8; Excel calls this CSV UTF-8."
+            if isinstance(error, UnicodeDecodeError)
+            else None,
         ) from error
     places = _columns(path, lines[0] if lines else [])
     rows = [_row(line, places) for line in lines[1:] if any(line)]

@@ -6,16 +6,19 @@ be understood is an error.
 
 from __future__ import annotations
 
+import os
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from tlkit.base.errors import TlkitError
+from tlkit.base.wording import name_some
+from tlkit.data.formats import named_like_picture
 from tlkit.data.labelled import Labelled
 from tlkit.data.labels import how_to_label
 from tlkit.data.names import SPLITS, TRAIN, class_key, split_of
 from tlkit.data.scan import (
-    LeftOut,
     Remarks,
     direct_files,
     image_files,
@@ -49,42 +52,51 @@ def label_by_folder(root: Path, remarks: Remarks) -> list[Labelled]:
     named = [folder for folder in folders if split_of(folder.name)]
     if named and len(named) == len(folders):
         raise _splits_without_classes(root, folders)
+    _check_not_split_and_class(root, folders)
     for folder in named:
         remarks.notes.append(
-            f"{folder.name}/ is taken for a class and not for a split: its "
-            "images lie in no class folders."
+            f"{folder.name}/ is taken for a class and not for a split, since "
+            "it lies beside other classes."
         )
     return _label_classes(root, TRAIN, remarks)
 
 
 def look_through(
-    root: Path, remarks: Remarks, split: str | None = None
+    root: Path,
+    remarks: Remarks,
+    split: str | None = None,
+    known: Collection[str] = (),
 ) -> Path:
     """Returns the folder that holds the classes or splits, and notes it.
 
     Archives often unpack to a folder in a folder. A folder is looked through
-    if there is nothing in it but one other folder.
+    if there is one other folder in it and, beside that, no picture.
 
     Args:
         root: The folder.
         remarks: A note is added if it is looked through.
         split: The split that the folder is; one of the same name inside it is
             looked through, too.
+        known: Keys of class names, see `class_key`; a folder that is one of
+            these classes is not looked through.
     """
     inner = root
     while True:
         folders = subfolders(inner)
-        if len(folders) != 1 or direct_files(inner):
+        if len(folders) != 1 or any(
+            map(named_like_picture, direct_files(inner))
+        ):
             break
-        if split_of(folders[0].name) not in (None, split):
+        name = folders[0].name
+        if split_of(name) not in (None, split) or class_key(name) in known:
             break
         inner = folders[0]
     # A folder without folders is a class, and the only one.
     if inner == root or not subfolders(inner):
         return root
     remarks.notes.append(
-        f"{root.name}/ holds nothing but {inner.relative_to(root)}/, whose "
-        "folders are read."
+        f"{root.name}/ holds no images but in {inner.relative_to(root)}/, "
+        "whose folders are read."
     )
     return inner
 
@@ -124,22 +136,39 @@ def _has_class_folders_in_splits(folders: list[Path]) -> bool:
     named = [one for one in folders if split_of(one.name)]
     deep = [one for one in named if subfolders(one)]
     others = [one for one in folders if one not in named]
-    # A single name of a split among classes is the vehicle, or a test tube.
+    # A single name of a split among classes is the vehicle, or a test tube,
+    # unless the classes are in it.
+    inside = {class_key(one.name) for some in deep for one in subfolders(some)}
     among_classes = len(named) == 1 and (
-        sum(bool(direct_files(one)) for one in others) >= 2
+        sum(
+            any(map(named_like_picture, direct_files(one)))
+            and class_key(one.name) not in inside
+            for one in others
+        )
+        >= 2
     )
     return bool(deep) and not among_classes
+
+
+def _check_not_split_and_class(root: Path, folders: list[Path]) -> None:
+    """Raises TlkitError for names such as train_cats and test_cats."""
+    words = [re.split(r"[\W_]+", folder.name, maxsplit=1) for folder in folders]
+    splits = {split_of(first) for first, *_ in words}
+    if len(splits) > 1 and None not in splits:
+        raise TlkitError(
+            "The names of the folders are a split's and a class's in one.",
+            where=root,
+            expected="train/, validation/ and test/, each with a folder for "
+            "each class",
+            received=name_some([f"{folder.name}/" for folder in folders]),
+            remedy="Put the class folders into folders called like the splits.",
+        )
 
 
 def _has_splits_in_class_folders(folders: list[Path]) -> bool:
     inside = [subfolders(folder) for folder in folders]
     found = {split_of(one.name) for some in inside for one in some}
-    return (
-        all(inside)
-        and len(found) >= 2
-        and None not in found
-        and not any(map(direct_files, folders))
-    )
+    return all(inside) and len(found) >= 2 and None not in found
 
 
 def _label_splits(root: Path, remarks: Remarks) -> list[Labelled]:
@@ -147,8 +176,8 @@ def _label_splits(root: Path, remarks: Remarks) -> list[Labelled]:
     _leave_out_others(root, [*splits.values()], remarks)
     labelled: list[Labelled] = []
     for split, folder in splits.items():
-        inner = look_through(folder, remarks, split)
         known = {class_key(one.class_name) for one in labelled}
+        inner = look_through(folder, remarks, split, known)
         if _is_unlabelled(inner, known):
             _say_unlabelled(folder, remarks)
         else:
@@ -161,8 +190,14 @@ def _leave_out_others(root: Path, used: list[Path], remarks: Remarks) -> None:
         # The marker is tlkit's own, so it is not reported as left out.
         if child in used or child.name == MARKER:
             continue
-        reason = "not one of train/, validation/, test/"
+        reason = _why_no_folder(child, "not one of train/, validation/, test/")
         remarks.leave_out(child, why_skipped(child) or reason)
+
+
+def _why_no_folder(path: Path, usual: str) -> str:
+    """Returns why something beside folders is not read like them."""
+    # `Path.exists` would raise in a folder that may not be entered.
+    return usual if os.path.exists(path) else "a link to nothing"
 
 
 def _is_unlabelled(folder: Path, known: set[str]) -> bool:
@@ -174,6 +209,9 @@ def _is_unlabelled(folder: Path, known: set[str]) -> bool:
 
 def _say_unlabelled(folder: Path, remarks: Remarks) -> None:
     count = len(image_files(folder, []))
+    if not count:
+        remarks.leave_out(folder, "empty folder")
+        return
     remarks.leave_out(folder, "images without labels")
     remarks.notes.append(
         f"{folder.name}/ has no class folders: its files have no labels and "
@@ -189,10 +227,11 @@ def _label_classes(root: Path, split: str, remarks: Remarks) -> list[Labelled]:
             if child.name != MARKER:
                 remarks.leave_out(child, reason)
         elif not child.is_dir():
-            remarks.leave_out(child, "not in a class folder")
+            reason = _why_no_folder(child, "not in a class folder")
+            remarks.leave_out(child, reason)
         else:
             labelled += _class_files(child, root, split, remarks)
-            nested[child.name] = len(subfolders(child))
+            nested[child.name] = _folders_inside(child)
     _note_nested(nested, remarks)
     return labelled
 
@@ -204,6 +243,12 @@ def _class_files(
     if not files:
         remarks.leave_out(folder, "empty class folder")
     return [Labelled(path, folder.name, split) for path in files]
+
+
+def _folders_inside(folder: Path) -> int:
+    inside = subfolders(folder)
+    # A folder alone may be a split, or a data set of its own.
+    return len(inside) if len(inside) != 1 else 1 + len(subfolders(inside[0]))
 
 
 def _note_nested(nested: Mapping[str, int], remarks: Remarks) -> None:
@@ -225,8 +270,10 @@ def _label_classes_with_splits(root: Path, remarks: Remarks) -> list[Labelled]:
         for split, inner in split_folders(folder, quiet).items():
             files = image_files(inner, remarks.left_out, root)
             labelled += [Labelled(path, folder.name, split) for path in files]
+        for child in direct_files(folder):
+            remarks.leave_out(child, "not in the folder of a split")
     for child in direct_files(root):
-        remarks.left_out.append(LeftOut(str(child), "not in a class folder"))
+        remarks.leave_out(child, "not in a class folder")
     return labelled
 
 
@@ -234,6 +281,8 @@ def _splits_without_classes(root: Path, folders: list[Path]) -> TlkitError:
     # The test images of a contest have no labels, in no place.
     named = {split_of(one.name): one for one in folders}
     files = image_files(named.get(TRAIN, folders[0]), [])
+    # A table often lies beside the folders.
+    files = [*direct_files(root), *files]
     return TlkitError(
         "The folders are named like splits, and no class folders are in them.",
         where=root,

@@ -164,10 +164,10 @@ def notes_on_likeness(
 def _sentence(splits: Mapping[str, Split], pairs: list[Pair]) -> str:
     first, row, second, other = pairs[0]
     return (
-        f"{len(pairs)} images of {second} look like images of {first} (such "
-        f"as {splits[second].name(other)} and {splits[first].name(row)}). If "
-        f"they are copies, the accuracy on {second} is higher than it would "
-        "be on new images."
+        f"Images of {second} that look like images of {first}: {len(pairs)} "
+        f"(such as {splits[second].name(other)} and "
+        f"{splits[first].name(row)}). If they are copies, the accuracy on "
+        f"{second} is higher than it would be on new images."
     )
 
 

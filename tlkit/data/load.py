@@ -109,6 +109,7 @@ def load_dataset(
     fractions = {TEST: test_fraction, VALIDATION: validation_fraction}
     _check_fractions(fractions)
     found = read_source(source, reading)
+    _check_every_class(found)
     check_enough(found, fractions)
     splits = complete_splits(found.splits, fractions, seed)
     index = replace(found, splits=splits)
@@ -158,7 +159,7 @@ def read_source(
     reading = reading or Reading()
     if not isinstance(source, str | os.PathLike):
         _check_usual(reading, "arrays in memory")
-        return index_of_arrays(source)
+        return index_of_arrays(source, least)
     try:
         return _find(os.fspath(source), reading, least)
     except OSError as error:
@@ -200,7 +201,7 @@ def _find(source: str, reading: Reading, least: int) -> DatasetIndex:
         return _find_public(source, reading, least)
     _check_usual(reading, source)
     if path.is_file():
-        return read_npz(path)
+        return read_npz(path, least)
     if source == SAMPLE:
         return _draw_sample()
     raise UsageError(
@@ -237,9 +238,10 @@ def _check_every_class(index: DatasetIndex) -> None:
     absent = _absent(index, TRAIN)
     if absent:
         raise TlkitError(
-            f"Too few images of {name_some(absent)} for a train split.",
+            f"There are no training images of {name_some(absent)}.",
             where=index.source,
-            expected="training images of every class",
+            expected="training images of every class, of which the first has "
+            "the number 0",
             remedy="Add images, or remove the class.",
         )
 

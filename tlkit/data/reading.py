@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tlkit.base.errors import UsageError
+from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.fields import Checked, Option, field
 from tlkit.data.labelled import Labelled
 from tlkit.data.labels import (
@@ -133,9 +133,16 @@ def _grouped(
         one._replace(group=found_in(where, one.path, root)) for one in labelled
     ]
     without = sum(not one.group for one in named)
+    if named and without == len(named):
+        raise TlkitError(
+            "No file has a group.",
+            where=root,
+            expected=f"paths in which '{pattern}' is found",
+            received=f"paths such as {named[0].path.relative_to(root)}",
+        )
     if without:
         remarks.notes.append(
             f"{without} of {len(named)} files have no group by "
-            f"{pattern!r}: each of them is a group of its own."
+            f"'{pattern}': each of them is a group of its own."
         )
     return named

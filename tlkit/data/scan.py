@@ -17,17 +17,20 @@ _LITTER = {
     "#recycle",
     "#snapshot",
     "@eadir",
+    "@recently-snapshot",
     "@recycle",
     "@tmp",
     "__macosx",
     "__pycache__",
     "desktop.ini",
     "ehthumbs.db",
+    "found.000",
     "icon\r",
     "lost+found",
     "recycler",
     "system volume information",
     "thumbs.db",
+    "~snapshot",
 }
 
 

@@ -42,7 +42,8 @@ def complete_splits(
     of `SMALL` units or more is cut at fixed places of the order: added images
     move no other, and the shares are right up to chance. A class that grows
     past `SMALL` is cut anew once. Renamed and moved files stay where they
-    are.
+    are. A group that is larger than test and validation are to be together
+    is for training, unless its class has as many units as `SMALL`.
 
     Args:
         splits: The splits that the data set has: `"train"`, and optionally
@@ -167,19 +168,24 @@ def _cut_exactly(sizes: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """Cuts a row of units at the shares of their images.
 
     A unit belongs to the part in which its middle lies. Of single images a
-    part gets the rounded number.
+    part gets the rounded number. A unit of more images than all parts but the
+    last are to have has no room in them: it comes last, and where the others
+    are fewer than these parts are to have, each gets less.
 
     Args:
         sizes: Number of images of each unit, in their order.
         ends: Share of all images at which each part but the last ends.
 
     Returns:
-        The part of each unit, from 0, rising. None is empty if there are at
+        The part of each unit, from 0. None is empty if there are at
         least as many units as parts.
     """
     count, parts = len(sizes), len(ends) + 1
-    middles = np.cumsum(sizes) - sizes / 2
-    cuts = np.searchsorted(middles, ends * sizes.sum())
+    large = sizes > ends[-1] * sizes.sum()
+    order = np.argsort(large, kind="stable")
+    middles = np.cumsum(sizes[order]) - sizes[order] / 2
+    whole = min(sizes.sum(), sizes[~large].sum() / ends[-1])
+    cuts = np.searchsorted(middles, ends * whole)
     if count >= parts:
         # Room for one unit of each part before and of each part after.
         for number in range(len(cuts)):
@@ -187,7 +193,9 @@ def _cut_exactly(sizes: np.ndarray, ends: np.ndarray) -> np.ndarray:
             cuts[number] = min(
                 max(cuts[number], lowest), count - (parts - 1 - number)
             )
-    return np.searchsorted(cuts, np.arange(count), side="right")
+    found = np.empty(count, np.int64)
+    found[order] = np.searchsorted(cuts, np.arange(count), side="right")
+    return found
 
 
 def _fill_empty(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 from tlkit.base.records import COUNT, SHARE, Column, Shown, Table, plain
@@ -38,8 +39,14 @@ def balanced_accuracy(
     Returns:
         The mean, 0 to 1; None if no class has images.
     """
-    recalls = [one["recall"] for one in per_class.values() if one["count"]]
-    return sum(recalls) / len(recalls) if recalls else None
+    # Exact, so that for classes of one size it is the accuracy, to the last
+    # digit that is shown.
+    recalls = [
+        Fraction(one["recall"]).limit_denominator(one["count"])
+        for one in per_class.values()
+        if one["count"]
+    ]
+    return float(sum(recalls) / len(recalls)) if recalls else None
 
 
 class Evaluation(Shown, dict[str, Any]):

@@ -7,6 +7,7 @@ import numpy as np
 from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import UsageError
 from tlkit.base.records import SHARE
+from tlkit.base.wording import say_not_judged
 from tlkit.data.index import ALL, TEST, VALIDATION, DatasetIndex, Split
 from tlkit.data.load import Source, load_labelled
 from tlkit.data.names import class_key
@@ -69,7 +70,7 @@ def evaluate(
     measured = measure(labels, _sum_to_one(shares), names)
     notes = (
         *index.notes,
-        *_absent(names, labels),
+        *_absent(names, labels, split),
         *_seen(classifier, images, shares.argmax(axis=1) == labels),
         *_several_sigmoids(classifier, names),
     )
@@ -158,12 +159,15 @@ def _sum_to_one(shares: np.ndarray) -> np.ndarray:
     return np.where(totals > 0, shares / np.where(totals > 0, totals, 1), equal)
 
 
-def _absent(names: tuple[str, ...], labels: np.ndarray) -> list[str]:
+def _absent(
+    names: tuple[str, ...], labels: np.ndarray, split: str
+) -> list[str]:
     absent = [
         name for label, name in enumerate(names) if not np.any(labels == label)
     ]
-    shown = ", ".join(absent[:10]) + (", ..." if len(absent) > 10 else "")
-    return [f"no images of {shown}: not judged"] if absent else []
+    # In the words of the table, which would say it a second time.
+    said = say_not_judged(absent, "" if split == ALL else split)
+    return [said] if said else []
 
 
 def _seen(
