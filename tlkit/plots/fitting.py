@@ -6,7 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from os.path import commonprefix
+from itertools import takewhile
 
 from tlkit.plots.figure import legible
 
@@ -74,12 +74,14 @@ def _told_apart(names: Sequence[str], fit: Callable[[str], str]) -> list[str]:
 
 def _shared_beginning(names: Sequence[str]) -> int:
     """Returns how many letters may go; 0 where that tells nothing apart."""
-    shared = commonprefix(list(names))
+    letters = zip(*names, strict=False)
+    same = sum(1 for _ in takewhile(lambda one: len(set(one)) == 1, letters))
+    shared = names[0][:same]
     # A number is not cut in two: 1 and 10 would become nothing and 0.
     whole = max(shared.rfind(mark) for mark in _MARKS) + 1
-    same = len(set(names)) < len(names)
+    equal = len(set(names)) < len(names)
     # What has been cut begins with an ellipsis already.
-    return 0 if same or len(shared) < 2 else whole or len(shared)
+    return 0 if equal or same < 2 else whole or same
 
 
 def _cut(letters: Sequence[str], most: int) -> list[str]:
