@@ -67,8 +67,7 @@ def as_functional(model: keras.Model, where: object) -> keras.Model:
     # The model becomes the only step of a graph.
     shape = (model.get_build_config() or {}).get("input_shape")
     try:
-        _, *size = shape or ()  # not even a batch, if it never saw any
-        inputs = keras.Input(tuple(size))
+        inputs = keras.Input(tuple(shape)[1:])  # type: ignore[arg-type]
         return keras.Model(inputs, model(inputs), name=model.name)
     except Exception as error:
         raise TlkitError(

@@ -7,6 +7,7 @@ import numpy as np
 from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import UsageError
 from tlkit.base.records import SHARE
+from tlkit.base.wording import name_some
 from tlkit.data.index import ALL, TEST, VALIDATION, DatasetIndex, Split
 from tlkit.data.load import Source, load_labelled
 from tlkit.data.names import class_key
@@ -23,6 +24,8 @@ from tlkit.reuse.classifier import Classifier
 from tlkit.tensor.pipeline import make_batches
 
 _BATCH = 32
+#: Number of classes, at most, that a message names.
+_NAMED = 10
 
 
 def evaluate(
@@ -120,7 +123,7 @@ def _check_number(classifier: Classifier, wanted: tuple[str, ...]) -> None:
         raise UsageError(
             "The model has another number of classes than the data.",
             where=classifier.source,
-            expected=f"{len(wanted)}: {', '.join(wanted)}",
+            expected=f"{len(wanted)}: {name_some(wanted, _NAMED)}",
             received=classifier.classes,
             remedy="The model's file holds no names of classes, so the data "
             "must have all of them, in the order of their names.",
@@ -134,8 +137,8 @@ def _unknown_classes(
     return UsageError(
         "The model does not have all classes of the data.",
         where=classifier.source,
-        expected=", ".join(names),
-        received=", ".join(unknown),
+        expected=name_some(names, _NAMED),
+        received=name_some(unknown, _NAMED),
         remedy=next(filter(None, near), None),
     )
 
@@ -162,7 +165,7 @@ def _absent(names: tuple[str, ...], labels: np.ndarray) -> list[str]:
     absent = [
         name for label, name in enumerate(names) if not np.any(labels == label)
     ]
-    shown = ", ".join(absent[:10]) + (", ..." if len(absent) > 10 else "")
+    shown = name_some(absent, _NAMED)
     return [f"no images of {shown}: not judged"] if absent else []
 
 
