@@ -195,3 +195,15 @@ def test_layers_are_drawn_below_each_other(patterns):
     grid = figure.axes[0].images[0].get_array()
     np.testing.assert_array_equal(grid[49:97, 49:97], patterns[3])
     assert (grid[48] == 255).all()
+
+
+def test_a_size_too_small_for_a_window_is_no_traceback():
+    """The maps of 2x2 end in an error of TensorFlow's own in the ascent."""
+    pixels = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(4, 3, strides=4, padding="same")(pixels)
+    x = keras.layers.DepthwiseConv2D(3, strides=2)(x)
+    x = keras.layers.ReLU(name="end")(x)
+    model = keras.Model(pixels, keras.layers.GlobalMaxPooling2D()(x))
+    with pytest.raises(UsageError, match="cannot work on pictures of 5x5"):
+        filter_patterns(model, "end", size=8, steps=1)
+    assert filter_patterns(model, "end", size=16, steps=1).shape[0] == 4

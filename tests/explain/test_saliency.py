@@ -41,6 +41,21 @@ def bent():
     )
 
 
+def test_a_network_of_whole_pixels_is_differentiated(bent):
+    """Its input is uint8, and a cast to that has no gradient."""
+    whole = keras.Input((SIDE, SIDE, 3), dtype="uint8")
+    x = whole
+    for layer in bent.layers:
+        x = layer(x)
+    images = IMAGES.round()
+    for method in (saliency, smoothgrad, integrated_gradients):
+        np.testing.assert_allclose(
+            method(keras.Model(whole, x), images),
+            method(bent, images),
+            atol=1e-5,
+        )
+
+
 def weights_of(linear, label):
     kernel = np.asarray(linear.layers[-1].kernel, np.float64)
     return kernel[:, label].reshape(SIDE, SIDE, 3)

@@ -13,7 +13,7 @@ from tlkit.base.outputs import MARK
 from tlkit.data.augment import Augmentation
 from tlkit.data.index import DatasetIndex, Split
 from tlkit.plots.figure import Figure
-from tlkit.plots.fitting import fitted
+from tlkit.plots.fitting import fitted, fitted_names
 
 
 def test_smoothing_is_the_weighted_line_by_hand():
@@ -344,6 +344,49 @@ def test_a_long_name_keeps_its_ends_and_has_room(lines):
     assert "…" in "".join(codes)
     assert max(map(len, codes)) <= 15
     assert fitted("one two three four", 1) == "one two three\nfour"
+
+
+SPECIES = [f"the long name of species number {n} of a genus" for n in range(40)]
+
+
+def test_names_that_differ_in_their_middle_are_told_apart():
+    """All forty became `the reall…e family` beside the matrix."""
+    shown = fitted_names(["dog", *SPECIES], 1.2, 8, 1)
+    assert shown == ["dog", *(f"…{n} of a genus" for n in range(40))]
+    assert fitted_names(["cat", "dog"], 1) == ["cat", "dog"]
+    same = ["x" * 99, "x" * 99]  # nothing tells these apart
+    assert len(set(fitted_names(same, 1))) == 1
+    # Numbers stay whole, though all of these begin with a 1.
+    ones = [f"{'a' * 40} 1{n} {'b' * 40}" for n in range(9)]
+    shown = fitted_names(ones, 1.2, 8, 1)
+    assert [name[:3] for name in shown] == [f"…1{n}" for n in range(9)]
+
+
+def test_matrix_and_sheet_name_every_class_differently():
+    axes, pairs, _ = plots.draw_confusion(
+        np.ones((40, 40), int), SPECIES, "t"
+    ).axes
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert len(set(labels)) == 40
+    assert len(set(pairs.texts[0].get_text().splitlines())) == 14
+    data = classes(40)
+    named = DatasetIndex("all", "", tuple(SPECIES), dict(data.splits))
+    sheet = plots.draw_contact_sheet(named)
+    titles = {axes.get_title("left") for axes in sheet.axes if axes.images}
+    assert len(titles) == 40
+
+
+@pytest.mark.parametrize("number", [3, 9, 30, 40])
+def test_nothing_of_the_matrix_lies_outside_the_picture(number):
+    """The word below the matrix was cut off."""
+    names = [f"{n} of the species of the family" for n in range(number)]
+    figure = plots.draw_confusion(np.eye(number, dtype=int), names, "t")
+    figure.draw_without_rendering()
+    whole = figure.get_tightbbox().padded(-1 / 72)
+    assert whole.x0 >= 0
+    assert whole.y0 >= 0
+    assert whole.y1 <= figure.get_figheight()
+    assert whole.x1 <= figure.get_figwidth()
 
 
 def test_the_overview_says_how_many_mistakes_there_are():

@@ -9,6 +9,8 @@ from tlkit.base.errors import UsageError
 from tlkit.data.index import ALL, DatasetIndex, Split
 from tlkit.evaluation.intervals import wilson_interval
 from tlkit.models.saving import save_classifier
+from tlkit.plans.plan import ResolvedPlan
+from tlkit.runs.recording import recorded_run
 
 NAMES = ("cats", "Dögs", "mice")
 
@@ -145,3 +147,29 @@ def test_several_sigmoids_are_judged_by_the_largest_and_said(tmp_path):
         -np.log(high / (high + 2 * low)), rel=1e-4
     )
     assert any("scaled to sum to 1" in note for note in measured["notes"])
+
+
+def test_an_error_names_ten_classes_of_many(classifier):
+    """All 120 stood in one line."""
+    many = tuple(f"class {number}" for number in range(120))
+    with pytest.raises(UsageError) as caught:
+        tlkit.evaluate(classifier, index(many, ALL, (0,) * 120, range(120)))
+    assert "class 9 and 110 more" in str(caught.value)
+    assert "class 10" not in str(caught.value)
+
+
+def test_the_model_of_a_training_that_has_not_ended_is_said(
+    classifier, tmp_path, capsys
+):
+    """A killed run was used like a finished one, without a word."""
+    data = index(NAMES, "train", (0, 1, 2), (0, 1, 2))
+    with recorded_run(ResolvedPlan("scratch"), data, tmp_path / "run") as run:
+        save_classifier(classifier.model, run.model_path, NAMES, (4, 4))
+        tlkit.load_classifier(run.path)
+        assert "note: the training of this run is running" in (
+            capsys.readouterr().err
+        )
+        row = tlkit.runs_table([run]).to_records()[0]
+        assert row["seconds"] is None
+    tlkit.load_classifier(run.path)
+    assert capsys.readouterr().err == ""

@@ -125,11 +125,72 @@ def test_sigmoids_of_several_classes_stand_each_for_itself(images, tmp_path):
     assert "do not sum to 1" in classifier.notes[-1]
 
 
+def test_sigmoids_in_layers_of_their_own_are_no_scores(images, tmp_path):
+    """One head for each class: their softmax was taken."""
+    pixels, x = scores_of(4)
+    heads = [layers.Dense(1, activation="sigmoid")(x) for _ in range(3)]
+    model = keras.Model(pixels, layers.Concatenate()(heads))
+    classifier = load(model, tmp_path)
+    np.testing.assert_allclose(
+        classifier.predict(images), model.predict(images, verbose=0), atol=1e-6
+    )
+    assert "do not sum to 1" in classifier.notes[-1]
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_small_values_of_activations_are_scores(activation, images, tmp_path):
+    """All between 0 and 1, by chance, and no probabilities."""
+    pixels, x = scores_of(3)
+    end = layers.Dense(
+        3, activation, kernel_initializer="zeros", bias_initializer="ones"
+    )
+    model = keras.Model(pixels, end(x))
+    end.bias.assign([0.1, 0.2, 0.3])
+    values = np.array([0.1, 0.2, 0.3])
+    values = np.tanh(values) if activation == "tanh" else values
+    np.testing.assert_allclose(
+        load(model, tmp_path).predict(images),
+        np.tile(softmax(values), (len(images), 1)),
+        atol=1e-6,
+    )
+
+
+def test_pooled_maps_of_small_values_are_scores(images, tmp_path):
+    pixels = keras.Input((16, 16, 3))
+    maps = layers.Conv2D(3, 1, activation="relu")(
+        layers.Rescaling(1 / 2550)(pixels)
+    )
+    model = keras.Model(pixels, layers.GlobalAveragePooling2D()(maps))
+    expected = softmax(model.predict(images, verbose=0), axis=1)
+    classifier = load(model, tmp_path)
+    np.testing.assert_allclose(classifier.predict(images), expected, atol=1e-6)
+
+
+def test_a_model_without_a_shape_says_so(tmp_path):
+    model = keras.Sequential([layers.Flatten(), layers.Dense(3)])
+    with pytest.raises(TlkitError, match="does not say which images it takes"):
+        load(model, tmp_path)
+
+
+def test_the_output_that_an_error_names_can_be_taken(images, tmp_path):
+    """It named the first, which was a map and is no output of classes."""
+    pixels = keras.Input((16, 16, 3))
+    maps = layers.Conv2D(4, 3, name="maps")(pixels)
+    scores = layers.GlobalAveragePooling2D()(maps)
+    ends = [layers.Dense(units, name=f"end{units}")(scores) for units in (2, 3)]
+    model = keras.Model(pixels, [maps, *ends])
+    with pytest.raises(TlkitError, match="output='end2'"):
+        load(model, tmp_path)
+    classifier = load(model, tmp_path, output="end2")
+    assert classifier.predict(images).shape == (5, 2)
+
+
 @pytest.mark.parametrize(
     ("values", "kind"),
     [
         ([[0.2, 0.8], [1.0, 0.0]], "softmax"),
-        ([[0.2, 0.7], [1.0, 0.0]], "linear"),
+        ([[0.2, 0.7], [1.0, 0.0]], "sigmoid"),
+        ([[0.2, 0.7], [1.1, 0.0]], "linear"),
         ([[-0.2, 1.2], [0.5, 0.5]], "linear"),
         (log_softmax([[1.0, 2.0], [-3.0, 9.0]], axis=1), "log_softmax"),
         ([[-1.0, -2.0], [-3.0, -9.0]], "linear"),

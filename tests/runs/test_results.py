@@ -65,6 +65,18 @@ def test_plots_that_fail_lose_nothing(data, tmp_path, capsys):
     assert "error" not in status
 
 
+def test_what_lies_in_the_way_of_a_plot_stays_and_fails_nothing(data, tmp_path):
+    def in_the_way(run):
+        (run.plots / "curves.png").mkdir(parents=True)
+        (run.plots / "confusion.png").write_text("the user's")
+
+    run = finish(data, tmp_path / "run", in_the_way)
+    assert run.state == "finished"
+    assert len(run.metrics["notes"]) == 2
+    assert (run.plots / "curves.png").is_dir()
+    assert (run.plots / "confusion.png").read_text() == "the user's"
+
+
 def test_a_drawing_that_raises_is_told(tmp_path, capsys):
     told = save_beside(tmp_path, lambda: [Figure()][1], "a.png")
     end = "could not be drawn: list index out of range"

@@ -66,6 +66,18 @@ def test_what_a_file_says_of_keras_is_set_aside_and_said(tmp_path):
     assert json.loads(file.read_text()) == config
 
 
+@pytest.mark.parametrize("config", [[], {"epsilon": "x"}, {"floatx": 5}])
+def test_a_file_of_keras_that_nobody_can_read_is_named(config, tmp_path):
+    """TensorFlow reads it by itself, and it ended in a traceback."""
+    file = tmp_path / "keras.json"
+    file.write_text(json.dumps(config))
+    code = "import sys; sys.argv = ['tlkit', 'describe', 'lenet5']; "
+    done = run(code + "from tlkit.cli import main; main()", tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("Error: Keras does not start")
+    assert str(file) in done.stderr
+
+
 def test_a_backend_that_the_environment_names_is_refused(tmp_path):
     code = "from tlkit.cli import main; main()"
     command = f"import sys; sys.argv = ['tlkit', 'predict', 'a', 'b']; {code}"

@@ -9,6 +9,7 @@ a small picture at the start that is enlarged twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -154,7 +155,7 @@ class _Ascent:
         self.colours = model.inputs[0].shape[-1] or 3
         # The open shapes make one compiled graph serve all sizes and numbers
         # of filters.
-        self.climb = tf.function(
+        self._compiled = tf.function(
             self._climb,
             autograph=False,
             input_signature=[
@@ -164,6 +165,17 @@ class _Ascent:
                 tf.TensorSpec([], tf.int32),
             ],
         )
+
+    def climb(self, pictures: tf.Tensor, *args: Any) -> tf.Tensor:
+        """Returns pictures after the steps at one size; see `_climb`."""
+        try:
+            return self._compiled(pictures, *args)
+        # What TensorFlow makes of maps that are too small for a window.
+        except (
+            tf.errors.AbortedError,
+            tf.errors.InvalidArgumentError,
+        ) as error:
+            raise self._size_error(pictures) from error
 
     def starting_pictures(self, side: tuple[int, int]) -> tf.Tensor:
         """Returns noise of many grains and contrasts around mid-grey.

@@ -91,7 +91,9 @@ def activations_table(
         written: What `write_activations` returned.
         files: The pictures that it was given.
     """
-    title = f"Drawn for {files[0]}; dead over {min(len(files), _MOST)} images"
+    count = min(len(files), _MOST)
+    many = f"{count} images" if count > 1 else "this image alone"
+    title = f"Drawn for {files[0]}; dead over {many}"
     return tabulate(title, _COLUMNS, written.items())
 
 

@@ -28,6 +28,8 @@ POOLS = (
     keras.layers.GlobalMaxPooling2D,
 )
 """Layers that may themselves be the last one: each map is a class's score."""
+#: Activations whose values may be probabilities; Keras's others make scores.
+_PROBABLE = ("softmax", "log_softmax", "sigmoid", "hard_sigmoid", "sparsemax")
 
 
 class End(NamedTuple):
@@ -65,6 +67,26 @@ def find_end(tensor: keras.KerasTensor) -> End | None:
         return End(operation, DISTANCES)
     kind = _kind(operation)
     return None if kind is None else End(operation, kind)
+
+
+def ends_in_scores(tensor: keras.KerasTensor) -> bool:
+    """Returns whether an activation of Keras's, such as ReLU, makes scores.
+
+    Args:
+        tensor: An output of a functional model, of which `find_end` finds no
+            end.
+    """
+    operation, call, place = origin(tensor)
+    inner = getattr(operation, "outputs", None)
+    if isinstance(operation, keras.Model) and inner:
+        return ends_in_scores(inner[place])
+    # The means of what is never negative may lie between 0 and 1 by chance.
+    if _passes(operation) or isinstance(operation, POOLS):
+        return ends_in_scores(first_input(operation, call))
+    own = type(operation).__module__.split(".")[0] != "keras"
+    activation = getattr(operation, "activation", None)
+    name = getattr(activation, "__name__", "softmax")
+    return not own and name not in _PROBABLE
 
 
 def _passes(operation: keras.Operation) -> bool:

@@ -48,15 +48,11 @@ def save_beside(
         name: Path of the picture in that folder, such as `plots/curves.png`.
 
     Returns:
-        None, or the line that says why there is no such picture.
-
-    Raises:
-        UsageError: The file exists and was not written by tlkit.
+        None, or the line that says why there is no such picture. A file of
+        the user's that has its name is one reason, and stays as it is.
     """
     try:
         save(draw(), Path(results) / name)
-    except UsageError:
-        raise
     # matplotlib and fonts can raise anything, and so can a full disk.
     except Exception as error:
         reason = str(error).partition("\n")[0] or type(error).__name__

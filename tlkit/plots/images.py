@@ -12,7 +12,7 @@ from tlkit.data.decode import resize_image
 from tlkit.data.index import DatasetIndex, Split
 from tlkit.data.names import ALL, TRAIN
 from tlkit.plots.figure import Figure
-from tlkit.plots.fitting import fitted
+from tlkit.plots.fitting import fitted, fitted_names
 
 #: Number of classes, at most, that a sheet has room for, and up to which the
 #: images are large.
@@ -57,11 +57,11 @@ def draw_contact_sheet(data: DatasetIndex, per_class: int = 8) -> Figure:
     cells = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in cells[len(shown) :]:
         axes.set_axis_off()
-    for label, (axes, own) in enumerate(zip(cells, shown, strict=False)):
+    names = fitted_names(shown, number * side - 1, 9, 1)
+    for label, (axes, own) in enumerate(zip(cells, names, strict=False)):
         images = np.flatnonzero(split.labels == label)
         show_image(axes, _strip(split, images, number))
-        room = number * side - 1
-        title = f"{fitted(own, room, 9, 1)}: {len(images):,} images"
+        title = f"{own}: {len(images):,} images"
         axes.set_title(title, fontsize=9, loc="left")
     whole = f"{data.name}: {_SHEETS.get(name, f'{name} images')}"
     if len(shown) < len(data.class_names):

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from tlkit.plots.colours import MANY, TRAINING, VALIDATION
 from tlkit.plots.figure import Figure
-from tlkit.plots.fitting import fitted
+from tlkit.plots.fitting import fitted, fitted_names
 from tlkit.plots.images import show_image
 
 #: How fast an epoch's weight falls with its distance; see `smooth`.
@@ -160,8 +160,9 @@ def draw_confusion(
     cell = 0.55 if number <= _WIDE else max(0.3, 0.45 - number / 400)
     side = min(max(3.5, cell * number), cell * _FIGURES)
     listed = number > _WIDE
+    # The matrix is square: room for its names is found in two steps.
     figure = Figure(
-        figsize=(side + 3 + 6 * listed, side + 2), layout="constrained"
+        figsize=(side + 3 + 6 * listed, side + 2), layout="compressed"
     )
     widths = [side + 3, 6][: 1 + listed]
     cells = figure.subplots(
@@ -199,7 +200,7 @@ def _draw_matrix(
     step = -(-len(class_names) // _FIGURES)
     ticks = range(0, len(class_names), step)
     lines = 2 if len(class_names) <= _WIDE else 1
-    names = [fitted(class_names[tick], 1.6, size, lines) for tick in ticks]
+    names = fitted_names(class_names, 1.6, size, lines)[::step]
     axes.set_xticks(ticks, names, fontsize=size, rotation=90)
     axes.set_yticks(ticks, names, fontsize=size)
     left_out = f" (one class in {step} is named)" if step > 1 else ""
@@ -232,9 +233,9 @@ def _confused_pairs(
     wrong = counts * (1 - np.eye(len(counts), dtype=int))
     order = np.argsort(-wrong, axis=None, kind="stable")[:_PAIRS]
     pairs = [divmod(int(place), len(counts)) for place in order]
+    names = fitted_names(class_names, 2, 11, 1)
     lines = [
-        f"{fitted(class_names[true], 2, 11, 1)} → "
-        f"{fitted(class_names[said], 2, 11, 1)}: "
+        f"{names[true]} → {names[said]}: "
         f"{wrong[true, said]} of {counts[true].sum()}"
         for true, said in pairs
         if wrong[true, said]

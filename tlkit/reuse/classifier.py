@@ -33,7 +33,7 @@ from tlkit.reuse.pictures import (
     read_picture,
 )
 from tlkit.reuse.predictions import Predictions, rank
-from tlkit.runs.run import open_run
+from tlkit.runs.run import Run, open_run
 from tlkit.tensor.graphs import graph_of
 
 _BATCH = 32
@@ -246,8 +246,9 @@ def load_classifier(
     path = Path(path)
     trained_on: set[str] = set()
     if path.is_dir() and not is_saved_model(path):
-        run_folder = open_run(path)
-        path, trained_on = run_folder.model_path, run_folder.training_digests()
+        run = open_run(path)
+        path, trained_on = run.model_path, run.training_digests()
+        _say_if_unfinished(run)
     classifier = _understood(
         as_functional(load_model(path, custom_objects), path),
         frozenset(trained_on),
@@ -258,6 +259,14 @@ def load_classifier(
     for note in classifier.notes:
         say(f"note: {note}")
     return classifier
+
+
+def _say_if_unfinished(run: Run) -> None:
+    if run.state in ("running", "dead", "interrupted") and not run.metrics:
+        say(
+            f"note: the training of this run is {run.state}; its model is "
+            "that of the best epoch so far"
+        )
 
 
 def _understood(

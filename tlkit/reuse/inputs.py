@@ -67,7 +67,7 @@ def as_functional(model: keras.Model, where: object) -> keras.Model:
     # The model becomes the only step of a graph.
     shape = (model.get_build_config() or {}).get("input_shape")
     try:
-        inputs = keras.Input(tuple(shape or ())[1:])
+        inputs = keras.Input(tuple(shape)[1:])  # type: ignore[arg-type]
         return keras.Model(inputs, model(inputs), name=model.name)
     except Exception as error:
         raise TlkitError(

@@ -24,6 +24,8 @@ from tlkit.reuse.classifier import Classifier
 from tlkit.tensor.pipeline import make_batches
 
 _BATCH = 32
+#: Number of classes, at most, that a message names.
+_NAMED = 10
 
 
 def evaluate(
@@ -121,7 +123,7 @@ def _check_number(classifier: Classifier, wanted: tuple[str, ...]) -> None:
         raise UsageError(
             "The model has another number of classes than the data.",
             where=classifier.source,
-            expected=f"{len(wanted)}: {', '.join(wanted)}",
+            expected=f"{len(wanted)}: {name_some(wanted, _NAMED)}",
             received=classifier.classes,
             remedy="The model's file holds no names of classes, so the data "
             "must have all of them, in the order of their names.",
@@ -135,8 +137,8 @@ def _unknown_classes(
     return UsageError(
         "The model does not have all classes of the data.",
         where=classifier.source,
-        expected=", ".join(names),
-        received=", ".join(unknown),
+        expected=name_some(names, _NAMED),
+        received=name_some(unknown, _NAMED),
         remedy=next(filter(None, near), None),
     )
 

@@ -18,6 +18,7 @@ from tlkit.models.ends import (
     SIGMOID,
     SOFTMAX,
     End,
+    ends_in_scores,
     find_end,
 )
 from tlkit.tensor.graphs import graph_of
@@ -150,7 +151,8 @@ def _choice(
 def _no_output(
     named: Mapping[str, keras.KerasTensor], where: object
 ) -> TlkitError:
-    if len(named) == 1:
+    rows = [name for name, tensor in named.items() if _is_row(tensor)]
+    if not rows or len(named) == 1:
         return TlkitError(
             "This model does not map images to classes.",
             where=where,
@@ -163,7 +165,7 @@ def _no_output(
         expected="one output of shape (batch, classes) that ends in a softmax",
         received=_in_words(named),
         remedy="Name one in Python: tlkit.load_classifier(path, "
-        f"output={next(iter(named))!r}).",
+        f"output={rows[0]!r}).",
     )
 
 
@@ -194,6 +196,8 @@ def read_end(model: keras.Model, sample: np.ndarray, where: object) -> str:
     end = find_end(output)
     if end is not None and _is_certain(end):
         kind = end.kind
+    elif ends_in_scores(output):
+        kind = LINEAR
     else:
         kind = kind_of_values(run(model, sample, where))
     if output.shape[1] == 1 and kind not in (SIGMOID, LINEAR):
@@ -222,13 +226,13 @@ def kind_of_values(values: np.ndarray) -> str:
 
     Returns:
         `SOFTMAX` for rows of probabilities that sum to 1, `LOG_SOFTMAX` for
-        their logarithms, `SIGMOID` for single probabilities, else `LINEAR`.
+        their logarithms, `SIGMOID` for other numbers from 0 to 1, which are
+        probabilities that stand each for itself, else `LINEAR`.
     """
     within = bool((values >= 0).all() and (values <= 1).all())
-    if values.shape[1] == 1:
-        return SIGMOID if within else LINEAR
-    if within and _sum_to_one(values):
-        return SOFTMAX
+    if within:
+        several = values.shape[1] > 1
+        return SOFTMAX if several and _sum_to_one(values) else SIGMOID
     if (values <= 0).all() and _sum_to_one(np.exp(values)):
         return LOG_SOFTMAX
     return LINEAR

@@ -55,7 +55,8 @@ _COLUMNS: list[Field[_Listed]] = [
     (Column("measured on", _MEASURED_ON, spare=True), _measured_on),
     (
         Column("seconds", number_as(".1f", "seconds"), spare=True),
-        lambda x: x.status.get("seconds"),
+        # They are known when a run has ended: it begins with 0.
+        lambda x: x.status.get("seconds") or None,
     ),
 ]
 

@@ -111,8 +111,22 @@ def run_through(
 def standard_inputs(graph: Any, inputs: Any) -> Any:
     """Returns tensors as a graph expects them, flattened and cast.
 
+    Fractions are kept where the graph expects whole numbers, as of pixels:
+    a cast to those has no gradient.
+
     Args:
         graph: A graph from `graph_of`.
         inputs: Anything on which a model with this graph can be called.
     """
-    return graph._standardize_inputs(inputs)
+    given = keras.tree.flatten(inputs)
+    ready = graph._standardize_inputs(inputs)
+    return [
+        own if _is_float(own) and not _is_float(cast) else cast
+        for own, cast in zip(given, ready, strict=True)
+    ]
+
+
+def _is_float(tensor: Any) -> bool:
+    return keras.backend.is_float_dtype(
+        keras.backend.standardize_dtype(tensor.dtype)
+    )

@@ -44,7 +44,7 @@ def start_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     settle_keras()
     with _silence():
-        tensorflow = importlib.import_module("tensorflow")
+        tensorflow = _import("tensorflow")
         # Looking for GPUs prints an error on machines that have none.
         tensorflow.config.list_physical_devices()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -151,7 +151,7 @@ def _set_aside(other: dict[str, Any]) -> None:
         # Keras reads it when it is imported, and cannot change it later.
         os.environ[_BACKEND] = needed.pop("backend")
     if needed:
-        keras = _import_keras()
+        keras = _import("keras")
         for name, value in needed.items():
             getattr(keras.config, f"set_{name}")(value)
     said = ", ".join(f"{name} {value}" for name, value in other.items())
@@ -161,14 +161,17 @@ def _set_aside(other: dict[str, Any]) -> None:
     )
 
 
-def _import_keras() -> Any:
+def _import(name: str) -> Any:
+    """Imports Keras, or TensorFlow, which reads Keras's file by itself."""
     try:
         with _silence():
-            return importlib.import_module("keras")
-    except ValueError as error:
+            return importlib.import_module(name)
+    except (AssertionError, AttributeError, TypeError, ValueError) as error:
+        if not _keras_json().is_file():
+            raise
         raise UsageError(
             "Keras does not start with what this file says.",
             where=_keras_json(),
-            received=str(error),
+            received=str(error) or type(error).__name__,
             remedy="Correct the file, or remove it: Keras then makes another.",
         ) from error

@@ -11,6 +11,7 @@ import keras
 from tlkit.base.choices import did_you_mean
 from tlkit.base.console import say
 from tlkit.base.errors import UsageError
+from tlkit.base.wording import name_some
 from tlkit.data.index import DatasetIndex
 from tlkit.data.load import Source, load_dataset
 from tlkit.plans.files import read_fingerprint, read_plan
@@ -136,8 +137,8 @@ def _check_classes(run: Run, data: DatasetIndex) -> None:
         raise UsageError(
             "The data have other classes than the run to go on from.",
             where=data.source,
-            expected=", ".join(trained),
-            received=", ".join(data.class_names),
+            expected=name_some(trained, 10),
+            received=name_some(data.class_names, 10),
         )
 
 
