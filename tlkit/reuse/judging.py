@@ -7,7 +7,7 @@ import numpy as np
 from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import UsageError
 from tlkit.base.records import SHARE
-from tlkit.base.wording import say_not_judged
+from tlkit.base.wording import name_some, say_not_judged
 from tlkit.data.index import ALL, TEST, VALIDATION, DatasetIndex, Split
 from tlkit.data.load import Source, load_labelled
 from tlkit.data.names import class_key
