@@ -290,6 +290,36 @@ FOLDERS = [
     ),
     Case(
         SPLITS,
+        "`seg_train/seg_train/cats/ ... seg_test/ seg_pred/`",
+        lambda: (
+            classes(
+                "seg_train/seg_train/cats",
+                "seg_train/seg_train/dogs",
+                "seg_test/seg_test/cats",
+                "seg_test/seg_test/dogs",
+            )(),
+            put("seg_pred/seg_pred", 20),
+        )[0],
+        read(),
+    ),
+    Case(
+        SPLITS,
+        "`fold1/ fold2/`, each with `cats/ dogs/`",
+        classes("fold1/cats", "fold1/dogs", "fold2/cats", "fold2/dogs"),
+        read(),
+    ),
+    Case(
+        SPLITS,
+        "`PetImages/` with `Cat/ Dog/`, and a text beside it",
+        lambda: (
+            classes("PetImages/Cat", "PetImages/Dog")(),
+            Path("photos/readme[1].txt").write_text("See the terms."),
+        )[0],
+        read(),
+    ),
+    Case(SPLITS, "images alone", lambda: put(".", 20), read()),
+    Case(
+        SPLITS,
         "`car/ bus/ train/`: vehicles",
         classes("car", "bus", "train"),
         read(),

@@ -14,6 +14,7 @@ from tlkit.data.labels import label_in_name
 from tlkit.data.load import load_dataset, load_labelled, read_source
 from tlkit.data.names import class_key, split_of
 from tlkit.data.reading import Reading
+from tlkit.data.scan import image_files
 
 
 @pytest.fixture
@@ -214,6 +215,34 @@ def test_a_table_beside_folders_of_splits_is_pointed_to(put):
         read_source(root)
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("seg_train", "seg_test"), ("pets-train", "pets-test")],
+)
+def test_splits_by_a_part_of_their_names(put, first, second):
+    # They were taken for classes. The first is nested as it is unpacked.
+    inner = first if first.startswith("seg") else ""
+    for name in ("cats", "dogs"):
+        put(f"{first}/{inner}/{name}", 5), put(f"{second}/{name}", 3)
+    found = read_source(put("seg_pred", 2))
+    assert found.class_names == ("cats", "dogs")
+    assert split_counts(found) == {"train": 10, "test": 6}
+    assert any(f"{first}/ is the train split" in one for one in found.notes)
+
+
+def test_folders_of_the_same_classes_are_said(put):
+    for name in ("cats", "dogs"):
+        put(f"entrainement/{name}"), put(f"validierung/{name}")
+    found = read_source(put("entrainement/cats"))
+    assert found.class_names == ("entrainement", "validierung")
+    assert "if they are splits, call them train/" in " ".join(found.notes)
+
+
+def test_classes_that_are_sorted_by_a_part_of_the_day_are_classes(put):
+    put("cats/day"), put("cats/night"), put("dogs/day"), put("dogs/night")
+    assert read_source(put("owls")).class_names == ("cats", "dogs", "owls")
+
+
 def test_classes_among_which_one_is_called_like_a_split(put):
     put("car"), put("bus"), put("train")
     put("train/old")
@@ -234,7 +263,7 @@ def test_splits_that_hold_no_class_folders_are_an_error(put):
     assert found.class_names == ("cat", "dog")
     assert sum(split_counts(found).values()) == 27
     assert "test" in found.splits
-    assert "Files without a label in their names: 5." in found.notes[1]
+    assert "The files in test1/ have no labels" in found.notes[1]
 
 
 def test_the_error_says_that_labels_stand_in_the_names(put):
@@ -250,13 +279,27 @@ def test_a_test_folder_without_classes_is_said_and_not_used(put):
     found = load_dataset(root)
     # The test split is taken from the training images, as without the folder.
     assert sum(split_counts(found).values()) == 40
-    assert "test/ has no class folders" in found.notes[0]
+    assert "The files in test/ have no labels" in found.notes[0]
 
 
 def test_a_test_folder_of_unknown_classes_has_no_labels(put):
     put("train/cats"), put("train/dogs")
     root = put("test/unknown", 7)
     assert split_counts(read_source(root)) == {"train": 8}
+
+
+def test_images_that_lie_flat_are_said_to_have_no_labels(put):
+    with pytest.raises(TlkitError, match="lie in no class folders"):
+        read_source(put(".", 3))
+
+
+@pytest.mark.parametrize("name", [".", "..", "cats/.."])
+def test_the_folder_where_one_is_can_be_walked(put, name, monkeypatch):
+    root = put("cats", 3)
+    monkeypatch.chdir(root / "cats" if name == ".." else root)
+    left_out = []
+    assert len(image_files(Path(name), left_out)) == 3
+    assert left_out == []
 
 
 def test_only_a_test_split_and_one_class_can_be_judged_on(put):
@@ -421,7 +464,7 @@ def test_a_table_gives_labels(put, head, suffix):
     found = read_source(root / "photos", Reading(labels=str(table)))
     assert found.counts()["train"] == {"cat": 3, "dog": 2}
     assert {Path(path).name for path, _ in found.left_out} == {"5.png", "99"}
-    assert "Files without a label in labels.csv: 1." in found.notes[0]
+    assert "Pictures without a label: 1." in found.notes[0]
 
 
 def test_a_table_gives_splits_and_groups(put):

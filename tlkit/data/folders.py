@@ -15,6 +15,7 @@ from tlkit.base.console import steps_bar
 from tlkit.base.errors import TlkitError
 from tlkit.data.copies import Usable, settle_copies
 from tlkit.data.decode import look_at
+from tlkit.data.formats import named_like_picture
 from tlkit.data.index import SPLITS, TRAIN, DatasetIndex, Split, digest
 from tlkit.data.labelled import Labelled
 from tlkit.data.labels import how_to_label
@@ -171,9 +172,12 @@ def _too_few_classes(
         f"{Path(path).name}: {reason}" for path, reason in remarks.left_out
     ]
     shown = "; ".join(reasons[:5]) + ("; ..." if len(reasons) > 5 else "")
+    flat = any(map(named_like_picture, direct_files(root)))
     return TlkitError(
         "Only one class has usable images."
         if titles
+        else "The images lie in no class folders, so they have no labels."
+        if flat
         else "No usable images found.",
         where=root,
         expected="a folder of images for each of at least two classes",

@@ -21,6 +21,9 @@ from tlkit.data.scan import Remarks, image_files
 NAME = "name"
 """The word for labels at the beginning of the files' names."""
 
+NO_LABEL = "no label in"
+"""How the reason begins for which a file without a label is left out."""
+
 #: Headings under which people write what a table's columns hold; the first is
 #: the one that messages name.
 _HEADINGS = {
@@ -113,21 +116,13 @@ def label_by_name(
         if label:
             labelled.append(Labelled(path, label, split))
         else:
-            remarks.leave_out(path, "no label in its name")
-    _note_unlabelled(len(files) - len(labelled), "their names", remarks)
+            remarks.leave_out(path, f"{NO_LABEL} its name")
     _check_labels(labelled, root, how)
     names = sorted({one.class_name for one in labelled})
     remarks.notes.append(
         f"Classes by the names of the files: {name_some(names)}."
     )
     return labelled
-
-
-def _note_unlabelled(count: int, where: str, remarks: Remarks) -> None:
-    if count:
-        remarks.notes.append(
-            f"Files without a label in {where}: {count}. They are not used."
-        )
 
 
 def _check_labels(labelled: Sequence[Labelled], root: Path, how: str) -> None:
@@ -213,8 +208,7 @@ def label_by_table(
         first = rows[0].file
         raise _names_no_file(table, f"{first}: {found.find(first)[1]}", files)
     for path in without:
-        remarks.leave_out(path, f"no label in {table.name}")
-    _note_unlabelled(len(without), table.name, remarks)
+        remarks.leave_out(path, f"{NO_LABEL} {table.name}")
     return sorted(one for one in labelled.values() if one.class_name)
 
 

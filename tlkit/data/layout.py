@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from tlkit.base.errors import TlkitError
@@ -46,9 +46,13 @@ def label_by_folder(root: Path, remarks: Remarks) -> list[Labelled]:
     root = look_through(root, remarks)
     folders = subfolders(root)
     if _has_class_folders_in_splits(folders):
-        return _label_splits(root, remarks)
+        return _label_splits(root, split_folders(root), remarks)
     if _has_splits_in_class_folders(folders):
         return _label_classes_with_splits(root, remarks)
+    twins = _twins(folders)
+    parts = _splits_by_a_part_of_the_name(twins)
+    if parts:
+        return _label_splits(root, parts, remarks)
     named = [folder for folder in folders if split_of(folder.name)]
     if named and len(named) == len(folders):
         raise _splits_without_classes(root, folders)
@@ -58,7 +62,47 @@ def label_by_folder(root: Path, remarks: Remarks) -> list[Labelled]:
             f"{folder.name}/ is taken for a class and not for a split, since "
             "it lies beside other classes."
         )
+    if twins:
+        shown = name_some([f"{folder.name}/" for folder in twins])
+        remarks.notes.append(
+            f"{shown} hold the same folders. They are taken for classes; if "
+            "they are splits, call them train/, validation/ and test/."
+        )
     return _label_classes(root, TRAIN, remarks)
+
+
+def _twins(folders: Sequence[Path]) -> list[Path]:
+    """Returns folders that hold the same two folders or more as another."""
+    inside = {
+        folder: frozenset(
+            class_key(one.name)
+            for one in subfolders(look_through(folder, Remarks()))
+        )
+        for folder in folders
+    }
+    counts = Counter(inside.values())
+    return [
+        folder
+        for folder, names in inside.items()
+        if len(names) > 1 and counts[names] > 1
+    ]
+
+
+def _splits_by_a_part_of_the_name(twins: Sequence[Path]) -> dict[str, Path]:
+    """Returns the splits that names such as `pets-train` and `seg_test` mean.
+
+    Among folders of the same classes such a name leaves no doubt, as it would
+    among classes; without one for training there are none.
+    """
+    found: dict[str, Path] = {}
+    for folder in twins:
+        words = re.split(r"[\W_]+", folder.name)
+        split = split_of(words[-1]) or split_of(words[0])
+        if split is None or split in found:
+            return {}
+        found[split] = folder
+    ordered = {split: found[split] for split in SPLITS if split in found}
+    return ordered if TRAIN in ordered else {}
 
 
 def look_through(
@@ -101,7 +145,7 @@ def look_through(
     return inner
 
 
-def split_folders(root: Path, remarks: Remarks) -> dict[str, Path]:
+def split_folders(root: Path) -> dict[str, Path]:
     """Returns the folders that are named like splits, by split.
 
     Raises:
@@ -120,15 +164,18 @@ def split_folders(root: Path, remarks: Remarks) -> dict[str, Path]:
             )
         if split is not None:
             found[split] = folder
-    found = {split: found[split] for split in SPLITS if split in found}
+    return {split: found[split] for split in SPLITS if split in found}
+
+
+def note_on_splits(splits: Mapping[str, Path], remarks: Remarks) -> None:
+    """Notes which folders are taken for splits, if their names are others."""
     odd = [
         f"{folder.name}/ is the {split} split"
-        for split, folder in found.items()
+        for split, folder in splits.items()
         if folder.name not in (*SPLITS, "val")
     ]
     if odd:
         remarks.notes.append(f"By their names, {', '.join(odd)}.")
-    return found
 
 
 def _has_class_folders_in_splits(folders: list[Path]) -> bool:
@@ -171,15 +218,17 @@ def _has_splits_in_class_folders(folders: list[Path]) -> bool:
     return all(inside) and len(found) >= 2 and None not in found
 
 
-def _label_splits(root: Path, remarks: Remarks) -> list[Labelled]:
-    splits = split_folders(root, remarks)
+def _label_splits(
+    root: Path, splits: Mapping[str, Path], remarks: Remarks
+) -> list[Labelled]:
+    note_on_splits(splits, remarks)
     _leave_out_others(root, [*splits.values()], remarks)
     labelled: list[Labelled] = []
     for split, folder in splits.items():
         known = {class_key(one.class_name) for one in labelled}
         inner = look_through(folder, remarks, split, known)
         if _is_unlabelled(inner, known):
-            _say_unlabelled(folder, remarks)
+            say_unlabelled(folder, remarks)
         else:
             labelled += _label_classes(inner, split, remarks)
     return labelled
@@ -207,15 +256,16 @@ def _is_unlabelled(folder: Path, known: set[str]) -> bool:
     return not names or bool(known and alone)
 
 
-def _say_unlabelled(folder: Path, remarks: Remarks) -> None:
+def say_unlabelled(folder: Path, remarks: Remarks) -> None:
+    """Leaves out a split whose images have no labels, and notes it."""
     count = len(image_files(folder, []))
     if not count:
         remarks.leave_out(folder, "empty folder")
         return
     remarks.leave_out(folder, "images without labels")
     remarks.notes.append(
-        f"{folder.name}/ has no class folders: its files have no labels and "
-        f"are not used ({count})."
+        f"The files in {folder.name}/ have no labels and are not used "
+        f"({count})."
     )
 
 
@@ -265,9 +315,7 @@ def _label_classes_with_splits(root: Path, remarks: Remarks) -> list[Labelled]:
     remarks.notes.append("Each class folder is divided into splits itself.")
     labelled: list[Labelled] = []
     for folder in subfolders(root):
-        # Each has the same names, so that they are told once.
-        quiet = Remarks(remarks.left_out)
-        for split, inner in split_folders(folder, quiet).items():
+        for split, inner in split_folders(folder).items():
             files = image_files(inner, remarks.left_out, root)
             labelled += [Labelled(path, folder.name, split) for path in files]
         for child in direct_files(folder):

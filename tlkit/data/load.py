@@ -258,6 +258,9 @@ def _notes(index: DatasetIndex) -> tuple[str, ...]:
     """Notes what is in two splits, and what splits lack."""
     notes = []
     splits = index.splits
+    groups = {name for split in splits.values() for name in split.groups}
+    if groups - {""}:
+        notes.append(f"The images belong to {len(groups - {''})} groups.")
     for first, second in itertools.combinations(splits, 2):
         images = set(splits[first].digests) & set(splits[second].digests)
         groups = set(splits[first].groups) & set(splits[second].groups)

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.fields import Checked, Option, field
+from tlkit.data.formats import named_like_picture
 from tlkit.data.labelled import Labelled
 from tlkit.data.labels import (
     NAME,
+    NO_LABEL,
     files_with_splits,
     found_in,
     label_by_name,
     label_by_table,
     read_pattern,
 )
-from tlkit.data.layout import label_by_folder, look_through, split_folders
+from tlkit.data.layout import (
+    label_by_folder,
+    look_through,
+    note_on_splits,
+    say_unlabelled,
+    split_folders,
+)
 from tlkit.data.scan import Remarks
 
 
@@ -58,8 +67,8 @@ class Reading(Checked):
         None,
         Option(
             f"{NAME}, for labels at the beginning of the files' names "
-            "(cat.0.jpg); or a regular expression whose first group is the "
-            "class, searched in a file's path inside DATA.",
+            "(cat.0.jpg); or a regular expression, searched in a file's path "
+            "inside DATA, whose part in parentheses is the class.",
             open="the class folders",
             metavar=f"{NAME}|PATTERN",
             group="data",
@@ -68,9 +77,9 @@ class Reading(Checked):
     group_by: str | None = field(
         None,
         Option(
-            "Regular expression whose first group names what an image shows, "
-            "such as a patient, searched in a file's path inside DATA. Images "
-            "of one group stay in one split.",
+            "Regular expression, searched in a file's path inside DATA, that "
+            "tells what the image shows by its part in parentheses, such as "
+            r"'(patient\d+)'. Images of one patient stay in one split.",
             metavar="PATTERN",
             group="data",
         ),
@@ -119,10 +128,54 @@ def _label_elsewhere(
     root: Path, reading: Reading, remarks: Remarks
 ) -> list[Labelled]:
     root = look_through(root, remarks)
-    files = files_with_splits(root, split_folders(root, remarks), remarks)
+    splits = split_folders(root)
+    files = files_with_splits(root, splits, remarks)
     if reading.labels:
-        return label_by_table(Path(reading.labels), files, remarks)
-    return label_by_name(files, root, reading.label_from or NAME, remarks)
+        labelled = _label_by_table(root, Path(reading.labels), files, remarks)
+    else:
+        how = reading.label_from or NAME
+        labelled = label_by_name(files, root, how, remarks)
+    _leave_out_unlabelled(splits, labelled, remarks)
+    if dict(files).items() >= {(one.path, one.split) for one in labelled}:
+        used = {one.split for one in labelled}
+        note_on_splits({n: splits[n] for n in splits if n in used}, remarks)
+    return labelled
+
+
+def _label_by_table(
+    root: Path,
+    table: Path,
+    files: list[tuple[Path, str]],
+    remarks: Remarks,
+) -> list[Labelled]:
+    # It may be named from where the user is, or from the folder.
+    inside = root / table
+    if not table.is_file() and inside.is_file():
+        table = inside
+    return label_by_table(table, files, remarks)
+
+
+def _leave_out_unlabelled(
+    splits: Mapping[str, Path], labelled: list[Labelled], remarks: Remarks
+) -> None:
+    """Names a split in which no file has a label, in place of all its files."""
+    paths = {parent for one in labelled for parent in one.path.parents}
+    for folder in splits.values():
+        if folder not in paths:
+            remarks.left_out[:] = [
+                one
+                for one in remarks.left_out
+                if folder not in Path(one.path).parents
+            ]
+            say_unlabelled(folder, remarks)
+    without = sum(
+        one.reason.startswith(NO_LABEL) and named_like_picture(Path(one.path))
+        for one in remarks.left_out
+    )
+    if without:
+        remarks.notes.append(
+            f"Pictures without a label: {without}. They are not used."
+        )
 
 
 def _grouped(

@@ -61,21 +61,25 @@ class Remarks:
 
 def subfolders(folder: Path) -> list[Path]:
     """Returns the folders in a folder that may hold images, sorted by name."""
-    return [
-        child
-        for child in sorted(folder.iterdir())
-        # `Path.is_dir` would raise in a folder that may not be entered.
-        if os.path.isdir(child) and why_skipped(child) is None
-    ]
+    with os.scandir(folder) as entries:
+        found = [folder / one.name for one in entries if _is_folder(one)]
+    return [one for one in sorted(found) if why_skipped(one) is None]
 
 
 def direct_files(folder: Path) -> list[Path]:
     """Returns the files in a folder itself that may be images, sorted."""
-    return [
-        child
-        for child in sorted(folder.iterdir())
-        if not os.path.isdir(child) and why_skipped(child) is None
-    ]
+    with os.scandir(folder) as entries:
+        found = [folder / one.name for one in entries if not _is_folder(one)]
+    return [one for one in sorted(found) if why_skipped(one) is None]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    # The entry knows it without asking the file system again, which takes
+    # long for many files; only a link has to be followed.
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def image_files(
@@ -91,7 +95,10 @@ def image_files(
     """
     # A link to one of the folders above would list its files a second time,
     # and those of other classes under the wrong class.
-    top = Path(os.path.realpath(folder.parent if root is None else root))
+    # The real folder's parent, since that of "." is itself.
+    top = Path(os.path.realpath(folder)).parent
+    if root is not None:
+        top = Path(os.path.realpath(root))
     above = {str(one) for one in (top, *top.parents)}
     return list(_files(folder, left_out, above))
 
