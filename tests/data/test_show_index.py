@@ -48,7 +48,7 @@ def test_the_table_counts_the_images():
     assert "&lt;b&gt;" in page
     assert "<b>" not in page
     assert "Beware." in page
-    assert "1 files or folders are left out" in page
+    assert "Files and folders left out: 1." in page
 
 
 @pytest.mark.parametrize("count", [0, 1, 25])

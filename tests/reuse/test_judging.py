@@ -50,6 +50,12 @@ def test_classes_are_found_by_name_in_any_order_and_form(classifier):
     assert measured.in_short() == "100.0% of 3 images"
 
 
+def test_a_path_is_as_good_as_a_classifier(classifier):
+    data = index(("cats",), "test", (0, 0, 1), (0, 0, 0))
+    measured = tlkit.evaluate(classifier.source, data)
+    assert measured == tlkit.evaluate(classifier, data)
+
+
 def test_one_class_is_judged_on_its_own(classifier):
     data = index(("cats",), "test", (0, 0, 1), (0, 0, 0))
     measured = tlkit.evaluate(classifier, data)

@@ -74,7 +74,7 @@ data_app.command("show", cls=GroupedCommand)(
             ),
             *map(parameter, augmentation_flags(_LOOK) + flags_of(Fractions)),
         ],
-        "Draw some images of each split, and one image augmented many times.",
+        "Draw training images of each class, and two of them augmented.",
     )
 )
 

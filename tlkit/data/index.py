@@ -164,7 +164,7 @@ class DatasetIndex(Shown):
         """Returns the number of images of each class in each split."""
         counts, notes = self.counts(), self.notes
         if self.left_out:
-            left = f"{len(self.left_out)} files or folders are left out."
+            left = f"Files and folders left out: {len(self.left_out)}."
             notes = (*notes, left)
         return Table(
             self.name,

@@ -248,7 +248,7 @@ def draw_sheet(explained: Sequence[ExplainedFile], count: int) -> plots.Figure:
         [
             (
                 one.image,
-                one.path.name,
+                _short_path(one.path),
                 [
                     (panel.heat, _caption(panel, several))
                     for panel in one.panels
@@ -264,3 +264,8 @@ def _caption(panel: Panel, several: bool) -> str:
     title = METHODS[panel.method].title
     said = f"{panel.class_name} {panel.probability:.0%}"
     return f"{panel.model}\n{title}: {said}" if several else f"{title}\n{said}"
+
+
+def _short_path(path: Path) -> str:
+    """Returns a file's name with that of its folder, which is often a class."""
+    return str(Path(path.parent.name, path.name))

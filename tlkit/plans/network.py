@@ -170,7 +170,9 @@ class Network(Checked):
     fit: str | None = field(
         None,
         Option(
-            "How images of another shape are brought to that size.",
+            "How images of another shape are brought to --image-size: "
+            "stretch changes their proportions, crop keeps their middle, pad "
+            "adds black borders.",
             choices=lambda: FITS,
             group="network",
             open=STRETCH,

@@ -193,8 +193,8 @@ def _say_what_lacks(characters: set[str]) -> None:
         _said.add(font)
         few = "".join(sorted(c for c in characters if _font_for(c) == font))[:8]
         say(
-            f"Pictures show the codes of {few}, since no installed font has "
-            f"them: install a font such as {font}."
+            f"Pictures show codes for characters such as {few}, since no "
+            f"installed font has them: install a font such as {font}."
         )
 
 

@@ -111,7 +111,7 @@ def draw_augmentation_sheet(
             show_image(
                 axes, augmentation(image, seed=0, image_id=row, view=view)
             )
-    figure.suptitle("one image, augmented many times")
+    figure.suptitle("two images, augmented many times")
     return figure
 
 

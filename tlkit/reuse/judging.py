@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 
 from tlkit.base.choices import did_you_mean
@@ -20,7 +22,8 @@ from tlkit.evaluation.intervals import (
 )
 from tlkit.evaluation.metrics import measure
 from tlkit.models.ends import SIGMOID
-from tlkit.reuse.classifier import Classifier
+from tlkit.reuse.classifier import Classifier, load_classifier
+from tlkit.runs.run import Run
 from tlkit.tensor.pipeline import make_batches
 
 _BATCH = 32
@@ -29,7 +32,7 @@ _NAMED = 10
 
 
 def evaluate(
-    classifier: Classifier,
+    classifier: Classifier | Run | str | os.PathLike[str],
     data: DatasetIndex | Source,
     split: str | None = None,
     reading: Reading | None = None,
@@ -41,7 +44,8 @@ def evaluate(
     classes only.
 
     Args:
-        classifier: The model, from `load_classifier`.
+        classifier: The model, from `load_classifier`; or a run, or the path
+            that `load_classifier` would take.
         data: A data set, or its source, see `load_dataset`.
         split: Name of the split; None takes `"test"` where there is one, or
             all images where the source has no splits, or else `"validation"`.
@@ -58,9 +62,12 @@ def evaluate(
             model does not have. This is found before anything is computed.
 
     Example:
-        classifier = tlkit.load_classifier("runs/my-run")
-        print(tlkit.evaluate(classifier, "new photos/").summary())
+        print(tlkit.evaluate("runs/my-run", "new photos/").summary())
     """
+    if isinstance(classifier, Run):
+        classifier = classifier.path
+    if not isinstance(classifier, Classifier):
+        classifier = load_classifier(classifier)
     index = (
         data if isinstance(data, DatasetIndex) else load_labelled(data, reading)
     )
@@ -134,12 +141,14 @@ def _unknown_classes(
     classifier: Classifier, names: tuple[str, ...], unknown: list[str]
 ) -> UsageError:
     near = [did_you_mean(name, names) for name in unknown]
+    said = next(filter(None, near), "")
     return UsageError(
         "The model does not have all classes of the data.",
         where=classifier.source,
         expected=name_some(names, _NAMED),
         received=name_some(unknown, _NAMED),
-        remedy=next(filter(None, near), None),
+        remedy=f"{said} Call the folders as the model calls its "
+        "classes.".strip(),
     )
 
 
