@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 import tlkit
 from tlkit.cli import app
+from tlkit.data import decode
 from tlkit.drawn.make import write_sample
 
 COUNTS = {"train": 24, "validation": 12, "test": 12}
@@ -323,6 +324,24 @@ def test_runs_lists_them(run):
     assert run.path.name in done.stdout
     assert "finished" in done.stdout
     assert "No runs in" in call("runs", "elsewhere").stdout
+
+
+def test_notes_are_lines_and_no_places_in_code(tmp_path):
+    """Pictures of 12 bits in 16 are read as they are, and this is said."""
+    for name in ("cats", "dogs"):
+        (tmp_path / "dark" / name).mkdir(parents=True)
+        for number in range(3):
+            pixels = np.full((8, 8), 4000 + number, np.uint16)
+            pixels[0, 0] = name == "cats"
+            Image.fromarray(pixels).save(
+                tmp_path / "dark" / name / f"{number}.png"
+            )
+    decode._note_dark.cache_clear()  # it is said once a process
+    place = ["--output", tmp_path / "sheets"]
+    done = call("data", "show", tmp_path / "dark", *place)
+    assert done.exit_code == 0, done.output
+    assert "note: At least one picture of 16 bits" in done.stderr
+    assert ".py" not in done.stderr
 
 
 def test_data_make_and_show(tmp_path):

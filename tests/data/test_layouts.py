@@ -517,6 +517,22 @@ def test_a_row_names_a_file_however_the_folder_was_named(put, monkeypatch):
         assert found.counts() == {"train": {"cat": 1, "dog": 1}}
 
 
+def test_a_table_that_contradicts_the_folders_is_followed_and_said(put):
+    put("photos/train", 2), put("photos/test", 2)
+    root = put("tables", 0)
+    table = root / "tables" / "labels.csv"
+    table.write_text(
+        "file,label,split\ntrain/0.png,cat,train\ntrain/1.png,dog,train\n"
+        "test/0.png,cat,val\ntest/1.png,dog,test\n"
+    )
+    found = read_source(root / "photos", Reading(labels=str(table)))
+    assert split_counts(found) == {"train": 2, "validation": 1, "test": 1}
+    assert found.notes == (
+        "Files that labels.csv puts into another split than the folder they "
+        "lie in: 1. The table is followed.",
+    )
+
+
 def test_a_file_beside_a_picture_may_have_its_name(put):
     root = put("photos", 2)
     for number in range(2):

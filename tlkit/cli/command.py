@@ -115,9 +115,13 @@ def notes_in_words() -> Iterator[None]:
 
 @contextlib.contextmanager
 def errors_in_words() -> Iterator[None]:
-    """Turns errors into a message on standard error and an exit code."""
+    """Turns errors into a message on standard error and an exit code.
+
+    Notes are printed there, too, see `notes_in_words`.
+    """
     try:
-        yield
+        with notes_in_words():
+            yield
     except TlkitError as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(error.exit_code) from None

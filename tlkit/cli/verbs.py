@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from tlkit.cli.command import errors_in_words, notes_in_words
+from tlkit.cli.command import errors_in_words
 from tlkit.cli.generated import (
     GroupedCommand,
     command,
@@ -60,7 +60,7 @@ def verb_command(
 
     def call(given: Mapping[str, Any]) -> None:
         # Keras's own warnings are about code that the user has not written.
-        with errors_in_words(), notes_in_words():
+        with errors_in_words():
             run(
                 **{
                     name: values_of(one.annotation, given)

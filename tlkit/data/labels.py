@@ -209,6 +209,7 @@ def label_by_table(
         raise _names_no_file(table, f"{first}: {found.find(first)[1]}", files)
     for path in without:
         remarks.leave_out(path, f"{NO_LABEL} {table.name}")
+    _note_other_splits(table, labelled, splits, remarks)
     return sorted(one for one in labelled.values() if one.class_name)
 
 
@@ -224,6 +225,25 @@ def _contradiction(table: Path, first: Labelled, other: Labelled) -> TlkitError:
         expected="one line for each file",
         received=f"{told(first)}; and {told(other)}",
     )
+
+
+def _note_other_splits(
+    table: Path,
+    labelled: Mapping[Path, Labelled],
+    folders: Mapping[Path, str],
+    remarks: Remarks,
+) -> None:
+    # Without folders of splits all files are for training at first.
+    if set(folders.values()) == {TRAIN}:
+        return
+    others = [
+        one for one in labelled.values() if one.split != folders[one.path]
+    ]
+    if others:
+        remarks.notes.append(
+            f"Files that {table.name} puts into another split than the folder "
+            f"they lie in: {len(others)}. The table is followed."
+        )
 
 
 def _names_no_file(
