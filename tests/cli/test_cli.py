@@ -519,6 +519,18 @@ def test_a_name_that_is_not_utf_8_can_be_printed(tmp_path):
     assert r"caf\udce9.jpg: not a JPEG" in errors
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux alone")
+@pytest.mark.parametrize("arguments", [("facts",), ("--help",)])
+def test_output_to_a_full_disk_is_one_clear_error(arguments):
+    command = [sys.executable, "-m", "tlkit", *arguments]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: Cannot print: the disk is full.\n"
+
+
 def start(*arguments, **options):
     command = [sys.executable, "-m", "tlkit", *map(str, arguments)]
     return subprocess.Popen(
