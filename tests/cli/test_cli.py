@@ -603,8 +603,11 @@ main()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a POSIX file limit")
-def test_a_full_disk_is_one_clear_error(pets, tmp_path):
-    """No file may grow beyond 200 kB: the model cannot be saved."""
+def test_a_full_disk_is_one_clear_error(pets, run, tmp_path):
+    """No file may grow beyond 200 kB: the model cannot be saved.
+
+    The images are in the store already, by an earlier run.
+    """
     process = subprocess.run(
         [
             sys.executable, "-c", LIMITED, "scratch", str(pets),
