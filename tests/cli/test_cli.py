@@ -547,6 +547,18 @@ def test_a_name_that_is_not_utf_8_can_be_printed(tmp_path):
     assert r"caf\udce9.jpg: not a JPEG" in errors
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux alone")
+@pytest.mark.parametrize("arguments", [("facts",), ("--help",)])
+def test_output_to_a_full_disk_is_one_clear_error(arguments):
+    command = [sys.executable, "-m", "tlkit", *arguments]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: Cannot print: the disk is full.\n"
+
+
 def start(*arguments, **options):
     command = [sys.executable, "-m", "tlkit", *map(str, arguments)]
     return subprocess.Popen(
@@ -619,8 +631,11 @@ main()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a POSIX file limit")
-def test_a_full_disk_is_one_clear_error(pets, tmp_path):
-    """No file may grow beyond 200 kB: the model cannot be saved."""
+def test_a_full_disk_is_one_clear_error(pets, run, tmp_path):
+    """No file may grow beyond 200 kB: the model cannot be saved.
+
+    The images are in the store already, by an earlier run.
+    """
     process = subprocess.run(
         [
             sys.executable, "-c", LIMITED, "scratch", str(pets),

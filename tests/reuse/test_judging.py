@@ -170,6 +170,9 @@ def test_the_model_of_a_training_that_has_not_ended_is_said(
     """A killed run was used like a finished one, without a word."""
     data = index(NAMES, "train", (0, 1, 2), (0, 1, 2))
     with recorded_run(ResolvedPlan("scratch"), data, tmp_path / "run") as run:
+        with pytest.raises(UsageError, match="no epoch of it was finished"):
+            tlkit.load_classifier(run.path)
+        assert capsys.readouterr().err == ""
         save_classifier(classifier.model, run.model_path, NAMES, (4, 4))
         tlkit.load_classifier(run.path)
         assert "note: the training of this run is running" in (

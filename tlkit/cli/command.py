@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import inspect
 import io
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -132,8 +134,7 @@ def errors_in_words() -> Iterator[None]:
 
 def main() -> None:
     """Runs the command."""
-    print_any_name()
-    app()
+    _run(app)
 
 
 def run_alone(command: Callable[..., None]) -> None:
@@ -144,8 +145,27 @@ def run_alone(command: Callable[..., None]) -> None:
     """
     own = typer.Typer(add_completion=False, rich_markup_mode=None)
     own.command(cls=GroupedCommand)(command)
+    _run(own)
+
+
+def _run(command: typer.Typer) -> None:
     print_any_name()
-    own()
+    try:
+        command()
+    except OSError as error:
+        # Files are written with an error of their own, so it is the output.
+        if error.errno != errno.ENOSPC:
+            raise
+        _forget_output()
+        typer.echo("Error: Cannot print: the disk is full.", err=True)
+        sys.exit(1)
+
+
+def _forget_output() -> None:
+    # What is left in the buffer would fail again when Python ends.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def print_any_name() -> None:

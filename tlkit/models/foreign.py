@@ -49,6 +49,8 @@ def check_is_keras_file(path: Path) -> None:
 def _kind_of(path: Path) -> str:
     if is_saved_model(path):
         return "a folder in TensorFlow's form SavedModel"
+    if not path.exists() and (path.parent / "status.json").is_file():
+        return "a run without a model: no epoch of it was finished"
     if not path.is_file():
         return "a folder" if path.exists() else "nothing"
     return f"a {path.suffix} file" if path.suffix else "another kind of file"

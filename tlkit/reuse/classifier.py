@@ -262,7 +262,8 @@ def load_classifier(
 
 
 def _say_if_unfinished(run: Run) -> None:
-    if run.state in ("running", "dead", "interrupted") and not run.metrics:
+    goes_on = run.state in ("running", "dead", "interrupted")
+    if goes_on and not run.metrics and run.model_path.exists():
         say(
             f"note: the training of this run is {run.state}; its model is "
             "that of the best epoch so far"
