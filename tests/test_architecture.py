@@ -180,3 +180,9 @@ def test_every_public_name_can_be_imported():
         assert getattr(tlkit, name).__doc__, name
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = tlkit.no_such_name
+
+
+def test_no_two_files_of_tests_have_one_name():
+    """The tests could not be collected together, only folder by folder."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
