@@ -14,9 +14,8 @@ import typer
 from typer.core import TyperGroup
 
 from tlkit.base.errors import Note, TlkitError
+from tlkit.base.interruption import exit_code, listening
 from tlkit.cli.generated import GroupedCommand
-
-INTERRUPTED = 130
 
 DATA, TRAIN, USE, LOOK, STUDY, KEPT = HEADINGS = (
     "Data",
@@ -117,13 +116,14 @@ def notes_in_words() -> Iterator[None]:
 def errors_in_words() -> Iterator[None]:
     """Turns errors into a message on standard error and an exit code."""
     try:
-        yield
+        with listening():
+            yield
     except TlkitError as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         typer.echo("Interrupted.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(exit_code(error)) from None
 
 
 def main() -> None:
