@@ -68,6 +68,7 @@ def listening() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)
+        _state.asked = None
 
 
 @contextlib.contextmanager
