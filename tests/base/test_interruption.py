@@ -39,22 +39,30 @@ def test_a_signal_is_an_interruption(number, code):
 
 def test_what_is_delayed_goes_on_to_the_place_where_it_asks(capfd):
     done = []
-    with pytest.raises(Interrupted), listening(), delayed():
+
+    def steps():
         os.kill(os.getpid(), signal.SIGTERM)
         done.append("the step")
         raise_if_asked()
         done.append("another step")
+
+    with pytest.raises(Interrupted), listening(), delayed():
+        steps()
     assert done == ["the step"]
     assert "once more ends at once" in capfd.readouterr().err
 
 
 def test_what_is_delayed_and_does_not_ask_is_interrupted_at_its_end(capfd):
     done = []
-    with pytest.raises(Interrupted), listening():
+
+    def steps():
         with delayed():
             os.kill(os.getpid(), signal.SIGINT)
             done.append("the last step")
         done.append("what comes after")
+
+    with pytest.raises(Interrupted), listening():
+        steps()
     assert done == ["the last step"]
 
 
