@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -81,6 +82,26 @@ def test_a_signal_that_is_ignored_stays_ignored():
     with listening():
         os.kill(os.getpid(), signal.SIGINT)
         raise_if_asked()
+
+
+def test_an_import_is_not_broken_off(tmp_path, monkeypatch):
+    (tmp_path / "slow_to_import.py").write_text(
+        "import os, signal, time\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+        "time.sleep(0.2)\n"
+        "whole = True\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def work():
+        import slow_to_import
+
+        assert slow_to_import.whole
+        time.sleep(10)
+
+    with pytest.raises(Interrupted), listening():
+        work()
+    assert sys.modules["slow_to_import"].whole
 
 
 TWICE = """

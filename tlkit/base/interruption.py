@@ -11,9 +11,14 @@ import os
 import signal
 import sys
 import threading
+import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+
+#: Seconds after which a signal that came during an import comes again.
+_SOON = 0.05
 
 
 class Interrupted(KeyboardInterrupt):
@@ -92,15 +97,33 @@ def raise_if_asked() -> None:
         raise Interrupted(_state.asked)
 
 
-def _handle(number: int, frame: Any) -> None:
+def _handle(number: int, frame: types.FrameType | None) -> None:
     if _state.asked is not None:
         _end_at_once(number)
     if _state.delaying:
         _state.asked = number
         _tell("Finishing the step and saving; once more ends at once.\n")
         return
+    if _is_importing(frame):
+        later = threading.Timer(_SOON, os.kill, (os.getpid(), number))
+        later.daemon = True
+        later.start()
+        return
     _state.asked = number
     raise Interrupted(number)
+
+
+def _is_importing(frame: types.FrameType | None) -> bool:
+    """Returns whether a module is being imported.
+
+    An import that is broken off leaves modules half made, and C code that was
+    importing one prints a traceback of its own.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _end_at_once(number: int) -> None:
