@@ -380,8 +380,8 @@ compared with those of a command that nobody had killed. What a training cost, \
 its seconds and the number of images that were computed just now, is not \
 compared.
 
-{killed} kills; a trial has up to three. Seeds from {seed} on, {minutes} minutes, \
-{machine}.
+{killed} kills; a trial has up to three. Seeds from {seed} on, {minutes} \
+minutes, {machine}.
 
 | training | SIGKILL | SIGTERM | SIGINT | trials | equal to the bit |
 |---|---|---|---|---|---|

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-
 #: Seconds after which a signal that came during an import comes again.
 _SOON = 0.05
 
