@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ from tlkit.plans.files import BESIDE_THE_PLAN, plan_to_dict
 from tlkit.plans.plan import ResolvedPlan
 from tlkit.runs.run import RUNS_FOLDER, Run, find_runs, is_run
 
-UNFINISHED = ("dead", "interrupted", "failed")
-"""States of a run that can go on: no process works on it any more."""
+UNFINISHED = ("dead", "interrupted", "failed", "unknown")
+"""States of a run that can go on: no process works on it any more.
+
+Unknown is that of a run whose `status.json` somebody has removed.
+"""
 
 #: Of settings that differ, so many are named.
 _MOST = 5
@@ -35,7 +39,7 @@ def check_usable(folder: str | os.PathLike[str]) -> None:
             "Another process is working on this run.",
             where=folder,
             received=_worker(run),
-            remedy="Wait until it is done, or choose another name.",
+            remedy=_remedy(run),
         )
     if state not in UNFINISHED:
         raise UsageError(
@@ -132,3 +136,14 @@ def _flat(values: Mapping[str, Any], start: str = "") -> Iterator[Any]:
 def _worker(run: Run) -> str:
     process = run.status.get("process") or {}
     return f"process {process.get('pid')} on {process.get('host')}"
+
+
+def _remedy(run: Run) -> str:
+    process = run.status.get("process") or {}
+    if process.get("host") == platform.node():
+        return "Wait until it is done, or choose another name."
+    # Of another machine nothing is known from here.
+    return (
+        "Wait until it is done. If that machine, or the process on it, is "
+        f"gone, remove {run.path / 'status.json'} and give the command again."
+    )

@@ -28,9 +28,9 @@ from tlkit.training.best_epoch import BestEpoch
 
 #: To be raised when a training computes something else from the same state.
 _FORMAT = 1
-#: Times its own duration that must have passed before a checkpoint is written
-#: again, so that it costs less than 2 % of the training.
-_RARELY = 50
+#: Times its own duration that must have passed before a state is taken again,
+#: or written again, so that both together cost 2 % of the training at most.
+_RARELY = 100
 #: Bytes a second that are expected of the first one.
 _RATE = 2e8
 
