@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tlkit
-from tlkit.base.errors import UsageError
+from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.index import DatasetIndex, Split
 from tlkit.plans.plan import ResolvedPlan
 from tlkit.runs.recording import recorded_run
@@ -108,3 +108,18 @@ def test_what_a_killed_process_was_making_is_no_run(data, tmp_path):
     assert tlkit.find_runs(tmp_path / "runs") == []
     interrupted(data, tmp_path / "runs" / "b")
     assert not half.exists()
+
+
+def test_a_name_that_no_folder_can_have_is_one_clear_error(data, tmp_path):
+    """A link to nowhere and a name that is too long ended in tracebacks."""
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="exists already"):
+        find_unfinished(PLAN, data, tmp_path / "link")
+    long = tmp_path / ("x" * 300)
+    assert find_unfinished(PLAN, data, long) is None
+    with (
+        pytest.raises(TlkitError, match="too long"),
+        recorded_run(PLAN, data, long),
+    ):
+        pass
+    assert [p.name for p in tmp_path.iterdir()] == ["link"]

@@ -31,7 +31,8 @@ def check_usable(folder: str | os.PathLike[str]) -> None:
     It can if the folder does not exist, or is that of an unfinished run.
     """
     run = Run(Path(folder))
-    if not (run.path.exists() or run.path.is_symlink()):
+    # Also of a link to nowhere; a name that is too long raises no error here.
+    if not os.path.lexists(folder):
         return
     state = run.state if is_run(run) else ""
     if state == "running":
@@ -89,7 +90,7 @@ def find_unfinished(
         return next(alike, None)
     check_usable(folder)
     run = Run(Path(folder))
-    if not run.path.exists():
+    if not os.path.lexists(folder):
         return None
     differing = [*differences(run, plan, data)]
     if differing:
