@@ -11,7 +11,7 @@ from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.index import DatasetIndex, Split
 from tlkit.plans.plan import ResolvedPlan
 from tlkit.runs.recording import recorded_run
-from tlkit.runs.unfinished import find_unfinished
+from tlkit.runs.unfinished import changed_libraries, find_unfinished
 
 PLAN = ResolvedPlan("scratch")
 
@@ -84,6 +84,28 @@ def test_a_run_that_goes_on_and_fails_is_kept(data, tmp_path):
         _ = 1 / 0
     assert run.state == "failed"
     assert find_unfinished(PLAN, data, run.path).path == run.path
+
+
+def test_two_processes_do_not_go_on_with_one_run(data, tmp_path):
+    run = interrupted(data, tmp_path / "run")
+    with (
+        recorded_run(PLAN, data, run.path, run),
+        pytest.raises(UsageError, match="Another process"),
+        recorded_run(PLAN, data, run.path, run),
+    ):
+        raise AssertionError("the second one went on")
+    assert run.state == "finished"
+
+
+def test_libraries_that_have_changed_are_told(data, tmp_path):
+    run = interrupted(data, tmp_path / "run")
+    assert changed_libraries(run) == []
+    path = run.path / "environment.json"
+    environment = json.loads(path.read_text())
+    environment["libraries"]["numpy"] = "1.0"
+    path.write_text(json.dumps(environment))
+    told = changed_libraries(run)
+    assert told == [f"numpy 1.0, now {np.__version__}"]
 
 
 def test_of_another_machine_nothing_is_known(data, tmp_path):

@@ -171,6 +171,25 @@ def test_the_latest_unfinished_run_goes_on_by_itself(
     assert tlkit.train(plan, pets).path != begun.path
 
 
+def test_a_full_disk_that_is_freed_loses_nothing(
+    runs, pets, tmp_path, monkeypatch
+):
+    write, written = checkpoint.write_state, []
+
+    def full_at_the_second(path, state):
+        written.append(path)
+        if len(written) == 2:
+            raise TlkitError("Cannot write checkpoint.npz: disk full.")
+        write(path, state)
+
+    monkeypatch.setattr(checkpoint, "write_state", full_at_the_second)
+    with pytest.raises(TlkitError, match="disk full"):
+        tlkit.train(runs["scratch"].plan, pets, tmp_path / "run")
+    run = tlkit.open_run(tmp_path / "run")
+    assert run.state == "failed"
+    assert_same(tlkit.resume(run.path), runs["scratch"])
+
+
 @pytest.mark.parametrize("damage", ["cut", "gone", "other images"])
 def test_without_a_sound_checkpoint_it_begins_anew(
     damage, runs, pets, tmp_path, capsys

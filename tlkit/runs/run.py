@@ -165,6 +165,11 @@ class Run(Shown):
         return _read_json(self.path / "status.json")
 
     @property
+    def environment(self) -> dict[str, Any]:
+        """Machine and versions of the libraries, as the run began."""
+        return _read_json(self.path / "environment.json")
+
+    @property
     def metrics(self) -> Evaluation:
         """What was measured, see `tlkit.evaluation.metrics.measure`."""
         return Evaluation(_read_json(self.path / "metrics.json"))

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,20 @@ def find_unfinished(
             remedy="Choose another name; nothing was changed.",
         )
     return run
+
+
+def changed_libraries(run: Run) -> list[str]:
+    """Returns in words which libraries have changed since a run began.
+
+    With other versions the last digits of a result may be others.
+    """
+    before = run.environment.get("libraries", {})
+    now = {name: version(name) for name in before}
+    return [
+        f"{name} {before[name]}, now {now[name]}"
+        for name in before
+        if before[name] != now[name]
+    ]
 
 
 def differences(

@@ -12,6 +12,7 @@ from tlkit.data.index import TRAIN, VALIDATION, DatasetIndex, digest
 from tlkit.models.digests import weights_digest
 from tlkit.models.saving import load_model
 from tlkit.runs.run import Run
+from tlkit.runs.unfinished import changed_libraries
 from tlkit.training.checkpoint import State, fits, read_state
 from tlkit.training.parts import Parts
 
@@ -53,6 +54,12 @@ def find_progress(
     key = _key(parts, data)
     if run is None:
         return Progress(key)
+    changed = changed_libraries(run)
+    if changed:
+        say(
+            "note: libraries have changed since this run began, so the last "
+            f"digits may be others: {'; '.join(changed)}"
+        )
     trained = _put_back(run, parts)
     if trained:
         say(f"{run.path} goes on: it is trained, and is judged now")
