@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench faults clean
 
 demo: $(READY)
 	$(BIN)/python scripts/demo.py
@@ -28,6 +28,11 @@ bench: $(READY)
 	$(BIN)/python benchmarks/ways.py mobilenet_v2
 	$(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/cold_start.py
+
+# Kills two hundred trainings; writes what came of it.
+faults: $(READY)
+	$(BIN)/python tests/faults/harness.py --kills 200 --processes 2 \
+	  --minutes 120 --write docs/reliability.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

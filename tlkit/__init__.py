@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from tlkit.search.heads import HeadGrid as HeadGrid
     from tlkit.search.heads import search_heads as search_heads
     from tlkit.tensor.pipeline import make_batches as make_batches
+    from tlkit.ways.train import resume as resume
     from tlkit.ways.train import train as train
 
 #: Names that compute with Keras, which must be set up before it is imported.
@@ -65,6 +66,7 @@ _WITH_KERAS = {
     "filter_patterns": "tlkit.explain.filters",
     "load_classifier": "tlkit.reuse.classifier",
     "make_batches": "tlkit.tensor.pipeline",
+    "resume": "tlkit.ways.train",
     "search_heads": "tlkit.search.heads",
     "train": "tlkit.ways.train",
     "train_best_head": "tlkit.search.bases",

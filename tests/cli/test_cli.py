@@ -606,6 +606,30 @@ def test_an_interrupted_run_says_so_and_keeps_its_best_weights(pets, tmp_path):
     assert not [p for p in folder.rglob("*") if "partial" in p.name]
 
 
+def test_sigterm_ends_with_143_and_the_command_goes_on(pets, tmp_path):
+    flags = ["--image-size", 64, "--patience", 10_000, "--run", "again"]
+    long = ["scratch", pets, *flags, "--epochs", 10_000]
+    process = start(*long, cwd=tmp_path)
+    wait_for(tmp_path / "again" / "checkpoint.npz")
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=180)
+    assert process.returncode == 143
+    assert "To go on: tlkit resume again" in errors
+    assert "Traceback" not in errors
+    run = tlkit.open_run(tmp_path / "again")
+    assert run.status["state"] == "interrupted"
+    # What is asked of the run is made what one can wait for.
+    config = json.loads((run.path / "config.json").read_text())
+    config["recipe"]["epochs"] = 1 + len(run.history["epoch"])
+    (run.path / "config.json").write_text(json.dumps(config))
+    process = start("resume", "again", cwd=tmp_path)
+    told, errors = process.communicate(timeout=180)
+    assert process.returncode == 0, errors
+    assert "goes on after epoch" in errors
+    assert "test images" in told
+    assert len(run.history["epoch"]) == config["recipe"]["epochs"]
+
+
 def test_an_interrupted_head_grid_leaves_nothing_half_done(pets, tmp_path):
     """The features stay, so the next try begins with the heads."""
     flags = [*MINIVGG, "--head-grid", "--run", tmp_path / "run"]

@@ -21,7 +21,15 @@ from tlkit.plans.ways import WAYS
 from tlkit.runs.run import RUNS_FOLDER
 
 IN_ORDER = [
-    *("data", "scratch", "features", "augmented", "finetune", "train"),
+    *(
+        "data",
+        "scratch",
+        "features",
+        "augmented",
+        "finetune",
+        "train",
+        "resume",
+    ),
     *("evaluate", "predict", "explain", "activations", "filters"),
     *("describe", "facts", "study", "runs", "store"),
 ]

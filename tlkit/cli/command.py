@@ -16,9 +16,8 @@ import typer
 from typer.core import TyperGroup
 
 from tlkit.base.errors import Note, TlkitError
+from tlkit.base.interruption import exit_code, listening
 from tlkit.cli.generated import GroupedCommand
-
-INTERRUPTED = 130
 
 DATA, TRAIN, USE, LOOK, STUDY, KEPT = HEADINGS = (
     "Data",
@@ -122,14 +121,14 @@ def errors_in_words() -> Iterator[None]:
     Notes are printed there, too, see `notes_in_words`.
     """
     try:
-        with notes_in_words():
+        with notes_in_words(), listening():
             yield
     except TlkitError as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         typer.echo("Interrupted.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(exit_code(error)) from None
 
 
 def main() -> None:

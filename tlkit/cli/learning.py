@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +16,14 @@ from tlkit.cli.generated import (
     flags_of,
     parameter,
 )
-from tlkit.cli.options import Data, Fractions, Places, Trials, use_store
+from tlkit.cli.options import (
+    Data,
+    Fractions,
+    Places,
+    StoreFolder,
+    Trials,
+    use_store,
+)
 from tlkit.cli.printing import print_comparison, print_result
 from tlkit.cli.requests import Request, plan_flags, read_data, read_request
 from tlkit.cli.verbs import verb
@@ -104,3 +112,32 @@ def train(
     as_plan(plan)  # a mistake in it is found before the data are read
     index = read_data(data, fractions)
     print_result(tlkit.train(plan, index, places.run))
+
+
+@verb(app, TRAIN)
+def resume(
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="Folder of the run; `tlkit runs` lists them."
+        ),
+    ],
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DATA",
+            help="Where the data of the run lie now. [default: where they lay]",
+            show_default=False,
+        ),
+    ] = None,
+    store: StoreFolder = None,
+) -> None:
+    """Go on with a run that was interrupted, failed or killed.
+
+    It ends as if it had never been interrupted: with the same weights,
+    history and figures, to the bit.
+    """
+    start_tensorflow()
+    import tlkit
+
+    print_result(tlkit.resume(run, data))

@@ -61,15 +61,17 @@ class Places(Checked):
     """Where a run writes.
 
     Args:
-        run: Folder of the run, which must not exist yet.
+        run: Folder of the run, which must not exist yet, or be that of an
+            unfinished run of the same plan and data.
         store: Folder of the store.
     """
 
     run: Path | None = field(
         None,
         Option(
-            "New folder for the run.",
-            open="one in runs/, named by the time",
+            "New folder for the run, or that of an unfinished run of the same "
+            "plan and data, which goes on.",
+            open="one in runs/: the latest such run, or a new one",
             metavar="FOLDER",
             group="training",
             first=True,

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -114,6 +115,8 @@ class DatasetIndex(Shown):
         notes: What a reader should know before trusting a figure.
         prints: By digest what `tlkit.data.likeness.fingerprint_of` returns;
             empty where the images are not in files.
+        read_as: How `load_dataset` has read it, by which `load_again` reads
+            it once more; empty for arrays in memory.
 
     Example:
         >>> images = np.zeros((2, 8, 8, 3), np.uint8)
@@ -129,6 +132,7 @@ class DatasetIndex(Shown):
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
     prints: Mapping[str, bytes] = field(default_factory=dict)
+    read_as: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"DatasetIndex({shorten(self.name)!r}: {self._in_short()})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,59 @@ def load_dataset(
     splits = complete_splits(found.splits, fractions, seed)
     index = replace(found, splits=splits)
     _check_every_class(index)
-    return replace(index, notes=found.notes + _notes(index))
+    how = _how(source, fractions, seed, reading or Reading())
+    return replace(index, notes=found.notes + _notes(index), read_as=how)
+
+
+def _how(
+    source: Source, fractions: Mapping[str, float], seed: int, reading: Reading
+) -> dict[str, Any]:
+    """Describes how a source is read, so that it can be read again."""
+    if not isinstance(source, str | os.PathLike):
+        return {}
+    reads = asdict(reading)
+    # Read again, it may be from another working folder.
+    return {
+        "source": _absolute(os.fspath(source)),
+        **{f"{name}_fraction": share for name, share in fractions.items()},
+        "seed": seed,
+        **reads,
+        "labels": reads["labels"] and _absolute(reads["labels"]),
+    }
+
+
+def _absolute(name: str) -> str:
+    """Returns the absolute path of what exists; other names stay."""
+    return os.path.abspath(name) if os.path.exists(name) else name
+
+
+def load_again(
+    read_as: Mapping[str, Any], source: Source | None = None
+) -> DatasetIndex:
+    """Reads a data set as it was read before.
+
+    Args:
+        read_as: The `read_as` of the index that was made then.
+        source: Where the data lie now; None takes the place from then.
+
+    Raises:
+        UsageError: There is no such source, or `read_as` does not name one.
+        TlkitError: See `load_dataset`.
+    """
+    how = dict(read_as)
+    before = how.pop("source", None)
+    if source is None and before is None:
+        raise UsageError(
+            "It is not known where the data lie: they were arrays in memory, "
+            "or an earlier version of tlkit has read them.",
+            expected="the data, beside the run",
+        )
+    reading = {own.name: how.pop(own.name, None) for own in fields(Reading)}
+    return load_dataset(
+        before if source is None else source,
+        **how,
+        reading=Reading(**reading),
+    )
 
 
 def load_labelled(

@@ -21,7 +21,7 @@ from tlkit.models.precision import choose_precision, computing_in
 from tlkit.plans.recipe import ResolvedRecipe
 from tlkit.pretraining.corpus import Corpus
 from tlkit.tensor.pipeline import without_tuning
-from tlkit.training.engine import fit
+from tlkit.training.engine import Span, fit
 from tlkit.training.objective import make_optimizer
 
 #: Random views of the images. Colours must change too: from unchanged colours,
@@ -252,7 +252,7 @@ def in_tenths(
     """
     steps = max(1, stage.steps // 10)
     for tenth in range(1, 11):
-        fit(model, batches, None, stage.recipe, steps=steps)
+        fit(model, batches, None, stage.recipe, span=Span(steps=steps))
         yield tenth
 
 

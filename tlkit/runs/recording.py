@@ -8,21 +8,25 @@ that it is dead.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import platform
 import re
+import secrets
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from tlkit.base.atomic import write_json, write_text
 from tlkit.base.console import say
-from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.errors import TlkitError
 from tlkit.base.filenames import file_name
 from tlkit.base.machine import process_mark
 from tlkit.base.outputs import make_output_folder
@@ -30,6 +34,7 @@ from tlkit.data.index import DatasetIndex
 from tlkit.plans.files import plan_to_dict
 from tlkit.plans.plan import ResolvedPlan
 from tlkit.runs.run import RUNS_FOLDER, Run, as_csv
+from tlkit.runs.unfinished import check_unfinished, check_usable
 
 #: Libraries whose versions can change a result.
 _LIBRARIES = (
@@ -41,37 +46,49 @@ _LIBRARIES = (
     "pillow",
 )
 
+#: Held for a moment by the process that goes on with a run.
+_LOCK = ".going-on.lock"
+#: What only an unfinished run has.
+_UNTIL_FINISHED = ("checkpoint.npz", "trained.json", _LOCK)
+
 
 @contextlib.contextmanager
 def recorded_run(
     plan: ResolvedPlan,
     data: DatasetIndex,
     folder: str | os.PathLike[str] | None = None,
+    begun: Run | None = None,
 ) -> Iterator[Run]:
     """Makes a run folder and keeps its status up to date.
 
     The status is `running` inside the block, and `finished`, `interrupted` or
-    `failed` after it. A failed run that has no model yet is removed.
+    `failed` after it. A failed run that has no model yet is removed, unless
+    it was begun before.
 
     Args:
         plan: The plan of the training, with nothing left open.
         data: The data set.
         folder: A new folder; None makes `runs/<time>-<way>-<data set>`.
+        begun: An unfinished run that goes on; None makes a new one.
 
     Yields:
-        The new run.
+        The new run, or the one that goes on.
 
     Raises:
-        UsageError: The folder exists already; it is not touched.
+        UsageError: The folder exists already, and is not touched; or another
+            process has gone on with the run.
         TlkitError: The folder cannot be made or written.
     """
-    run = Run(_make_folder(folder, f"{plan.way}-{data.name}"))
     started = time.time()
+    if begun is None:
+        run = _make_run(plan, data, folder, started)
+    else:
+        run = begun
+        _take_over(run, started)
     try:
-        _write_start(run, plan, data)
-        _write_status(run, "running", started)
         yield run
         _write_status(run, "finished", started)
+        _remove(run, _UNTIL_FINISHED)
     except KeyboardInterrupt:
         _write_status(run, "interrupted", started)
         _say_what_is_kept(run)
@@ -79,7 +96,7 @@ def recorded_run(
     # BaseException, so that SystemExit, too, leaves no run that claims to be
     # running.
     except BaseException as error:
-        _write_failure(run, started, error)
+        _write_failure(run, started, error, remove=begun is None)
         raise
 
 
@@ -90,49 +107,99 @@ def _say_what_is_kept(run: Run) -> None:
         say(f"The best model so far is kept: {run.model_path}")
     else:
         say(f"No epoch was finished, so {run.path} holds no model.")
+    say(f"To go on: tlkit resume {run.path}, or the same command again")
 
 
-def check_new(folder: str | os.PathLike[str]) -> None:
-    """Raises UsageError if the folder of a run exists already."""
-    if Path(folder).exists():
-        raise UsageError(
-            "The run folder exists already.",
-            where=folder,
-            remedy="Choose another name; nothing was changed.",
-        )
+def _take_over(run: Run, started: float) -> None:
+    """Makes an unfinished run that of this process."""
+    lock = filelock.FileLock(run.path / _LOCK)
+    # Of two processes that want to go on with it one must not; a disk that
+    # has no locks leaves that to the user.
+    with contextlib.suppress(NotImplementedError), _until_taken(lock, run):
+        check_unfinished(run)
+        _write_status(run, "running", started)
+    _remove(run, (".partial-*", "plots/.partial-*"))
 
 
-def _make_folder(folder: str | os.PathLike[str] | None, title: str) -> Path:
-    if folder is not None:
-        path = Path(folder)
-        check_new(path)
-        _mkdir(path)
-        return path
+@contextlib.contextmanager
+def _until_taken(lock: filelock.FileLock, run: Run) -> Iterator[None]:
+    try:
+        with lock:
+            yield
+    except OSError as error:
+        raise TlkitError(
+            f"Cannot write to the run: {error.strerror}.", where=run.path
+        ) from error
+
+
+def _remove(run: Run, names: Sequence[str]) -> None:
+    """Removes files of a run's own that have served their purpose."""
+    for name in names:
+        for path in run.path.glob(name):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _make_run(
+    plan: ResolvedPlan,
+    data: DatasetIndex,
+    folder: str | os.PathLike[str] | None,
+    started: float,
+) -> Run:
+    """Makes the folder of a new run, which has its first files at once.
+
+    They are written under another name, so that a process which is killed
+    meanwhile leaves no folder that is neither new nor a run.
+    """
+    path = RUNS_FOLDER if folder is None else Path(folder)
+    # A run is known by its files; what holds it, by a mark.
+    parent = path if folder is None else path.parent
+    make_output_folder(parent)
+    _sweep(parent)
+    partial = Run(parent / f".partial-{secrets.token_hex(4)}-run")
+    try:
+        partial.path.mkdir()
+        _write_status(partial, "running", started)
+        _write_start(partial, plan, data)
+        if folder is None:
+            path = _rename_to_free(partial.path, f"{plan.way}-{data.name}")
+        else:
+            check_usable(path)
+            partial.path.rename(path)
+    except OSError as error:
+        raise TlkitError(
+            f"Cannot make the run folder: {error.strerror}.", where=path
+        ) from error
+    finally:
+        # After a success there is nothing left to remove.
+        shutil.rmtree(partial.path, ignore_errors=True)
+    return Run(path)
+
+
+def _sweep(parent: Path) -> None:
+    """Removes what processes have left that were killed making a folder."""
+    for status in parent.glob(".partial-????????-run/status.json"):
+        with contextlib.suppress(TlkitError):
+            if Run(status.parent).state == "dead":
+                shutil.rmtree(status.parent, ignore_errors=True)
+
+
+def _rename_to_free(partial: Path, title: str) -> Path:
     # The name of a data set may hold slashes, or what a file system refuses.
     title = re.sub(r"[^\w.-]+", "-", title)
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-{title}"
     for number in range(1, 1000):
         ending = "" if number == 1 else f"-{number}"
-        path = RUNS_FOLDER / file_name(stem, ending)
-        # Making the folder is the test whether its name is free: another
-        # process may have started a run in the same second.
-        with contextlib.suppress(FileExistsError):
-            _mkdir(path)
+        path = partial.with_name(file_name(stem, ending))
+        # Renaming is the test whether its name is free: another process may
+        # have started a run in the same second.
+        try:
+            partial.rename(path)
             return path
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
     raise TlkitError("Cannot find a free name for the run.", where=RUNS_FOLDER)
-
-
-def _mkdir(path: Path) -> None:
-    # A run is known by its files; what holds it, by a mark.
-    make_output_folder(path.parent)
-    try:
-        path.mkdir()
-    except FileExistsError:
-        raise
-    except OSError as error:
-        raise TlkitError(
-            f"Cannot make the run folder: {error.strerror}.", where=path
-        ) from error
 
 
 def _write_start(run: Run, plan: ResolvedPlan, data: DatasetIndex) -> None:
@@ -143,6 +210,7 @@ def _write_start(run: Run, plan: ResolvedPlan, data: DatasetIndex) -> None:
             "data": {
                 "name": data.name,
                 "source": data.source,
+                "read_as": dict(data.read_as),
                 "fingerprint": data.fingerprint(),
                 "class_names": list(data.class_names),
                 "counts": data.counts(),
@@ -195,11 +263,13 @@ def _write_status(
     write_json(run.path / "status.json", status)
 
 
-def _write_failure(run: Run, started: float, error: BaseException) -> None:
-    """Keeps a failed run that has a model; removes one that has nothing."""
+def _write_failure(
+    run: Run, started: float, error: BaseException, remove: bool
+) -> None:
+    """Keeps a failed run that has a model; may remove one that has nothing."""
     # The error that is being raised matters more than one of writing it, for
     # which a full disk may be the reason.
-    if run.model_path.exists():
+    if run.model_path.exists() or not remove:
         with contextlib.suppress(TlkitError):
             _write_status(run, "failed", started, _in_words(error))
     else:

@@ -10,6 +10,11 @@ runs/20260131-094500-scratch-pets/
   metrics.json      accuracy with its interval, per class, log loss
   heads.csv         one line per head that was tried, if heads were compared
   plots/            curves and confusion matrix
+
+and, until it is finished,
+
+  checkpoint.npz    what the training needs to go on after its last epochs
+  trained.json      facts of a training that is over, whose model is not judged
 """
 
 from __future__ import annotations
@@ -84,6 +89,16 @@ class Run(Shown):
         return self.path / "model.keras"
 
     @property
+    def checkpoint_path(self) -> Path:
+        """Path of the checkpoint, which a finished run does not have."""
+        return self.path / "checkpoint.npz"
+
+    @property
+    def trained(self) -> dict[str, Any]:
+        """Facts of a training that is over, until the model is judged."""
+        return _read_json(self.path / "trained.json")
+
+    @property
     def plots(self) -> Path:
         """The folder of the plots."""
         return self.path / "plots"
@@ -150,6 +165,11 @@ class Run(Shown):
         return _read_json(self.path / "status.json")
 
     @property
+    def environment(self) -> dict[str, Any]:
+        """Machine and versions of the libraries, as the run began."""
+        return _read_json(self.path / "environment.json")
+
+    @property
     def metrics(self) -> Evaluation:
         """What was measured, see `tlkit.evaluation.metrics.measure`."""
         return Evaluation(_read_json(self.path / "metrics.json"))
@@ -186,6 +206,10 @@ class Run(Shown):
         """Writes `heads.csv`, one row per head that was tried."""
         write_text(self.path / "heads.csv", as_csv(rows))
 
+    def write_trained(self, about: Mapping[str, Any]) -> None:
+        """Writes `trained.json`, once `model.keras` has the best weights."""
+        write_json(self.path / "trained.json", about)
+
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Writes `metrics.json`."""
         write_json(self.path / "metrics.json", metrics)
@@ -209,9 +233,12 @@ def find_runs(folder: str | os.PathLike[str] = RUNS_FOLDER) -> list[Run]:
         []
     """
     found = [
-        Run(path.parent) for path in sorted(Path(folder).glob("*/config.json"))
+        Run(path.parent)
+        for path in sorted(Path(folder).glob("*/config.json"))
+        # Others are being made, or were when their process was killed.
+        if not path.parent.name.startswith(".partial-")
     ]
-    return sorted(filter(_is_run, found), key=_started)
+    return sorted(filter(is_run, found), key=_started)
 
 
 def state_of(status: Mapping[str, Any]) -> str:
@@ -232,7 +259,8 @@ def _started(run: Run) -> str:
         return ""
 
 
-def _is_run(run: Run) -> bool:
+def is_run(run: Run) -> bool:
+    """Returns whether a folder is that of a run."""
     # Other programs write a config.json, too, and theirs may hold a list.
     try:
         config = run.config
@@ -255,7 +283,7 @@ def open_run(path: str | os.PathLike[str]) -> Run:
         print(run.summary())
     """
     run = Run(Path(path))
-    if not _is_run(run):
+    if not is_run(run):
         raise UsageError(
             "No such run.",
             where=run.path,

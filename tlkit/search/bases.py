@@ -29,10 +29,11 @@ from tlkit.base.records import (
 from tlkit.data.index import TEST, DatasetIndex
 from tlkit.evaluation.intervals import INTERVAL_COLUMN
 from tlkit.features.extract import extract_features
-from tlkit.plans.plan import Plan
-from tlkit.runs.recording import check_new
+from tlkit.plans.plan import Plan, ResolvedPlan
 from tlkit.runs.run import Run
+from tlkit.runs.unfinished import check_usable
 from tlkit.search.heads import HeadGrid, HeadSearch, search_heads
+from tlkit.search.kept import Place, find_places
 from tlkit.ways.train import resolve_for, train
 
 
@@ -126,7 +127,8 @@ def compare_bases(
     """Trains a head on each of several conv bases and compares them.
 
     The accuracy on the validation images decides which base is best. Every
-    base leaves an ordinary run, the same as it would alone.
+    base leaves an ordinary run, the same as it would alone. A comparison that
+    was interrupted goes on: what it has finished is not computed again.
 
     Args:
         plans: Plans of the way `features`, each with another network.
@@ -156,7 +158,14 @@ def compare_bases(
         compared = tlkit.compare_bases(plans, tlkit.load_dataset("photos/"))
         print(compared.best.name, compared.best.run.summary())
     """
-    _check(plans, data, run_folder)
+    resolved = _check(plans, data)
+    if len(plans) > 1:
+        names = [_folder(plans, number) for number in range(len(plans))]
+        places = find_places(resolved, data, grid, run_folder, names)
+    else:
+        places = [Place(run_folder)]
+        if run_folder is not None:
+            check_usable(run_folder)
     # With a test split the validation accuracy only chooses, and the quoted
     # figure comes from images that no choice has seen.
     if len(plans) > 1 and TEST not in data.splits:
@@ -171,8 +180,7 @@ def compare_bases(
         if len(plans) > 1:
             say(f"base {number + 1}/{len(plans)}: {name}")
         started = time.time()
-        folder = _folder(plans, number, run_folder)
-        run, search, computed = _train_head(plan, data, grid, folder)
+        run, search, computed = _train_head(plan, data, grid, places[number])
         seconds = time.time() - started
         compared.append(ComparedBase(name, run, computed, seconds, search))
     return BaseComparison(tuple(compared))
@@ -213,19 +221,21 @@ def train_best_head(
         )
     """
     if run_folder is not None:
-        check_new(run_folder)
-    return _train_head(plan, data, grid or HeadGrid(), run_folder)[0]
+        check_usable(run_folder)
+    return _train_head(plan, data, grid or HeadGrid(), Place(run_folder))[0]
 
 
 def _train_head(
     plan: Plan,
     data: DatasetIndex,
     grid: HeadGrid | None,
-    run_folder: str | os.PathLike[str] | None,
+    place: Place,
 ) -> tuple[Run, HeadSearch | None, int]:
     """Returns the run, the search for its head, and the images computed."""
+    if grid is None and place.finished:
+        return place.finished, None, 0
     if grid is None:
-        run = train(plan, data, run_folder)
+        run = train(plan, data, place.folder, on_start=place.note)
         return run, None, run.metrics["training"]["images_through_base"]
     # Only now is the number of computed images known: the training after it
     # finds all features in the store and reports none.
@@ -233,25 +243,25 @@ def _train_head(
     grid.heads()[0].on(plan)
     features = extract_features(plan, data)
     search = search_heads(features, grid)
-    run = train(
-        search.best.head.on(plan),
-        data,
-        run_folder,
-        on_start=lambda run: run.write_heads(search.rows()),
+
+    def note(run: Run) -> None:
+        run.write_heads(search.rows())
+        place.note(run)
+
+    run = place.finished or train(
+        search.best.head.on(plan), data, place.folder, on_start=note
     )
     return run, search, features.computed
 
 
-def _check(
-    plans: Sequence[Plan],
-    data: DatasetIndex,
-    run_folder: str | os.PathLike[str] | None,
-) -> None:
+def _check(plans: Sequence[Plan], data: DatasetIndex) -> list[ResolvedPlan]:
+    """Raises UsageError unless the plans can be compared; resolves them."""
     if not plans:
         raise UsageError("There is no conv base to train a head on.")
     # Resolved, so that a base named with its published weights and one that
     # leaves the weights open count as the same network.
-    networks = [resolve_for(plan, data).network for plan in plans]
+    resolved = [resolve_for(plan, data) for plan in plans]
+    networks = [plan.network for plan in resolved]
     for number, network in enumerate(networks):
         if network in networks[:number]:
             raise UsageError(
@@ -260,8 +270,7 @@ def _check(
                 expected="every base once, or with other weights",
                 received=f"{network.base} with weights {network.weights} twice",
             )
-    if run_folder is not None:
-        check_new(run_folder)
+    return resolved
 
 
 def _name(plans: Sequence[Plan], number: int) -> str:
@@ -272,15 +281,9 @@ def _name(plans: Sequence[Plan], number: int) -> str:
     return f"{name} ({Path(weights).name})"
 
 
-def _folder(
-    plans: Sequence[Plan],
-    number: int,
-    run_folder: str | os.PathLike[str] | None,
-) -> str | os.PathLike[str] | None:
-    if run_folder is None or len(plans) == 1:
-        return run_folder
+def _folder(plans: Sequence[Plan], number: int) -> str:
     name = plans[number].network.base_name
     # The same base may come twice with other weights; a path of weights is
     # no name for a folder, so the later ones are numbered.
     before = sum(other.network.base_name == name for other in plans[:number])
-    return Path(run_folder) / (f"{name}-{before + 1}" if before else name)
+    return f"{name}-{before + 1}" if before else name

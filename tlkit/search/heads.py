@@ -37,6 +37,7 @@ from tlkit.models.heads import HeadSpec, build_head
 from tlkit.models.precision import computing_in
 from tlkit.plans.plan import Plan
 from tlkit.plans.recipe import ResolvedRecipe
+from tlkit.search.kept import KeptScores
 from tlkit.training.engine import compile_model, count_steps, fit
 from tlkit.training.objective import class_weights
 
@@ -294,25 +295,43 @@ def search_heads(
     labels = features.data.splits[TRAIN].labels
     heads = grid.heads()
     say(f"{len(heads)} heads, {grid.folds} trainings each")
+    # Those that are finished are kept, so that a search that was interrupted
+    # goes on with the others.
+    kept = KeptScores((vectors, labels, folds), plan.seed)
     scores = []
     for number, head in enumerate(heads, 1):
-        started = time.time()
         network = replace(
             plan.network, units=head.units, dropout=head.dropout, l2=head.l2
         )
         spec = network.head(len(features.data.class_names))
         recipe = replace(plan.recipe, learning_rate=head.learning_rate)
-        with computing_in(plan.recipe.precision):
-            shares = held_out_probabilities(
-                vectors, labels, folds, spec, recipe, plan.seed
-            )
-        score = _score(head, labels, shares, time.time() - started)
+        settings = {"head": asdict(spec), "recipe": asdict(recipe)}
+        row = kept.read(settings)
+        if row is None:
+            with computing_in(plan.recipe.precision):
+                row = _try(vectors, labels, folds, spec, recipe, plan.seed)
+            kept.write(settings, row)
+        score = HeadScore(head, len(labels), int(row[0]), *map(float, row[1:]))
         scores.append(score)
         say(
             f"head {number}/{len(heads)}  {head}: "
             f"{score.accuracy:.1%}, {score.seconds:.1f} s"
         )
     return HeadSearch(grid, tuple(scores))
+
+
+def _try(
+    vectors: np.ndarray,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    spec: HeadSpec,
+    recipe: ResolvedRecipe,
+    seed: int,
+) -> tuple[int, float, float]:
+    """Returns how many images a head has right, its log loss, the seconds."""
+    started = time.time()
+    shares = held_out_probabilities(vectors, labels, folds, spec, recipe, seed)
+    return *_score(labels, shares), time.time() - started
 
 
 def held_out_probabilities(
@@ -386,9 +405,8 @@ def _from_the_same_start(model: keras.Model, times: int) -> Iterator[int]:
         yield number
 
 
-def _score(
-    head: Head, labels: np.ndarray, shares: np.ndarray, seconds: float
-) -> HeadScore:
+def _score(labels: np.ndarray, shares: np.ndarray) -> tuple[int, float]:
+    """Returns the number of images that are right, and the log loss."""
     # `argmax` of a row of NaN is 0, which would count as right for class 0.
     # A head that diverged must not win that way.
     whole = np.isfinite(shares).all(axis=1)
@@ -397,5 +415,4 @@ def _score(
     # A probability that underflowed to 0 would make the mean infinite.
     smallest = float(np.finfo(np.float32).tiny)
     loss = float(-np.log(np.maximum(true, smallest)).mean())
-    loss = loss if math.isfinite(loss) else math.inf
-    return HeadScore(head, len(labels), correct, loss, seconds)
+    return correct, loss if math.isfinite(loss) else math.inf

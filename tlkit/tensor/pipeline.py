@@ -79,6 +79,35 @@ def make_batches(
     )
 
 
+def make_epochs(
+    images: Split,
+    image_size: ImageSize,
+    batch_size: int,
+    first: View,
+    decoded: Callable[[int], np.ndarray] | None = None,
+) -> tf.data.Dataset:
+    """Makes the batches of training, from any epoch on.
+
+    Args:
+        images: The split.
+        image_size: Size in pixels of the images in the batches, a number,
+            `(height, width)` or a `Frame`.
+        batch_size: Number of images in a batch, 1 or more.
+        first: The view that the first pass shows of each image. Its number
+            is that of the epoch, and its seed also that of the order.
+        decoded: Function from a row to decoded pixels, see `make_batches`.
+
+    Returns:
+        A dataset whose first pass is pass `first.number` (from 0) of what
+        `make_batches` returns under the same seed, and so on.
+    """
+    how = first.augmentation
+    augmentation = None if how.changes_nothing else how
+    load = _loader(images, image_size, augmentation, first.seed, decoded)
+    rows = epochs_of_rows(len(images), first.seed, first.number)
+    return _in_batches(rows, load, len(images), batch_size)
+
+
 def make_view_batches(
     images: Split,
     image_size: ImageSize,
@@ -112,21 +141,24 @@ def make_view_batches(
     return _in_batches(rows, load, count, batch_size)
 
 
-def epochs_of_rows(count: int, seed: int | None) -> tf.data.Dataset:
+def epochs_of_rows(
+    count: int, seed: int | None, first_epoch: int = 0
+) -> tf.data.Dataset:
     """Makes a dataset that gives all rows, in a new order at every pass.
 
     Args:
         count: Number of rows.
         seed: Seed of the order, which differs from epoch to epoch; None
             keeps the order of the index in every epoch.
+        first_epoch: Number of the epoch that the first pass gives.
 
     Returns:
         A dataset of one element: all rows and, beside each, the number of
-        the epoch, from 0. Both are int64 tensors of shape `(count,)`.
+        the epoch. Both are int64 tensors of shape `(count,)`.
     """
     # The number of the epoch goes along with the rows, as it chooses their
     # views. tf.data's own shuffle would not tell it.
-    epochs = itertools.count()
+    epochs = itertools.count(first_epoch)
 
     def one_epoch() -> tuple[np.ndarray, np.ndarray]:
         epoch, order = next(epochs), np.arange(count)

@@ -32,6 +32,7 @@ def make_row_batches(
     labels: np.ndarray,
     batch_size: int,
     seed: int | None = None,
+    first_epoch: int = 0,
 ) -> tf.data.Dataset:
     """Makes batches of the stored outputs of a frozen part.
 
@@ -45,6 +46,7 @@ def make_row_batches(
         batch_size: Number of rows in a batch, 1 or more. The last batch is
             kept, whatever its size.
         seed: Seed of the order; None keeps the order of the index.
+        first_epoch: Number of the epoch that the first pass shows, from 0.
 
     Returns:
         A finite `tf.data.Dataset` of pairs: float32 rows of shape
@@ -65,7 +67,7 @@ def make_row_batches(
         return values, tf.gather(answers, rows)
 
     return (
-        epochs_of_rows(count, seed)
+        epochs_of_rows(count, seed, first_epoch)
         .rebatch(batch_size)
         .map(load, num_parallel_calls=WORKERS, deterministic=True)
         .apply(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -43,10 +43,25 @@ class BestEpoch(keras.callbacks.Callback):
         self.rows: list[dict[str, float]] = []
         self.best_loss = math.inf
         self.best_epoch = 0
-        self._best_weights: list[np.ndarray] | None = None
+        self.best_weights: list[np.ndarray] | None = None
         self._saved_epoch = 0
         self._saved_at = -math.inf
         self._epoch_started = 0.0
+
+    def go_on(
+        self,
+        rows: Sequence[dict[str, float]],
+        best_weights: list[np.ndarray] | None,
+    ) -> None:
+        """Takes over what an interrupted training had come to.
+
+        Args:
+            rows: The history of the epochs before, one row each.
+            best_weights: The weights of the best of them.
+        """
+        self.rows, self.best_weights = [*rows], best_weights
+        for row in rows:
+            self._note_if_better(row)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Notes the time, from which the epoch's seconds are counted."""
@@ -60,7 +75,8 @@ class BestEpoch(keras.callbacks.Callback):
         """
         logs = {name: float(value) for name, value in (logs or {}).items()}
         seconds = round(time.time() - self._epoch_started, 2)
-        self.rows.append({"epoch": epoch + 1, **logs, "seconds": seconds})
+        row = {"epoch": epoch + 1, **logs, "seconds": seconds}
+        self.rows.append(row)
         # Before the check, so that the history shows the epoch that failed.
         self.run.write_history(self.rows)
         if not all(map(math.isfinite, (logs["loss"], logs["val_loss"]))):
@@ -71,19 +87,24 @@ class BestEpoch(keras.callbacks.Callback):
                 f"validation loss {logs['val_loss']}",
                 remedy="Lower the learning rate, or train in float32.",
             )
-        if logs["val_loss"] < self.best_loss:
-            self.best_loss = logs["val_loss"]
-            self.best_epoch = epoch + 1
-            self._best_weights = self.model.get_weights()
+        if self._note_if_better(row):
+            self.best_weights = self.model.get_weights()
             if time.time() - self._saved_at > _SECONDS_BETWEEN_SAVES:
                 self._save()
         elif epoch + 1 - self.best_epoch >= self.patience:
             self.model.stop_training = True
 
+    def _note_if_better(self, row: Mapping[str, float]) -> bool:
+        better = row["val_loss"] < self.best_loss
+        if better:
+            self.best_loss = row["val_loss"]
+            self.best_epoch = int(row["epoch"])
+        return better
+
     def restore(self) -> None:
         """Puts the best weights back, and saves the model if it is not yet."""
-        if self._best_weights is not None:
-            self.model.set_weights(self._best_weights)
+        if self.best_weights is not None:
+            self.model.set_weights(self.best_weights)
             if self._saved_epoch != self.best_epoch:
                 self._save()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import keras
@@ -66,14 +67,28 @@ def compile_model(
     )
 
 
+@dataclass(frozen=True)
+class Span:
+    """Which part of a training `fit` does.
+
+    Args:
+        first: Number of the first epoch, from 0; those before it were
+            trained earlier.
+        steps: Steps in an epoch, where the batches have no end of their own.
+    """
+
+    first: int = 0
+    steps: int | None = None
+
+
 def fit(
     model: keras.Model,
     shown: tf.data.Dataset | Arrays,
     held_out: tf.data.Dataset | Arrays | None,
     recipe: ResolvedRecipe,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-    steps: int | None = None,
     class_weight: dict[int, float] | None = None,
+    span: Span | None = None,
 ) -> None:
     """Trains a compiled classifier.
 
@@ -86,16 +101,17 @@ def fit(
         recipe: The recipe, of which epochs, batch size and form of the labels
             are used.
         callbacks: Keras callbacks to call during training.
-        steps: Steps in an epoch, where the batches have no end of their own.
         class_weight: What `class_weights` returns for the labels from which
             it learns. The loss of what is held out is weighed in the same
             way, or the epoch chosen by it would be one that neglects the
             small classes; its accuracy is not.
+        span: From which epoch on, and how long an epoch is; None begins with
+            the first one.
 
     Raises:
         TlkitError: An image has become unreadable, or memory was short.
     """
-    classes = model.output_shape[-1]
+    classes, span = model.output_shape[-1], span or Span()
     if held_out is not None and class_weight is not None:
         held_out = _weighed(held_out, class_weight)
     with errors_in_words():
@@ -117,7 +133,8 @@ def fit(
             validation_data=held_out
             and fill_last_batch(_formed(held_out, recipe, classes), strategy),
             epochs=recipe.epochs,
-            steps_per_epoch=steps,
+            initial_epoch=span.first,
+            steps_per_epoch=span.steps,
             callbacks=list(callbacks),
             class_weight=class_weight,
             shuffle=False,  # the batches are shuffled already

@@ -18,12 +18,13 @@ class EpochLines(keras.callbacks.Callback):
     Args:
         epochs: Number of epochs that are planned, which each line shows
             beside the epoch's own number.
+        best: Lowest validation loss of the epochs before, if there were some.
     """
 
-    def __init__(self, epochs: int) -> None:
+    def __init__(self, epochs: int, best: float = math.inf) -> None:
         super().__init__()
         self.epochs = epochs
-        self._best = math.inf
+        self._best = best
         self._started = 0.0
         self._bar: Progress | None = None
 

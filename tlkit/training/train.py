@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,6 +13,8 @@ import tensorflow as tf
 
 from tlkit.base.console import say
 from tlkit.base.errors import UsageError
+from tlkit.base.interruption import delayed
+from tlkit.data.augment import View
 from tlkit.data.index import TRAIN, VALIDATION, DatasetIndex
 from tlkit.features.extract import describe_part
 from tlkit.features.frozen import FrozenPart
@@ -22,19 +23,22 @@ from tlkit.models.cutting import CutModel
 from tlkit.models.precision import computing_in, with_precision
 from tlkit.models.saving import save_classifier
 from tlkit.plans.plan import ResolvedPlan, ResolvedViews
-from tlkit.runs.recording import check_new, recorded_run
+from tlkit.runs.recording import recorded_run
 from tlkit.runs.run import Run
+from tlkit.runs.unfinished import check_usable, find_unfinished
 from tlkit.store.pixels import keep_pixels
-from tlkit.tensor.pipeline import make_batches
+from tlkit.tensor.pipeline import make_batches, make_epochs
 from tlkit.tensor.row_batches import make_row_batches
 from tlkit.tensor.strategy import make_strategy
 from tlkit.training.best_epoch import BestEpoch
-from tlkit.training.engine import compile_model, count_steps, fit
+from tlkit.training.checkpoint import Checkpoints
+from tlkit.training.engine import Span, compile_model, count_steps, fit
 from tlkit.training.epoch_lines import EpochLines
 from tlkit.training.frozen import frozen_stays_frozen
 from tlkit.training.joining import check_join
 from tlkit.training.objective import class_weights
 from tlkit.training.parts import Parts
+from tlkit.training.progress import Progress, find_progress
 from tlkit.training.results import final_split, predict_split, write_results
 
 Build = Callable[[ResolvedPlan, int], Parts]
@@ -55,7 +59,9 @@ def train_parts(
         plan: The plan, with nothing left open.
         data: The data set.
         build: The way's function, called inside the scope of the strategy.
-        run_folder: A new folder; None makes one in `runs/`.
+        run_folder: A new folder, or that of an unfinished run of the same
+            plan and data, which goes on. None goes on with the latest such
+            run in `runs/`, or else makes a new one there.
         callbacks: Keras callbacks, called after tlkit's own.
         on_start: Function that is called with the run before the training
             begins, for example to write another file into its folder.
@@ -64,13 +70,14 @@ def train_parts(
         The finished run; `run.model_path` is the saved classifier.
 
     Raises:
-        UsageError: The run folder exists.
+        UsageError: The run folder exists, and its run is finished, in the
+            hands of a living process, or one of another plan or other data.
         TlkitError: The data, the disk or the training failed, a frozen layer
             has changed, or the joined model does not say the same as its
             parts.
     """
     if run_folder is not None:
-        check_new(run_folder)  # before anything is built or computed
+        check_usable(run_folder)  # before anything is built or computed
     parts = _build(plan, data, build)
     if parts.cut is None:
         # What cannot be cut is trained end to end; the run's config.json
@@ -79,13 +86,26 @@ def train_parts(
     if plan.network.warning:
         say(plan.network.warning)
         data = data.with_note(plan.network.warning)
+    begun = find_unfinished(plan, data, run_folder)
+    before = find_progress(begun, parts, data, plan.recipe.epochs)
+    if begun is not None:
+        # With those that the call which began it has added.
+        notes = dict.fromkeys([*begun.data["notes"], *data.notes])
+        data = replace(data, notes=tuple(notes))
     # Before the run folder is made: an unreadable image or a full disk then
     # leaves no run behind.
-    source = _Rows(plan, data, parts.cut) if parts.cut else _Pixels(plan, data)
-    with recorded_run(plan, data, run_folder) as run:
+    first = before.first_epoch
+    source = (
+        _Rows(plan, data, parts.cut, first)
+        if parts.cut
+        else _Pixels(plan, data, first)
+    )
+    with recorded_run(plan, data, run_folder, begun) as run:
         if on_start is not None:
             on_start(run)
-        about = _fit(plan, data, parts, source, run, callbacks)
+        about = {**before.trained} or _fit(
+            plan, data, parts, source, run, before, callbacks
+        )
         about["trained_layers"] = [
             layer.name
             for layer in parts.whole.layers
@@ -114,6 +134,7 @@ def _fit(
     parts: Parts,
     source: _Pixels | _Rows,
     run: Run,
+    before: Progress,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> dict[str, Any]:
     """Trains the parts and leaves the best epoch's weights in them.
@@ -124,7 +145,49 @@ def _fit(
     Returns:
         The number of the best epoch, the number of epochs and the seconds.
     """
+    recipe = plan.recipe
+    keeper = _keeper(plan, data, parts, run)
+    kept = Checkpoints(
+        run.checkpoint_path, parts.learner, keeper, recipe.epochs, before.key
+    )
+    if before.state is not None:
+        kept.go_on(before.state)
+        if callbacks:
+            say("callbacks of your own begin anew: no checkpoint has them")
+    ours = [keeper, EpochLines(recipe.epochs, keeper.best_loss)]
+    if plan.machine.tensorboard:
+        ours.append(_tensorboard(run))
+    with frozen_stays_frozen(parts.whole), delayed():
+        try:
+            if before.state is None or not before.state.over:
+                fit(
+                    parts.learner,
+                    source.batches,
+                    source.validation,
+                    recipe,
+                    [*ours, *callbacks, kept],
+                    class_weights(recipe, data.splits[TRAIN].labels),
+                    Span(before.first_epoch),
+                )
+        except KeyboardInterrupt:
+            kept.write()
+            raise
+        finally:
+            # Also after an interruption or an error, so that the best epoch
+            # is saved whatever ended the training.
+            keeper.restore()
+    about = {
+        "best_epoch": keeper.best_epoch,
+        "epochs": len(keeper.rows),
+        "seconds_training": round(kept.seconds, 1),
+    }
+    run.write_trained(about)
+    return about
 
+
+def _keeper(
+    plan: ResolvedPlan, data: DatasetIndex, parts: Parts, run: Run
+) -> BestEpoch:
     # The whole model, although only its upper part may be trained: what is
     # saved must take raw pixels.
     def save() -> None:
@@ -133,31 +196,9 @@ def _fit(
         save_classifier(whole, run.model_path, data.class_names, frame)
 
     keeper = BestEpoch(plan.recipe.patience, run, save)
-    ours = [keeper, EpochLines(plan.recipe.epochs)]
-    if plan.machine.tensorboard:
-        ours.append(_tensorboard(run))
-    started = time.time()
-    with frozen_stays_frozen(parts.whole):
-        try:
-            fit(
-                parts.learner,
-                source.batches,
-                source.validation,
-                plan.recipe,
-                [*ours, *callbacks],
-                class_weight=class_weights(
-                    plan.recipe, data.splits[TRAIN].labels
-                ),
-            )
-        finally:
-            # Also after an interruption or an error, so that the best epoch
-            # is saved whatever ended the training.
-            keeper.restore()
-    return {
-        "best_epoch": keeper.best_epoch,
-        "epochs": len(keeper.rows),
-        "seconds_training": round(time.time() - started, 1),
-    }
+    # Keras does so where it trains; where all epochs are done, it does not.
+    keeper.set_model(parts.learner)
+    return keeper
 
 
 def _in_float32(parts: Parts) -> Parts:
@@ -185,17 +226,16 @@ def _tensorboard(run: Run) -> keras.callbacks.Callback:
 class _Pixels:
     """The source of a training that sends all images through the network."""
 
-    def __init__(self, plan: ResolvedPlan, data: DatasetIndex) -> None:
+    def __init__(
+        self, plan: ResolvedPlan, data: DatasetIndex, first_epoch: int
+    ) -> None:
         self.data, self.frame = data, plan.network.frame
         decoded = keep_pixels(data, self.frame)
-        augmentation = plan.augmentation
-        self.batches = make_batches(
-            data,
-            TRAIN,
+        self.batches = make_epochs(
+            data.splits[TRAIN],
             self.frame,
             plan.recipe.batch_size,
-            None if augmentation.changes_nothing else augmentation,
-            plan.seed,
+            View(plan.augmentation, plan.seed, first_epoch),
             decoded.get(TRAIN),
         )
         # No seed: validation comes in the order of the index, unaugmented.
@@ -220,7 +260,11 @@ class _Rows:
     """The source of a training on stored outputs of the frozen part."""
 
     def __init__(
-        self, plan: ResolvedPlan, data: DatasetIndex, cut: CutModel
+        self,
+        plan: ResolvedPlan,
+        data: DatasetIndex,
+        cut: CutModel,
+        first_epoch: int,
     ) -> None:
         self.data, self.frame = data, plan.network.frame
         self.rows = _extract(plan, data, cut)
@@ -230,6 +274,7 @@ class _Rows:
             data.splits[TRAIN].labels,
             batch_size,
             plan.seed,
+            first_epoch,
         )
         self.validation: tf.data.Dataset = make_row_batches(
             [self.rows.validation], data.splits[VALIDATION].labels, batch_size

@@ -13,12 +13,13 @@ from tlkit.base.console import say
 from tlkit.base.errors import UsageError
 from tlkit.base.wording import name_some
 from tlkit.data.index import DatasetIndex
-from tlkit.data.load import Source, load_dataset
+from tlkit.data.load import Source, load_again, load_dataset
 from tlkit.plans.files import read_fingerprint, read_plan
 from tlkit.plans.plan import Plan, ResolvedPlan
 from tlkit.plans.resolve import resolve
 from tlkit.plans.ways import WAYS
 from tlkit.runs.run import Run, open_run
+from tlkit.runs.unfinished import check_unfinished
 from tlkit.training.train import Build, train_parts
 from tlkit.ways import augmented, features, finetune, scratch
 
@@ -45,7 +46,9 @@ def train(
             path of a plan's file, `.toml` or `.json`, such as another run's
             `config.json`.
         data: A data set, or a source that `load_dataset` can read.
-        run_folder: A folder that does not exist yet; None makes
+        run_folder: A folder that does not exist yet, or that of an unfinished
+            run of the same plan and data, which goes on. None goes on with
+            the latest such run in `runs/`, or else makes
             `runs/<time>-<way>-<data set>`.
         callbacks: Keras callbacks, called after tlkit's own.
         on_start: Function that is called with the run before the training
@@ -55,8 +58,9 @@ def train(
         The finished run; `run.model_path` is the saved classifier.
 
     Raises:
-        UsageError: The plan is not possible, or the run folder exists. This
-            is found before anything is computed.
+        UsageError: The plan is not possible, or the run folder exists and is
+            not that of such a run. This is found before anything is
+            computed.
         TlkitError: Weights or data cannot be read, the disk is full, or the
             training failed.
 
@@ -73,6 +77,62 @@ def train(
     data = _with_note_on_start(data, resolved)
     build = BUILDERS[resolved.way]
     return train_parts(resolved, data, build, run_folder, callbacks, on_start)
+
+
+def resume(
+    run_folder: str | os.PathLike[str],
+    data: DatasetIndex | Source | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Run:
+    """Goes on with a run that was interrupted, failed or killed.
+
+    It goes on after the last epoch that its checkpoint has, and ends with the
+    same weights, history and figures, to the bit, as if it had never been
+    interrupted. A run without a checkpoint begins anew in its folder.
+
+    Args:
+        run_folder: Folder of the run.
+        data: The data that the run was begun with, or where they lie now;
+            None reads them from where they lay.
+        callbacks: Keras callbacks, called after tlkit's own. They begin anew.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        UsageError: There is no such run, it is finished, a living process
+            works on it, or the data are others.
+        TlkitError: See `train`.
+
+    Example:
+        run = tlkit.resume("runs/20260131-094500-scratch-photos")
+        print(run.summary())
+    """
+    run = open_run(run_folder)
+    check_unfinished(run)
+    plan = run.plan
+    if not isinstance(data, DatasetIndex):
+        data = _read_again(run, data)
+    build = BUILDERS[plan.way]
+    return train_parts(
+        resolve_for(plan, data), data, build, run.path, callbacks
+    )
+
+
+def _read_again(run: Run, source: Source | None) -> DatasetIndex:
+    read_as = run.data.get("read_as", {})
+    try:
+        return load_again(read_as, source)
+    except UsageError as error:
+        if source is not None:
+            raise
+        raise UsageError(
+            "The data of this run are not found.",
+            where=run.path,
+            received=error.problem,
+            remedy=f"Name them: tlkit resume {run.path} DATA, or data= in "
+            "Python.",
+        ) from error
 
 
 def as_plan(plan: Plan | str | os.PathLike[str]) -> Plan:

@@ -1,0 +1,138 @@
+"""Ends a command in good order when it is asked to, by Ctrl-C or SIGTERM.
+
+Only the command listens (`listening`). In Python, Ctrl-C stays what it is, a
+`KeyboardInterrupt` at once, and SIGTERM ends the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+#: Seconds after which a signal that came during an import comes again.
+_SOON = 0.05
+
+
+class Interrupted(KeyboardInterrupt):
+    """The command was asked to end.
+
+    Args:
+        number: Number of the signal, such as `signal.SIGTERM`.
+    """
+
+    def __init__(self, number: int = signal.SIGINT) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+def exit_code(error: KeyboardInterrupt) -> int:
+    """Returns the exit code by which shells know a signal: 130 or 143."""
+    return 128 + int(getattr(error, "number", signal.SIGINT))
+
+
+@dataclass
+class _State:
+    """What the handler needs to know.
+
+    Attributes:
+        delaying: Whether something is being finished before the end.
+        asked: Number of the signal that has come; None before.
+    """
+
+    delaying: bool = False
+    asked: int | None = None
+
+
+_state = _State()
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[None]:
+    """Turns Ctrl-C and SIGTERM into `Interrupted` inside the block.
+
+    A signal that this process was told to ignore, as `nohup` does, stays
+    ignored. Outside the main thread nothing changes, as Python allows
+    handlers nowhere else.
+    """
+    _state.asked = None
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (int(signal.SIGINT), int(signal.SIGTERM)):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                before[number] = signal.signal(number, _handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+        _state.asked = None
+
+
+@contextlib.contextmanager
+def delayed() -> Iterator[None]:
+    """Lets the block go on to a place where it calls `raise_if_asked`.
+
+    Raises:
+        Interrupted: The block has come to its end first.
+    """
+    _state.delaying = True
+    try:
+        yield
+    finally:
+        _state.delaying = False
+    raise_if_asked()
+
+
+def raise_if_asked() -> None:
+    """Raises `Interrupted` if a signal has come while it was delayed."""
+    if _state.asked is not None:
+        raise Interrupted(_state.asked)
+
+
+def _handle(number: int, frame: types.FrameType | None) -> None:
+    if _state.asked is not None:
+        _end_at_once(number)
+    if _state.delaying:
+        _state.asked = number
+        _tell("Finishing the step and saving; once more ends at once.\n")
+        return
+    if _is_importing(frame):
+        later = threading.Timer(_SOON, os.kill, (os.getpid(), number))
+        later.daemon = True
+        later.start()
+        return
+    _state.asked = number
+    raise Interrupted(number)
+
+
+def _is_importing(frame: types.FrameType | None) -> bool:
+    """Returns whether a module is being imported.
+
+    An import that is broken off leaves modules half made, and C code that was
+    importing one prints a traceback of its own.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _end_at_once(number: int) -> None:
+    # A bar that is being drawn has hidden the cursor.
+    if sys.__stderr__ is not None and sys.__stderr__.isatty():
+        _tell("\x1b[?25h\n")
+    os._exit(128 + number)
+
+
+def _tell(text: str) -> None:
+    # Not by `print`, which a handler must not enter a second time.
+    with contextlib.suppress(OSError):
+        os.write(2, text.encode())
