@@ -9,7 +9,7 @@ from PIL import Image
 
 import tlkit
 from tlkit.base.errors import UsageError
-from tlkit.data.load import load_again
+from tlkit.data.load import load_again, what_is_unusual
 
 
 def as_a_file_gives_it_back(data):
@@ -65,3 +65,16 @@ def test_arrays_have_to_be_given_again():
         load_again(data.read_as)
     again = load_again(data.read_as, arrays)
     assert again.fingerprint() == data.fingerprint()
+
+
+def test_what_was_told_is_said_in_words(drawn_folder):
+    usual = tlkit.load_dataset(drawn_folder)
+    assert what_is_unusual(usual.read_as) == ""
+    told = tlkit.load_dataset(
+        drawn_folder,
+        test_fraction=0.3,
+        reading=tlkit.Reading(group_by=r"(\d)\.png"),
+    )
+    assert what_is_unusual(told.read_as) == (
+        r"test_fraction 0.3, group_by (\d)\.png"
+    )

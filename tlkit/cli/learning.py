@@ -110,7 +110,7 @@ def train(
 
     use_store(places.store)
     as_plan(plan)  # a mistake in it is found before the data are read
-    index = read_data(data, fractions)
+    index = read_data(data, fractions, plan)
     print_result(tlkit.train(plan, index, places.run))
 
 

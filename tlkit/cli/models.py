@@ -17,6 +17,7 @@ from tlkit.cli.printing import left_out
 from tlkit.cli.requests import read_data
 from tlkit.cli.verbs import verb
 from tlkit.data.names import SPLITS, TRAIN
+from tlkit.data.reading import Reading
 from tlkit.explain.options import FILTERS, PATTERN_SIZE, ExplainOptions
 from tlkit.tensor.starting import start_tensorflow
 
@@ -52,7 +53,7 @@ def evaluate(
     from tlkit.cli.tables import print_table
 
     classifier = tlkit.load_classifier(model)
-    index = _data_to_judge(data, split, fractions)
+    index = _data_to_judge(model, data, split, fractions)
     print_table(tlkit.evaluate(classifier, index, split).table())
 
 
@@ -72,15 +73,20 @@ def _check_fractions_mean_something(
 
 
 def _data_to_judge(
-    source: str, split: str | None, fractions: Fractions
+    model: Path, source: str, split: str | None, fractions: Fractions
 ) -> DatasetIndex:
     """Reads data and tells the user what was found."""
     from tlkit.data.load import load_labelled
+    from tlkit.runs.run import run_of
 
-    index = load_labelled(source, fractions.reading)
+    reading = fractions.reading
+    if (run := run_of(model)) and fractions == Fractions():
+        # The labels of the run's own data stand where they stood then.
+        reading = Reading.of(run.reads(source))
+    index = load_labelled(source, reading)
     # Validation images may be taken from training images, from others not.
     if split == TRAIN or (split in SPLITS and split not in index.splits):
-        return read_data(source, fractions)
+        return read_data(source, fractions, model)
     typer.echo(index.summary(), err=True)
     return index
 

@@ -134,7 +134,8 @@ def read_request(name: str, given: Mapping[str, Any]) -> Request:
     places = values_of(Places, given)
     use_store(places.store)
     plans = make_plans(name, given)
-    data = read_data(given["data"], values_of(Fractions, given))
+    fractions = values_of(Fractions, given)
+    data = read_data(given["data"], fractions, given.get("start"))
     grid = None
     if values_of(Trials, given).head_grid:
         grid = head_grid(plans[0])
@@ -222,22 +223,30 @@ def head_grid(plan: Plan) -> HeadGrid:
     return replace(HeadGrid(), **kept)  # type: ignore[arg-type]
 
 
-def read_data(source: str, fractions: Fractions) -> DatasetIndex:
+def read_data(
+    source: str, fractions: Fractions, run: object = None
+) -> DatasetIndex:
     """Loads a data set and tells the user what was found and left out.
 
     Args:
         source: See `tlkit.load_dataset`.
-        fractions: How it is divided where it has no splits.
+        fractions: How it is read, and divided where it has no splits.
+        run: Path of a run; if it has read the same data, and nothing is said
+            of how to read them, they are read as they were then.
     """
     start_tensorflow()
     import tlkit
+    from tlkit.ways.train import load_like
 
-    index = tlkit.load_dataset(
-        source,
-        validation_fraction=fractions.validation_fraction,
-        test_fraction=fractions.test_fraction,
-        reading=fractions.reading,
-    )
+    if fractions == Fractions():
+        index = load_like(run, source)
+    else:
+        index = tlkit.load_dataset(
+            source,
+            validation_fraction=fractions.validation_fraction,
+            test_fraction=fractions.test_fraction,
+            reading=fractions.reading,
+        )
     typer.echo(index.summary(), err=True)
     return index
 

@@ -161,11 +161,32 @@ def load_again(
             "or an earlier version of tlkit has read them.",
             expected="the data, beside the run",
         )
-    reading = {own.name: how.pop(own.name, None) for own in fields(Reading)}
+    reading = Reading.of(how)
+    for own in fields(Reading):
+        how.pop(own.name, None)
     return load_dataset(
-        before if source is None else source,
-        **how,
-        reading=Reading(**reading),
+        before if source is None else source, **how, reading=reading
+    )
+
+
+def what_is_unusual(read_as: Mapping[str, Any]) -> str:
+    """Returns what `load_dataset` was told when data were read, in words.
+
+    Args:
+        read_as: The `read_as` of an index.
+
+    Returns:
+        Options with their values; empty if all have their defaults.
+    """
+    fractions = {
+        VALIDATION: VALIDATION_FRACTION,
+        TEST: TEST_FRACTION,
+    }
+    usual = _how(str(read_as.get("source")), fractions, 0, Reading())
+    return ", ".join(
+        f"{name} {value}"
+        for name, value in read_as.items()
+        if name != "source" and value != usual[name]
     )
 
 

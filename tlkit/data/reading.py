@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.fields import Checked, Option, field
@@ -98,6 +99,15 @@ class Reading(Checked):
             read_pattern(self.label_from, "--label-from")
         if self.group_by:
             read_pattern(self.group_by, "--group-by")
+
+    @classmethod
+    def of(cls, read_as: Mapping[str, Any]) -> Reading:
+        """Returns the reading by which a data set was read.
+
+        Args:
+            read_as: The `read_as` of its index.
+        """
+        return cls(**{own.name: read_as.get(own.name) for own in fields(cls)})
 
 
 def label_files(

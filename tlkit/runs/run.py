@@ -198,6 +198,22 @@ class Run(Shown):
                 if row["split"] != "test"
             }
 
+    def reads(self, source: object) -> dict[str, Any]:
+        """Returns how the run has read its data, if they are these.
+
+        Args:
+            source: A source of data, see `tlkit.load_dataset`.
+
+        Returns:
+            The `read_as` of its data set; empty if it has read other data,
+            or arrays in memory.
+        """
+        read_as = self.data.get("read_as", {})
+        if not isinstance(source, str | os.PathLike):
+            return {}
+        same = os.path.abspath(os.fspath(source)) == read_as.get("source")
+        return read_as if same else {}
+
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Writes `history.csv`, one row per epoch."""
         write_text(self.path / "history.csv", as_csv(rows))
@@ -291,6 +307,16 @@ def open_run(path: str | os.PathLike[str]) -> Run:
             received="another folder" if run.path.is_dir() else "no folder",
         )
     return run
+
+
+def run_of(path: str | os.PathLike[str]) -> Run | None:
+    """Returns the run that a path means, or that a file of a run belongs to.
+
+    Args:
+        path: Path of a folder, or of a file such as a run's `config.json`.
+    """
+    run = Run(Path(path) if Path(path).is_dir() else Path(path).parent)
+    return run if is_run(run) else None
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -13,12 +13,12 @@ from tlkit.base.console import say
 from tlkit.base.errors import UsageError
 from tlkit.base.wording import name_some
 from tlkit.data.index import DatasetIndex
-from tlkit.data.load import Source, load_again, load_dataset
+from tlkit.data.load import Source, load_again, load_dataset, what_is_unusual
 from tlkit.plans.files import read_fingerprint, read_plan
 from tlkit.plans.plan import Plan, ResolvedPlan
 from tlkit.plans.resolve import resolve
 from tlkit.plans.ways import WAYS
-from tlkit.runs.run import Run, open_run
+from tlkit.runs.run import Run, open_run, run_of
 from tlkit.runs.unfinished import check_unfinished
 from tlkit.training.train import Build, train_parts
 from tlkit.ways import augmented, features, finetune, scratch
@@ -70,7 +70,7 @@ def train(
     """
     made = as_plan(plan)  # a mistake in it is found before the data are read
     if not isinstance(data, DatasetIndex):
-        data = load_dataset(data)
+        data = load_like(_like(plan, made), data)
     if not isinstance(plan, Plan) and plan not in WAYS:
         data = _with_note_on_plan(data, plan)
     resolved = resolve_for(made, data)
@@ -117,6 +117,36 @@ def resume(
     return train_parts(
         resolve_for(plan, data), data, build, run.path, callbacks
     )
+
+
+def _like(plan: Plan | str | os.PathLike[str], made: Plan) -> object:
+    """Returns the run that a plan goes on from, or whose plan it is."""
+    return made.start if isinstance(plan, Plan) else made.start or plan
+
+
+def load_like(run: object, source: Source) -> DatasetIndex:
+    """Loads a data set as a run has read it, if the run has read these data.
+
+    Whoever goes on from a run wants its splits, and would else have to say
+    again where labels and groups stand.
+
+    Args:
+        run: Path of the run, or of a file of its; other objects mean none.
+        source: The source, see `tlkit.load_dataset`.
+
+    Raises:
+        UsageError: See `tlkit.load_dataset`.
+        TlkitError: See `tlkit.load_dataset`.
+    """
+    known = run_of(run) if isinstance(run, str | os.PathLike) else None
+    read_as = known.reads(source) if known else {}
+    if known is None or not read_as:
+        return load_dataset(source)
+    words = what_is_unusual(read_as)
+    index = load_again(read_as, source)
+    if not words:
+        return index
+    return index.with_note(f"Read as for the run {known.path.name}: {words}.")
 
 
 def _read_again(run: Run, source: Source | None) -> DatasetIndex:
