@@ -84,7 +84,8 @@ def test_an_animal_is_in_one_split_alone_and_another_seed_draws_others(
         folder = tmp_path / f"pets {seed}"
         counts = {"train": 6, "validation": 6, "test": 6}
         data = tlkit.load_dataset(write_sample(folder, counts, 32, seed))
-        assert data.notes == ()
+        # Of so few images little can be said.
+        assert all(note.startswith("Few ") for note in data.notes)
         assert data.left_out == ()
         for split in data.splits.values():
             digests += split.digests

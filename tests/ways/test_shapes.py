@@ -93,9 +93,9 @@ def test_the_saved_model_alone_says_what_tlkit_says(runs, data):
         for file, row in zip(files, ours, strict=True):
             pixels = read_image(file)[None].astype("float32")
             alone = np.asarray(plain(pixels, training=False))[0]
-            # A JPEG decoded at a fraction of its size differs a little more.
-            apart = 0.02 if file.suffix == ".jpg" else 0.004
-            assert np.abs(alone - row).max() < apart
+            # The decoder rounds its pixels to whole numbers, and decodes a
+            # large JPEG at a fraction of its size.
+            assert np.abs(alone - row).max() < 0.02
 
 
 def test_another_fit_gives_other_answers(runs, data):
@@ -110,7 +110,7 @@ def test_another_fit_gives_other_answers(runs, data):
         if read_image(path).shape[:2] == (40, 90)
     ]
     apart = np.abs(classifier.predict(wide) - stretched.predict(wide))
-    assert apart.max() > 0.004
+    assert apart.max() > 0.1
 
 
 def test_evaluating_again_gives_the_figures_of_the_run(runs, data):

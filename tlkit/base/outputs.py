@@ -7,9 +7,11 @@ By the mark they are not taken for a class when the images are read again.
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
 from tlkit.base.atomic import write_text
+from tlkit.base.errors import TlkitError
 
 MARK = ".tlkit-output"
 """Name of the file that marks a folder which tlkit has made."""
@@ -27,11 +29,19 @@ def make_output_folder(folder: Path) -> None:
     Raises:
         TlkitError: The disk is full or the folder cannot be made.
     """
-    missing = [
-        one for one in (folder, *folder.absolute().parents) if not one.exists()
-    ]
-    for one in reversed(missing):
-        write_text(one / MARK, "Written by tlkit; not images to learn from.\n")
+    above = [folder, *folder.absolute().parents]
+    missing = [one for one in above if not os.path.exists(one)]
+    # What is inside a marked folder, or in a run, needs no mark of its own.
+    inside = any(is_output(one) for one in above[len(missing) :])
+    if missing and not inside:
+        text = "Written by tlkit; not images to learn from.\n"
+        write_text(missing[-1] / MARK, text)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TlkitError(
+            f"Cannot make the folder: {error.strerror}.", where=folder
+        ) from error
 
 
 def is_output(folder: Path) -> bool:

@@ -266,6 +266,7 @@ def plan_to_toml(plan: Plan) -> str:
         label_smoothing = 0.0
         loss = "crossentropy"
         precision = "auto"
+        balance = false
         <BLANKLINE>
         [machine]
         devices = 1
