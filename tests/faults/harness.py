@@ -16,7 +16,6 @@ import hashlib
 import io
 import json
 import os
-import platform
 import random
 import shutil
 import signal
@@ -39,6 +38,7 @@ import tlkit.search.bases
 import tlkit.ways.train
 from tlkit.drawn.make import write_sample
 from tlkit.store.housekeeping import verify_store
+from tlkit.tensor.strategy import describe_devices
 from tlkit.training.checkpoint import read_state
 
 MOST_KILLS = 3
@@ -360,7 +360,7 @@ def page(report, seed):
         problems="\n".join(f"- {x}" for x in problems) or "None.",
         seed=seed,
         minutes=round(report["seconds"] / 60),
-        machine=f"{platform.platform()}, {os.cpu_count()} cores",
+        machine=f"{describe_devices()['processor']}, {os.cpu_count()} cores",
     )
 
 
@@ -388,6 +388,12 @@ minutes, {machine}.
 {rows}
 
 Damaged, lost or different: {problems}
+
+An epoch is the smallest part that is kept: of an epoch that was interrupted \
+nothing is left, however long it is. Callbacks of your own begin anew, as a \
+checkpoint does not have what they keep in memory. A run whose process was on \
+another machine counts as running until somebody says that it is gone; the \
+error says how.
 """
 
 
