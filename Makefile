@@ -28,6 +28,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/ways.py mobilenet_v2
 	$(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/cold_start.py
+	$(BIN)/python benchmarks/checkpoints.py
 
 # Kills two hundred trainings; writes what came of it.
 faults: $(READY)

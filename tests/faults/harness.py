@@ -16,7 +16,6 @@ import hashlib
 import io
 import json
 import os
-import platform
 import random
 import shutil
 import signal
@@ -39,6 +38,7 @@ import tlkit.search.bases
 import tlkit.ways.train
 from tlkit.drawn.make import write_sample
 from tlkit.store.housekeeping import verify_store
+from tlkit.tensor.strategy import describe_devices
 from tlkit.training.checkpoint import read_state
 
 MOST_KILLS = 3
@@ -46,6 +46,12 @@ SIGNALS = {
     signal.SIGKILL: "SIGKILL",
     signal.SIGTERM: "SIGTERM",
     signal.SIGINT: "SIGINT",
+}
+#: What a command says where it goes on, by the column of the page.
+WAYS_ON = {
+    "after an epoch": "goes on after epoch",
+    "trained already": "is judged now",
+    "anew": "begins anew",
 }
 ENDS = {signal.SIGTERM: 143, signal.SIGINT: 130}
 BASE = ["--base", "minivgg", "--image-size", "32", "--pooling", "average"]
@@ -139,11 +145,15 @@ def run_trials(names, kills, seed, until):
         counted["trials"] += 1
         counted["equal"] += not problems
         report["problems"] += [f"{name}, trial {trials}: {x}" for x in problems]
-        done += sum(killed.values())
+        done += kills_in(killed)
         trials += 1
     report["seconds"] = round(time.time() - report["seconds"])
     report["cases"] = {n: dict(c) for n, c in report["cases"].items()}
     return report
+
+
+def kills_in(counts):
+    return sum(counts.get(name, 0) for name in SIGNALS.values())
 
 
 class Whole:
@@ -168,12 +178,14 @@ def one_trial(whole, number, chance):
         number = chance.choice(list(SIGNALS))
         moment = chance.uniform(0, whole.seconds)
         fate, said = killed_after(start(words, store), number, moment)
+        killed.update(way_on(said))
         if fate is None:
             break  # it had ended before
         killed[SIGNALS[number]] += 1
         problems += [*wrong_ends(number, fate, said), *damages(folder, store)]
     if not is_finished(folder):
         code, said = ended(start(words, store))
+        killed.update(way_on(said))
         if code != 0:
             problems.append(f"did not go on: {code}, {said[-500:]}")
             return killed, problems
@@ -230,13 +242,18 @@ def killed_after(started, number, seconds):
     until = time.time() + seconds
     while time.time() < until:
         if os.waitpid(child, os.WNOHANG)[0]:
-            return None, ""
+            return None, log.read_text()
         time.sleep(0.005)
     os.kill(child, number)
     _, status = os.waitpid(child, 0)
     # The log may not be there yet.
     said = log.read_text() if log.exists() else ""
     return os.waitstatus_to_exitcode(status), said
+
+
+def way_on(said):
+    """Counts where a command has gone on, by what it has said."""
+    return {column: said.count(words) for column, words in WAYS_ON.items()}
 
 
 def wrong_ends(number, code, said):
@@ -343,16 +360,13 @@ def differing(found, expected):
 
 def page(report, seed):
     """Returns the page of figures."""
-    cases, rows = report["cases"], []
-    for name, counts in cases.items():
-        kills = [counts.get(signal, 0) for signal in SIGNALS.values()]
-        figures = [*kills, counts["trials"], counts["equal"]]
-        rows.append(f"| {name} | {' | '.join(map(str, figures))} |")
-    killed = sum(
-        counts.get(signal, 0)
-        for counts in cases.values()
-        for signal in SIGNALS.values()
-    )
+    cases = report["cases"]
+    columns = [*SIGNALS.values(), *WAYS_ON, "trials", "equal"]
+    rows = [
+        f"| {name} | {' | '.join(str(own.get(c, 0)) for c in columns)} |"
+        for name, own in cases.items()
+    ]
+    killed = sum(map(kills_in, cases.values()))
     problems = report["problems"]
     return PAGE.format(
         killed=killed,
@@ -360,7 +374,7 @@ def page(report, seed):
         problems="\n".join(f"- {x}" for x in problems) or "None.",
         seed=seed,
         minutes=round(report["seconds"] / 60),
-        machine=f"{platform.platform()}, {os.cpu_count()} cores",
+        machine=f"{describe_devices()['processor']}, {os.cpu_count()} cores",
     )
 
 
@@ -383,11 +397,21 @@ compared.
 {killed} kills; a trial has up to three. Seeds from {seed} on, {minutes} \
 minutes, {machine}.
 
-| training | SIGKILL | SIGTERM | SIGINT | trials | equal to the bit |
-|---|---|---|---|---|---|
+| training | SIGKILL | SIGTERM | SIGINT | went on after an epoch | trained \
+already, judged | began anew | trials | equal to the bit |
+|---|---|---|---|---|---|---|---|---|
 {rows}
 
+Where a command neither went on nor began anew, the one before it had not come \
+to its run folder yet; what it had put into the store was used.
+
 Damaged, lost or different: {problems}
+
+An epoch is the smallest part that is kept: of an epoch that was interrupted \
+nothing is left, however long it is. Callbacks of your own begin anew, as a \
+checkpoint does not have what they keep in memory. A run whose process was on \
+another machine counts as running until somebody says that it is gone; the \
+error says how.
 """
 
 

@@ -88,7 +88,6 @@ def recorded_run(
     try:
         yield run
         _write_status(run, "finished", started)
-        _remove(run, _UNTIL_FINISHED)
     except KeyboardInterrupt:
         _write_status(run, "interrupted", started)
         _say_what_is_kept(run)
@@ -98,6 +97,7 @@ def recorded_run(
     except BaseException as error:
         _write_failure(run, started, error, remove=begun is None)
         raise
+    _remove(run, _UNTIL_FINISHED)
 
 
 def _say_what_is_kept(run: Run) -> None:
@@ -111,25 +111,25 @@ def _say_what_is_kept(run: Run) -> None:
 
 
 def _take_over(run: Run, started: float) -> None:
-    """Makes an unfinished run that of this process."""
-    lock = filelock.FileLock(run.path / _LOCK)
-    # Of two processes that want to go on with it one must not; a disk that
-    # has no locks leaves that to the user.
-    with contextlib.suppress(NotImplementedError), _until_taken(lock, run):
-        check_unfinished(run)
-        _write_status(run, "running", started)
-    _remove(run, (".partial-*", "plots/.partial-*"))
+    """Makes an unfinished run that of this process.
 
-
-@contextlib.contextmanager
-def _until_taken(lock: filelock.FileLock, run: Run) -> Iterator[None]:
+    Of two processes that want to go on with it, one must not.
+    """
     try:
-        with lock:
-            yield
+        with filelock.FileLock(run.path / _LOCK):
+            _claim(run, started)
+    except NotImplementedError:  # a disk without locks leaves it to the user
+        _claim(run, started)
     except OSError as error:
         raise TlkitError(
             f"Cannot write to the run: {error.strerror}.", where=run.path
         ) from error
+    _remove(run, (".partial-*", "plots/.partial-*"))
+
+
+def _claim(run: Run, started: float) -> None:
+    check_unfinished(run)
+    _write_status(run, "running", started)
 
 
 def _remove(run: Run, names: Sequence[str]) -> None:
