@@ -104,6 +104,23 @@ def test_an_import_is_not_broken_off(tmp_path, monkeypatch):
     assert sys.modules["slow_to_import"].whole
 
 
+class Told:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+
+
+def test_a_signal_is_not_lost_while_an_object_is_removed():
+    """Python ignores what is raised there, and the command went on."""
+
+    def work():
+        Told()
+        time.sleep(10)
+
+    with pytest.raises(Interrupted), listening():
+        work()
+
+
 TWICE = """
 import os, signal
 from tlkit.base.interruption import delayed, listening

@@ -12,11 +12,12 @@ import signal
 import sys
 import threading
 import types
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-#: Seconds after which a signal that came during an import comes again.
+#: Seconds after which a signal that came at a bad moment comes again.
 _SOON = 0.05
 
 
@@ -103,7 +104,7 @@ def _handle(number: int, frame: types.FrameType | None) -> None:
         _state.asked = number
         _tell("Finishing the step and saving; once more ends at once.\n")
         return
-    if _is_importing(frame):
+    if _would_be_lost(frame):
         later = threading.Timer(_SOON, os.kill, (os.getpid(), number))
         later.daemon = True
         later.start()
@@ -112,14 +113,18 @@ def _handle(number: int, frame: types.FrameType | None) -> None:
     raise Interrupted(number)
 
 
-def _is_importing(frame: types.FrameType | None) -> bool:
-    """Returns whether a module is being imported.
+def _would_be_lost(frame: types.FrameType | None) -> bool:
+    """Returns whether an error that is raised here goes nowhere.
 
-    An import that is broken off leaves modules half made, and C code that was
-    importing one prints a traceback of its own.
+    Python swallows what is raised while it removes an object, and prints a
+    traceback. An import that is broken off leaves modules half made, and C
+    code that was importing one prints a traceback of its own.
     """
     while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
+        code = frame.f_code
+        if code.co_filename.startswith("<frozen importlib"):
+            return True
+        if code.co_filename == weakref.__file__ or code.co_name == "__del__":
             return True
         frame = frame.f_back
     return False
