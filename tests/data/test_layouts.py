@@ -493,8 +493,8 @@ def test_files_that_a_table_does_not_name_clearly_are_left_out(put):
         "c/1.png,cat\n"  # there is a/1.png, which is another
         "a/0.png,cat\n"
         ",cat\n"
-        "C:\\home\\me\\photos\\b\\0.png,dog\n"
-        "/home/me/photos/b/1.png,dog\n"
+        "C:\\elsewhere\\photos\\b\\0.png,dog\n"
+        "/elsewhere/photos/b/1.png,dog\n"
     )
     found = read_source(root / "photos", Reading(labels=str(table)))
     assert found.counts()["train"] == {"cat": 1, "dog": 2}
