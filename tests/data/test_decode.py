@@ -12,6 +12,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+from encoded import ORIENTATION, encode
 from PIL import Image, ImageOps
 
 from tlkit.base.errors import TlkitError, UsageError
@@ -23,16 +24,6 @@ from tlkit.data.decode import (
     why_unreadable,
 )
 from tlkit.data.jpeg import find_reduction, plain_size
-
-ORIENTATION = 0x0112
-
-
-def encode(picture, file_format, **options):
-    if isinstance(picture, np.ndarray):
-        picture = Image.fromarray(picture)
-    buffer = io.BytesIO()
-    picture.save(buffer, file_format, **options)
-    return buffer.getvalue()
 
 
 def upright(content):

@@ -1,6 +1,5 @@
 """The formats beside JPEG and PNG, their depths, and files of other kinds."""
 
-import io
 import struct
 import sys
 import warnings
@@ -8,6 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
+from encoded import ORIENTATION, encode
 from PIL import Image, features
 
 from tlkit.base.errors import Note, TlkitError
@@ -18,16 +18,6 @@ from tlkit.data.decode import (
     why_not_an_image,
     why_unreadable,
 )
-
-ORIENTATION = 0x0112
-
-
-def encode(picture, file_format, **options):
-    if isinstance(picture, np.ndarray):
-        picture = Image.fromarray(picture)
-    buffer = io.BytesIO()
-    picture.save(buffer, file_format, **options)
-    return buffer.getvalue()
 
 
 def as_gray(plane):

@@ -1,17 +1,16 @@
 """Real data sets become an index, and real photographs the pixels they are."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from given import DATA, NEED_DATA
 
 import tlkit
 from tlkit.data.decode import read_image
 
-DATA = os.environ.get("TLKIT_REAL_DATA")
-pytestmark = pytest.mark.skipif(not DATA, reason="TLKIT_REAL_DATA is not set")
+pytestmark = NEED_DATA
 
 
 def test_photographs_are_found_in_their_splits():

@@ -1,18 +1,17 @@
 """The decoder on real photographs, beside Pillow and Keras."""
 
-import os
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from given import DATA, NEED_DATA
 from PIL import Image
 
 from tlkit.data.decode import read_image, resize_image, why_unreadable
 from tlkit.data.jpeg import find_reduction
 
-DATA = os.environ.get("TLKIT_REAL_DATA")
-pytestmark = pytest.mark.skipif(not DATA, reason="TLKIT_REAL_DATA is not set")
+pytestmark = NEED_DATA
 
 
 @pytest.fixture(scope="module")

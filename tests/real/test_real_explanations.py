@@ -1,12 +1,12 @@
 """Heat maps of photographs: what the network needs is what is hot."""
 
-import os
 import runpy
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from given import DATA, NEED_BOTH, WEIGHTS
 
 import tlkit
 from tlkit.explain.methods.gradcam import grad_cam
@@ -18,17 +18,8 @@ from tlkit.explain.trials.faithfulness import (
 )
 from tlkit.explain.trials.pointing import random_maps
 
-DATA, WEIGHTS = (
-    os.environ.get(name) for name in ("TLKIT_REAL_DATA", "TLKIT_REAL_WEIGHTS")
-)
 SCRIPT = Path(__file__).parents[2] / "scripts" / "explain_imagenet.py"
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (DATA and WEIGHTS),
-        reason="TLKIT_REAL_DATA and TLKIT_REAL_WEIGHTS are not set",
-    ),
-]
+pytestmark = NEED_BOTH
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,17 @@
 """Copies among real photographs are found, and other photographs are not."""
 
 import io
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from given import DATA, NEED_DATA
 from PIL import Image
 
 from tlkit.data.index import Split, digest
 from tlkit.data.likeness import fingerprint_of, near_pairs
 
-DATA = os.environ.get("TLKIT_REAL_DATA")
-pytestmark = pytest.mark.skipif(not DATA, reason="TLKIT_REAL_DATA is not set")
+pytestmark = NEED_DATA
 
 
 def print_of(content):

@@ -4,26 +4,17 @@ The lower bounds are what a broken pipeline does not reach; the full figures
 are in the README.
 """
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from given import DATA, NEED_BOTH, WEIGHTS
 
 import tlkit
 
-DATA, WEIGHTS = (
-    os.environ.get(name) for name in ("TLKIT_REAL_DATA", "TLKIT_REAL_WEIGHTS")
-)
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (DATA and WEIGHTS),
-        reason="TLKIT_REAL_DATA and TLKIT_REAL_WEIGHTS are not set",
-    ),
-]
+pytestmark = NEED_BOTH
 
 
 @pytest.fixture(scope="module")
