@@ -1,6 +1,6 @@
 """A field says once what it means and which values it takes."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -10,7 +10,6 @@ from tlkit.base.fields import (
     Checked,
     Option,
     field,
-    is_open,
     options_of,
     range_text,
 )
@@ -67,12 +66,6 @@ def test_a_narrowed_class_keeps_the_limits_of_its_parent():
         Narrowed(steps=0)
     with pytest.raises(UsageError, match="wrong kind"):
         Narrowed(steps=None)
-
-
-def test_what_may_be_open_is_known():
-    hints = {own.name: own.type for own in fields(Recipe)}
-    assert is_open(hints["steps"])
-    assert not is_open(hints["rate"])
 
 
 def test_a_field_without_limits_takes_any_finite_number():

@@ -169,9 +169,9 @@ class Whole:
         self.facts = facts(Path(slug))
 
 
-def one_trial(whole, number, chance):
+def one_trial(whole, trial, chance):
     """Kills a command up to three times, and lets it end."""
-    folder, store = Path(f"run-{number}"), f"store-{number}"
+    folder, store = Path(f"run-{trial}"), f"store-{trial}"
     words = [*CASES[whole.name], "--run", str(folder)]
     killed, problems = Counter(), []
     for _ in range(chance.randint(1, MOST_KILLS)):

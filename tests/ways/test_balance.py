@@ -70,6 +70,39 @@ def test_a_step_is_the_one_computed_by_hand(form, batches):
     np.testing.assert_allclose(kernel, -0.5 * vectors.T @ upstream, atol=1e-6)
 
 
+@pytest.mark.parametrize("batches", [False, True])
+def test_a_class_that_is_only_held_out_counts_once(batches):
+    """A fold of groups can hold out all images of the last class."""
+    recipe = replace(BALANCED, learning_rate=0.0)
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(3, "softmax", kernel_initializer="zeros"),
+        ]
+    )
+    compile_model(model, recipe, steps=1)
+    learnt = np.array([0, 0, 1])
+    sets = [
+        (np.ones((3, 4), np.float32), labels)
+        for labels in (learnt, np.array([0, 1, 2]))
+    ]
+    if batches:
+        sets = [
+            tf.data.Dataset.from_tensor_slices(one).batch(3) for one in sets
+        ]
+    history = keras.callbacks.History()
+    fit(
+        model,
+        *sets,
+        replace(recipe, epochs=1),
+        [history],
+        class_weights(recipe, learnt),
+    )
+    # 3 / (2 * 2) for class 0, 3 / (2 * 1) for class 1.
+    expected = (0.75 + 1.5 + 1) / 3 * np.log(3)
+    assert history.history["val_loss"] == pytest.approx([expected])
+
+
 @pytest.fixture(scope="module")
 def uneven(pets):
     """Twenty cats and six dogs to train on."""

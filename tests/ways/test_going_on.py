@@ -124,7 +124,7 @@ def test_fine_tuning_goes_on(views, runs, pets, tmp_path):
     assert_same(tlkit.resume(run.path, pets), whole)
 
 
-def test_patience_and_the_best_epoch_are_remembered(pets, tmp_path):
+def test_patience_and_the_best_epoch_are_remembered(pets, tmp_path, capsys):
     """The best epoch lies before the interruption, the end behind it."""
     recipe = tlkit.Recipe(
         epochs=30, batch_size=16, patience=3, learning_rate=0.01
@@ -134,7 +134,9 @@ def test_patience_and_the_best_epoch_are_remembered(pets, tmp_path):
     best = whole.metrics["training"]["best_epoch"]
     assert best + 3 == len(whole.history["loss"]) < 30
     run = interrupt(plan, pets, tmp_path / "run", epoch=best + 1)
+    assert "best so far" in capsys.readouterr().err
     assert_same(tlkit.resume(run.path), whole)
+    assert "best so far" not in capsys.readouterr().err
 
 
 def test_it_goes_on_more_than_once(pets, small, tmp_path):

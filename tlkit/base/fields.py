@@ -118,11 +118,6 @@ def field_types(kind: type) -> Mapping[str, Any]:
 _TYPES: dict[type, Mapping[str, Any]] = {}
 
 
-def is_open(hint: Any) -> bool:
-    """Returns whether None is among the values of a type."""
-    return type(None) in _alternatives(hint)
-
-
 def without_none(value: Any) -> Any:
     """Returns a value in the form in which a file gives it back.
 

@@ -28,7 +28,12 @@ from tlkit.experiments.gradients import call_quickly
 from tlkit.experiments.images import ImageArrays
 from tlkit.plans.recipe import ResolvedRecipe
 from tlkit.tensor.graphs import every_layer
-from tlkit.training.objective import class_weights, make_loss, make_optimizer
+from tlkit.training.objective import (
+    class_weights,
+    make_loss,
+    make_optimizer,
+    weight_table,
+)
 
 #: Number of images that are measured in one step; the activations of all of
 #: them at once might not fit into memory.
@@ -212,9 +217,10 @@ def make_epoch(
         order (int32, `(any,)`). It takes a step for each batch and returns
         mean loss and accuracy.
     """
-    measure = functools.partial(
-        _losses, recipe=recipe, weights=_as_tensor(weights)
-    )
+    table = None
+    if weights is not None:
+        table = weight_table(weights, model.output_shape[-1])
+    measure = functools.partial(_losses, recipe=recipe, weights=table)
     step = _make_step(model, optimizer, measure, image_size)
     parts = count_parts(model, recipe.batch_size)
 
@@ -359,7 +365,7 @@ def _losses(
     labels: tf.Tensor,
     probabilities: tf.Tensor,
     recipe: ResolvedRecipe,
-    weights: tf.Tensor | None,
+    weights: np.ndarray | None,
 ) -> tf.Tensor:
     """Returns the loss of each image, times the weight of its class."""
     loss = make_loss(recipe)
@@ -371,15 +377,6 @@ def _losses(
     if weights is None:
         return losses
     return losses * tf.cast(tf.gather(weights, labels), losses.dtype)
-
-
-def _as_tensor(weights: Mapping[int, float] | None) -> tf.Tensor | None:
-    """Returns the weights in the order of the classes."""
-    if weights is None:
-        return None
-    # The weight of a class without training images is never looked up.
-    every_class = range(max(weights) + 1)
-    return tf.constant([weights.get(label, 1.0) for label in every_class])
 
 
 def _count_right(labels: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:

@@ -163,11 +163,23 @@ def read_shown(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
         TlkitError: The file cannot be read.
     """
     size = image_size_of(path)
-    scale = MOST_SIDE / max(size)
-    if scale >= 1:
-        return read_image(path), size
+    shown = size_within(size, MOST_SIDE)
+    return read_image(path, None if shown == size else shown), size
+
+
+def size_within(size: tuple[int, int], most: int) -> tuple[int, int]:
+    """Returns a size with the same proportions whose sides are not too long.
+
+    Args:
+        size: `(height, width)` in pixels.
+        most: Longest side in pixels; a smaller size stays as it is.
+
+    Returns:
+        `(height, width)`, each 1 or more.
+    """
+    scale = min(1.0, most / max(size))
     height, width = (max(1, round(scale * side)) for side in size)
-    return read_image(path, (height, width)), size
+    return height, width
 
 
 def _explain(

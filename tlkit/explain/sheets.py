@@ -25,7 +25,7 @@ from tlkit.base.records import (
     tabulate,
 )
 from tlkit.data.decode import resize_image
-from tlkit.explain.files import ExplainedFile, Panel
+from tlkit.explain.files import ExplainedFile, Panel, size_within
 from tlkit.explain.methods.registry import METHODS
 from tlkit.explain.opened.heat import enlarge
 
@@ -141,13 +141,12 @@ def write_sheet(
 
 def _small(one: ExplainedFile) -> ExplainedFile:
     """Makes a picture as small as the sheet has room for, as many are kept."""
-    scale = min(1.0, _SHEET_SIDE / max(one.image.shape))
-    height, width = (max(1, round(scale * n)) for n in one.image.shape[:2])
+    size = size_within((one.image.shape[0], one.image.shape[1]), _SHEET_SIDE)
     panels = (
-        replace(panel, heat=enlarge(panel.heat[None], (height, width))[0])
+        replace(panel, heat=enlarge(panel.heat[None], size)[0])
         for panel in one.panels
     )
-    image = resize_image(one.image, (height, width))
+    image = resize_image(one.image, size)
     return replace(one, image=image, panels=tuple(panels))
 
 

@@ -44,8 +44,8 @@ def draw_contact_sheet(data: DatasetIndex, per_class: int = 8) -> Figure:
         data: Data set whose images are drawn.
         per_class: Number of images of each class, at most.
     """
-    name = TRAIN if TRAIN in data.splits else next(iter(data.splits))
-    split, shown = data.splits[name], data.class_names[:_MOST_CLASSES]
+    name, split = _drawn_split(data)
+    shown = data.class_names[:_MOST_CLASSES]
     few = len(shown) <= _FEW_CLASSES
     number, side = (per_class, 1.4) if few else (min(per_class, 5), 0.8)
     columns = 1 if few else 3
@@ -68,6 +68,12 @@ def draw_contact_sheet(data: DatasetIndex, per_class: int = 8) -> Figure:
         whole += f", {len(shown)} of {len(data.class_names)} classes"
     figure.suptitle(fitted(whole, width, 12))
     return figure
+
+
+def _drawn_split(data: DatasetIndex) -> tuple[str, Split]:
+    """Returns the training split, or the first one where there is none."""
+    name = TRAIN if TRAIN in data.splits else next(iter(data.splits))
+    return name, data.splits[name]
 
 
 def _strip(split: Split, images: np.ndarray, number: int) -> np.ndarray:
@@ -94,8 +100,7 @@ def draw_augmentation_sheet(
         augmentation: Random changes to the images.
         image_size: Side in pixels to which an image is resized before.
     """
-    name = TRAIN if TRAIN in data.splits else next(iter(data.splits))
-    split, columns = data.splits[name], 8
+    (_, split), columns = _drawn_split(data), 8
     labels = np.unique(split.labels)[:2]
     figure = Figure(
         figsize=(1.4 * columns, 3 * len(labels)), layout="constrained"

@@ -31,10 +31,11 @@ def check_usable(folder: str | os.PathLike[str]) -> None:
 
     It can if the folder does not exist, or is that of an unfinished run.
     """
-    run = Run(Path(folder))
-    # Also of a link to nowhere; a name that is too long raises no error here.
+    # Unlike `Path.exists` it sees a link to nowhere, and raises no error for a
+    # name that is too long.
     if not os.path.lexists(folder):
         return
+    run = Run(Path(folder))
     state = run.state if is_run(run) else ""
     if state == "running":
         raise UsageError(
@@ -90,9 +91,9 @@ def find_unfinished(
         )
         return next(alike, None)
     check_usable(folder)
-    run = Run(Path(folder))
     if not os.path.lexists(folder):
         return None
+    run = Run(Path(folder))
     differing = [*differences(run, plan, data)]
     if differing:
         raise UsageError(

@@ -135,9 +135,11 @@ def compare_bases(
         data: The data set.
         grid: Heads to try on each base, see `train_best_head`. None trains
             the one head that each plan describes.
-        run_folder: A new folder: that of the run if there is one plan, else
-            the parent of the runs' folders, each named after its base. None
-            makes `runs/<time>-features-<data set>` for each.
+        run_folder: A new folder, or that of an interrupted comparison of the
+            same plans and data: the folder of the run if there is one plan,
+            else the parent of the runs' folders, each named after its base.
+            None goes on with such runs in `runs/`, or else makes
+            `runs/<time>-features-<data set>` for each.
 
     Returns:
         One entry for each base. Quote the test accuracy of the best one
@@ -146,8 +148,8 @@ def compare_bases(
 
     Raises:
         UsageError: There is no plan, a network is given twice or is not
-            possible, or the run folder exists. All of this is found before
-            anything is computed.
+            possible, or the run folder exists and is not that of such a
+            comparison. All of this is found before anything is computed.
         TlkitError: See `train` and `search_heads`.
 
     Example:
@@ -202,15 +204,16 @@ def train_best_head(
             replaced by those of the chosen head.
         data: The data set.
         grid: Heads to try; None tries twelve that are usually worth it.
-        run_folder: A new folder; None makes
-            `runs/<time>-features-<data set>`.
+        run_folder: A new folder, or that of an unfinished run of the same
+            plan and data, which goes on; see `train`. None goes on with such
+            a run in `runs/`, or else makes `runs/<time>-features-<data set>`.
 
     Returns:
         The finished run. The file `heads.csv` in its folder holds the score
         of every head.
 
     Raises:
-        UsageError: The run folder exists.
+        UsageError: The run folder exists and is not that of such a run.
         TlkitError: See `train` and `search_heads`.
 
     Example:
@@ -237,10 +240,10 @@ def _train_head(
     if grid is None:
         run = train(plan, data, place.folder, on_start=place.note)
         return run, None, run.metrics["training"]["images_through_base"]
-    # Only now is the number of computed images known: the training after it
-    # finds all features in the store and reports none.
     # A Keras optimizer has its own rate: refused before the base runs.
     grid.heads()[0].on(plan)
+    # Only now is the number of computed images known: the training after it
+    # finds all features in the store and reports none.
     features = extract_features(plan, data)
     search = search_heads(features, grid)
 

@@ -87,7 +87,7 @@ class Place:
     Args:
         folder: Folder of the run; None for one in `runs/`.
         finished: The run, if an interrupted comparison has finished it.
-        record: What its `comparison.json` says; empty for a run on its own.
+        record: What its `comparison.json` says; None for a run on its own.
     """
 
     folder: str | os.PathLike[str] | None = None
@@ -126,8 +126,9 @@ def find_places(
         folders: list[Path | None] = [None] * len(plans)
     else:
         _check_ours(Path(folder), names)
-        folders = [Path(folder) / name for name in names]
-        found = [Run(path) for path in folders if path and path.exists()]
+        inside = [Path(folder) / name for name in names]
+        found = [Run(path) for path in inside if path.exists()]
+        folders = [*inside]
     token, done = _latest(found, key, len(plans))
     if folder is not None and len(done) < sum(map(_is_finished, found)):
         raise _exists(Path(folder))

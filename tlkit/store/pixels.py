@@ -13,7 +13,7 @@ from tlkit.base.console import say, steps_bar
 from tlkit.base.image_size import Frame, ImageSize, as_frame
 from tlkit.data.index import TRAIN, VALIDATION, DatasetIndex, Split
 from tlkit.store.housekeeping import prune_store, store_cap
-from tlkit.store.store import Store, StoredRows
+from tlkit.store.store import Store, StoredRows, store_folder
 
 #: To be raised when decoding or resizing changes: the pixels of older versions
 #: are then not found any more.
@@ -78,7 +78,7 @@ def keep_pixels(
 
 def _fits(count: int, lacking: int, image_size: tuple[int, int]) -> bool:
     one = image_size[0] * image_size[1] * 3
-    free = shutil.disk_usage(_existing(Store({}).root)).free
+    free = shutil.disk_usage(_existing(store_folder())).free
     # A full disk does not matter where all images are kept already.
     if count * one <= _SHARE * store_cap() and lacking * one <= _SHARE * free:
         return True

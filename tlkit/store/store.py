@@ -38,6 +38,7 @@ import numpy as np
 import platformdirs
 
 from tlkit.base.atomic import atomic_path, write_json
+from tlkit.base.console import say
 from tlkit.base.errors import TlkitError
 
 #: Rows in a shard; an interruption loses at most as many.
@@ -201,10 +202,6 @@ class Store:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            from tlkit.base.console import (
-                say,  # loads Keras, which a store does not need otherwise
-            )
-
             say("another process is computing the same; waiting for it")
             lock.acquire()
         return lock

@@ -18,7 +18,7 @@ import tensorflow as tf
 from tlkit.base.errors import TlkitError
 from tlkit.plans.recipe import ResolvedRecipe
 from tlkit.tensor.strategy import fill_last_batch
-from tlkit.training.objective import make_loss, make_optimizer
+from tlkit.training.objective import make_loss, make_optimizer, weight_table
 
 Arrays = tuple[np.ndarray, ...]
 Data = TypeVar("Data", tf.data.Dataset, Arrays)
@@ -113,7 +113,7 @@ def fit(
     """
     classes, span = model.output_shape[-1], span or Span()
     if held_out is not None and class_weight is not None:
-        held_out = _weighed(held_out, class_weight)
+        held_out = _weighed(held_out, weight_table(class_weight, classes))
     with errors_in_words():
         if isinstance(shown, tuple):
             model.fit(
@@ -158,10 +158,8 @@ def _formed(data: Data, recipe: ResolvedRecipe, classes: int) -> Data:
     )
 
 
-def _weighed(data: Data, class_weight: dict[int, float]) -> Data:
+def _weighed(data: Data, table: np.ndarray) -> Data:
     """Returns the data with the weight of each image besides its label."""
-    table = np.zeros(1 + max(class_weight), np.float32)
-    table[[*class_weight]] = [*class_weight.values()]
     if isinstance(data, tuple):
         return *data, table[data[1]]
     return data.map(

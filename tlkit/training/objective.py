@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -60,3 +61,19 @@ def class_weights(
     classes, counts = np.unique(labels, return_counts=True)
     weights = len(labels) / (len(classes) * counts)
     return dict(zip(classes.tolist(), weights.tolist(), strict=True))
+
+
+def weight_table(weights: Mapping[int, float], classes: int) -> np.ndarray:
+    """Returns the weights of classes in a row, where labels look them up.
+
+    Args:
+        weights: What `class_weights` returned.
+        classes: Number of all classes.
+
+    Returns:
+        A float32 array of shape `(classes,)`. A class without training
+        images counts once, as it does to Keras.
+    """
+    table = np.ones(classes, np.float32)
+    table[[*weights]] = [*weights.values()]
+    return table

@@ -71,8 +71,10 @@ def find_progress(
             "order of the images, were others"
         )
         state = None
-    done = f"goes on after epoch {state.epoch}" if state else "begins anew"
-    say(f"{run.path} {done} of {epochs}" if state else f"{run.path} {done}")
+    if state is None:
+        say(f"{run.path} begins anew")
+    else:
+        say(f"{run.path} goes on after epoch {state.epoch} of {epochs}")
     return Progress(key, state)
 
 
