@@ -108,7 +108,7 @@ def predict(
     start_tensorflow()
     import tlkit
     from tlkit.cli.tables import print_table
-    from tlkit.reuse.predict import find_images
+    from tlkit.reuse.finding import find_images
     from tlkit.reuse.predictions import Predictions
 
     classifier = tlkit.load_classifier(model)
