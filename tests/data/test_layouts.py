@@ -1,7 +1,6 @@
 """The layouts in which people bring their images, and where labels stand."""
 
 import os
-import shutil
 import unicodedata
 from pathlib import Path
 
@@ -577,16 +576,6 @@ def test_a_table_that_cannot_be_understood(put, text, words):
 def test_no_such_table(put):
     with pytest.raises(UsageError, match="no such table"):
         read_source(put("photos"), Reading(labels="nowhere.csv"))
-
-
-def test_nothing_is_changed(put):
-    root = put("Train/cats")
-    put("Train/dogs"), put("test1", 3)
-    kept = shutil.copytree(root, root.parent / "kept")
-    load_dataset(root)
-    for folder in (root, kept):
-        found = sorted(path.relative_to(folder) for path in folder.rglob("*"))
-        assert len(found) == 4 + 4 + 3 + 4
 
 
 def test_a_pattern_finds_labels_and_groups(put):
