@@ -1,5 +1,7 @@
 """All images are judged, on the classes that are there."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -76,6 +78,12 @@ def test_a_class_that_the_model_lacks_is_named_before_anything_runs(classifier):
     # A class without any image to judge is in nobody's way.
     data = index(("cats", "micee"), ALL, (0, 0), (0, 0))
     assert tlkit.evaluate(classifier, data)["accuracy"] == 1
+
+
+def test_a_class_that_may_be_either_of_two_is_not_guessed(classifier):
+    two = replace(classifier, class_names=("cats", "Cats", "mice"))
+    with pytest.raises(UsageError, match="not have all classes"):
+        tlkit.evaluate(two, index(("CATS",)))
 
 
 def test_the_usual_split_is_test_then_all_then_validation(classifier):
