@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,6 @@ def load_script():
     spec = importlib.util.spec_from_file_location("try_folders", path)
     script = importlib.util.module_from_spec(spec)
     # Its dataclass looks for its own module.
-    import sys
-
     sys.modules["try_folders"] = script
     spec.loader.exec_module(script)
     return script

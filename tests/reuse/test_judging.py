@@ -1,5 +1,7 @@
 """All images are judged, on the classes that are there."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -78,6 +80,12 @@ def test_a_class_that_the_model_lacks_is_named_before_anything_runs(classifier):
     assert tlkit.evaluate(classifier, data)["accuracy"] == 1
 
 
+def test_a_class_that_may_be_either_of_two_is_not_guessed(classifier):
+    two = replace(classifier, class_names=("cats", "Cats", "mice"))
+    with pytest.raises(UsageError, match="not have all classes"):
+        tlkit.evaluate(two, index(("CATS",)))
+
+
 def test_the_usual_split_is_test_then_all_then_validation(classifier):
     def own(name, count):
         return index(("cats",), name, (0,) * count, (0,) * count).splits[name]
@@ -138,13 +146,23 @@ def test_images_that_trained_the_model_are_counted_apart(classifier):
     assert "others" not in notes
 
 
-def test_several_sigmoids_are_judged_by_the_largest_and_said(tmp_path):
+def sigmoids(folder, offset):
+    """A model of a sigmoid for each colour's mean, after an offset."""
     pixels = keras.Input((4, 4, 3))
     x = keras.layers.GlobalAveragePooling2D()(pixels)
-    x = keras.layers.Rescaling(1, -4.5)(x)
+    x = keras.layers.Rescaling(1, offset)(x)
     model = keras.Model(pixels, keras.layers.Activation("sigmoid")(x))
-    save_classifier(model, tmp_path / "many.keras", NAMES, (4, 4))
-    many = tlkit.load_classifier(tmp_path / "many.keras")
+    save_classifier(model, folder / "many.keras", NAMES, (4, 4))
+    return tlkit.load_classifier(folder / "many.keras")
+
+
+def test_several_sigmoids_that_are_all_0_say_nothing(tmp_path):
+    measured = tlkit.evaluate(sigmoids(tmp_path, -900), index(NAMES))
+    assert measured["log_loss"] == pytest.approx(np.log(3))
+
+
+def test_several_sigmoids_are_judged_by_the_largest_and_said(tmp_path):
+    many = sigmoids(tmp_path, -4.5)
     data = index(("cats", "mice"), ALL, (0, 2), (0, 1))
     measured = tlkit.evaluate(many, data)
     assert measured["accuracy"] == 1

@@ -166,6 +166,17 @@ def test_pooled_maps_of_small_values_are_scores(images, tmp_path):
     np.testing.assert_allclose(classifier.predict(images), expected, atol=1e-6)
 
 
+def test_pooled_maps_of_probabilities_are_probabilities(images, tmp_path):
+    pixels = keras.Input((16, 16, 3))
+    maps = layers.Conv2D(3, 1, activation="softmax")(
+        layers.Rescaling(1 / 255)(pixels)
+    )
+    model = keras.Model(pixels, layers.GlobalAveragePooling2D()(maps))
+    expected = model.predict(images, verbose=0)
+    classifier = load(model, tmp_path)
+    np.testing.assert_allclose(classifier.predict(images), expected, atol=1e-6)
+
+
 def test_a_model_without_a_shape_says_so(tmp_path):
     model = keras.Sequential([layers.Flatten(), layers.Dense(3)])
     with pytest.raises(TlkitError, match="does not say which images it takes"):
@@ -404,6 +415,12 @@ def test_a_resize_and_a_rescaling_in_a_model_say_what_it_takes(tmp_path):
     assert classifier.notes == ()
     with pytest.raises(UsageError, match="20 x 24"):
         tlkit.load_classifier(tmp_path / "model.keras", image_size=96)
+
+
+def test_a_division_of_the_pixels_is_a_rescaling(tmp_path):
+    model = of_any_size(layers.Identity(), lambda pixels: pixels / 255)
+    (note,) = load(model, tmp_path).notes
+    assert "any size" in note
 
 
 @pytest.mark.parametrize("fit", ["crop", "pad"])

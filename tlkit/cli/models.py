@@ -79,13 +79,15 @@ def _data_to_judge(
     from tlkit.data.load import load_labelled
     from tlkit.runs.run import run_of
 
+    # Validation images may be taken from training images, from others not.
+    if split == TRAIN:
+        return read_data(source, fractions, model)
     reading = fractions.reading
     if (run := run_of(model)) and fractions == Fractions():
         # The labels of the run's own data stand where they stood then.
         reading = Reading.of(run.reads(source))
     index = load_labelled(source, reading)
-    # Validation images may be taken from training images, from others not.
-    if split == TRAIN or (split in SPLITS and split not in index.splits):
+    if split in SPLITS and split not in index.splits:
         return read_data(source, fractions, model)
     typer.echo(index.summary(), err=True)
     return index
@@ -106,7 +108,7 @@ def predict(
     start_tensorflow()
     import tlkit
     from tlkit.cli.tables import print_table
-    from tlkit.reuse.predict import find_images
+    from tlkit.reuse.finding import find_images
     from tlkit.reuse.predictions import Predictions
 
     classifier = tlkit.load_classifier(model)

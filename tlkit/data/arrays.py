@@ -13,7 +13,6 @@ import numpy as np
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.index import (
     SPLITS,
-    TEST,
     TRAIN,
     DatasetIndex,
     Split,
@@ -51,19 +50,7 @@ def read_npz(path: Path, least: int = 2) -> DatasetIndex:
         TlkitError: The file is incomplete, or an array has the wrong shape
             or dtype.
     """
-    arrays = _read_arrays(path)
-    images = {
-        split: _as_rgb(path, f"x_{split}", arrays[f"x_{split}"])
-        for split in (TRAIN, TEST)
-    }
-    class_names = _class_names(path, arrays, least)
-    splits = {
-        split: array_split(
-            images[split], arrays[f"y_{split}"].reshape(-1).astype(np.int64)
-        )
-        for split in images
-    }
-    return DatasetIndex(path.stem, str(path), class_names, splits)
+    return _index(path.stem, path, _read_arrays(path), least)
 
 
 def index_of_arrays(source: Any, least: int = 2) -> DatasetIndex:
@@ -98,24 +85,30 @@ def index_of_arrays(source: Any, least: int = 2) -> DatasetIndex:
             "validation and test",
             received=", ".join(map(str, given)) or type(source).__name__,
         )
-    where = Path("arrays in memory")
     arrays = {f"x_{name}": np.asarray(x) for name, (x, _) in pairs.items()}
     arrays |= {f"y_{name}": np.asarray(y) for name, (_, y) in pairs.items()}
     if names is not None:
         arrays["class_names"] = np.asarray(names)
+    return _index("arrays", Path("arrays in memory"), arrays, least)
+
+
+def _index(
+    name: str, where: Path, arrays: Mapping[str, np.ndarray], least: int
+) -> DatasetIndex:
+    """Makes an index of `x_train`, `y_train` and so on, once it is checked."""
     images = {
-        name: _as_rgb(where, f"x_{name}", arrays[f"x_{name}"])
-        for name in SPLITS
-        if name in pairs
+        split: _as_rgb(where, f"x_{split}", arrays[f"x_{split}"])
+        for split in SPLITS
+        if f"x_{split}" in arrays
     }
     class_names = _class_names(where, arrays, least)
     splits = {
-        name: array_split(
-            images[name], arrays[f"y_{name}"].reshape(-1).astype(np.int64)
+        split: array_split(
+            images[split], arrays[f"y_{split}"].reshape(-1).astype(np.int64)
         )
-        for name in images
+        for split in images
     }
-    return DatasetIndex("arrays", "arrays in memory", class_names, splits)
+    return DatasetIndex(name, str(where), class_names, splits)
 
 
 def _is_pair_of_arrays(pair: Any) -> bool:
@@ -174,7 +167,7 @@ def _how_to_unpack(path: Path) -> str | None:
 
 
 def _class_names(
-    path: Path, arrays: dict[str, np.ndarray], least: int
+    path: Path, arrays: Mapping[str, np.ndarray], least: int
 ) -> tuple[str, ...]:
     given = [name for name in SPLITS if f"y_{name}" in arrays]
     for split in given:

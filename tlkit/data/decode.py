@@ -98,9 +98,7 @@ def read_image(
     try:
         return _decode(_read_bytes(path), frame)
     except _BROKEN as error:
-        raise TlkitError(
-            "Cannot read this image.", where=Path(path), received=_reason(error)
-        ) from error
+        raise _cannot_read(Path(path), error) from error
 
 
 def read_opened(image: Image.Image) -> np.ndarray:
@@ -123,11 +121,8 @@ def read_opened(image: Image.Image) -> np.ndarray:
     try:
         pixels = _as_rgb(image.copy(), image)
     except _BROKEN as error:
-        raise TlkitError(
-            "Cannot read this image.",
-            where=getattr(image, "filename", None) or None,
-            received=_reason(error),
-        ) from error
+        where = getattr(image, "filename", None) or None
+        raise _cannot_read(where, error) from error
     return turn_upright(pixels, image)
 
 
@@ -451,6 +446,12 @@ def _upright(image: np.ndarray, orientation: object) -> np.ndarray:
     return np.ascontiguousarray(image)
 
 
+def _cannot_read(where: object, error: Exception) -> TlkitError:
+    return TlkitError(
+        "Cannot read this image.", where=where, received=_reason(error)
+    )
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
@@ -476,7 +477,5 @@ def image_size_of(path: str | os.PathLike[str]) -> tuple[int, int]:
             width, height = header.size
             lying = _orientation(header) in _LYING
     except _BROKEN as error:
-        raise TlkitError(
-            "Cannot read this image.", where=Path(path), received=_reason(error)
-        ) from error
+        raise _cannot_read(Path(path), error) from error
     return (width, height) if lying else (height, width)

@@ -119,7 +119,7 @@ def _class_titles(
     """
     forms: dict[str, set[str]] = {}
     for name in sorted({one.class_name for one in files}):
-        forms.setdefault(class_key(class_title(name)), set()).add(name)
+        forms.setdefault(class_key(name), set()).add(name)
     for names in forms.values():
         if len(names) > 1:
             remarks.notes.append(_one_class(sorted(names)))
@@ -146,7 +146,7 @@ def _splits(images: Sequence[Usable], keys: list[str]) -> dict[str, Split]:
     for name in SPLITS:
         # Class by class, and by path in each, whatever the layout.
         rows = sorted(
-            (numbers[class_key(class_title(file.class_name))], file, content)
+            (numbers[class_key(file.class_name)], file, content)
             for file, content in images
             if file.split == name
         )
@@ -192,8 +192,7 @@ def _check_training_images(
 ) -> None:
     """Raises TlkitError if a class has images, but none to learn from."""
     counts: Counter[tuple[str, str]] = Counter(
-        (file.split, class_key(class_title(file.class_name)))
-        for file, _ in images
+        (file.split, class_key(file.class_name)) for file, _ in images
     )
     for split in SPLITS[1:]:
         odd = [

@@ -68,10 +68,9 @@ def how_to_label(files: Sequence[Path]) -> str:
     # A class hardly begins with a number, and a date does.
     words = all(label[:1].isalpha() for label in labels)
     if 2 <= len(labels) <= len(pictures) / 2 and words:
-        shown = ", ".join(sorted(labels)[:5])
         return (
-            f"The names of the files begin with {shown}: if these are the "
-            f"classes, add --label-from {NAME} (in Python "
+            f"The names of the files begin with {name_some(sorted(labels))}: "
+            f"if these are the classes, add --label-from {NAME} (in Python "
             f"reading=tlkit.Reading(label_from='{NAME}'))."
         )
     return (
@@ -134,7 +133,7 @@ def _check_labels(labelled: Sequence[Labelled], root: Path, how: str) -> None:
             expected="several files of each class, such as cat.0.jpg, "
             "cat.1.jpg, dog.0.jpg",
             received=f"{len(names)} classes by '{how}' of {len(labelled)} "
-            f"files: {', '.join(names[:5])}, ...",
+            f"files: {name_some(names)}",
             remedy="Give a regular expression whose first group is the class, "
             r"such as --label-from '_([a-z]+)\.'.",
         )
@@ -383,7 +382,7 @@ def _check_splits(path: Path, rows: Sequence[Row]) -> None:
             "The table names splits that are not known.",
             where=path,
             expected="train, validation or test",
-            received=", ".join(sorted(odd)[:5]),
+            received=name_some(sorted(odd)),
         )
     without = sum(not row.split for row in rows)
     if 0 < without < len(rows):

@@ -304,10 +304,9 @@ def _folders_inside(folder: Path) -> int:
 def _note_nested(nested: Mapping[str, int], remarks: Remarks) -> None:
     deep = [name for name, count in nested.items() if count > 1]
     if deep:
-        more = f" and {len(deep) - 3} more" if len(deep) > 3 else ""
         remarks.notes.append(
-            f"Folders inside a class folder count for its class: in "
-            f"{', '.join(deep[:3])}{more}."
+            "Folders inside a class folder count for its class: in "
+            f"{name_some(deep, most=3)}."
         )
 
 

@@ -9,8 +9,6 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tlkit.base.choices import did_you_mean
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.wording import name_some
@@ -34,7 +32,7 @@ from tlkit.data.names import (
 )
 from tlkit.data.public import download
 from tlkit.data.reading import Reading
-from tlkit.data.sizes import notes_on_sizes
+from tlkit.data.sizes import absent_classes, notes_on_sizes
 from tlkit.data.splitting import check_enough, complete_splits
 from tlkit.drawn import sample
 
@@ -308,7 +306,7 @@ def _draw_sample() -> DatasetIndex:
 
 
 def _check_every_class(index: DatasetIndex) -> None:
-    absent = _absent(index, TRAIN)
+    absent = absent_classes(index.splits[TRAIN].labels, index.class_names)
     if absent:
         raise TlkitError(
             f"There are no training images of {name_some(absent)}.",
@@ -317,14 +315,6 @@ def _check_every_class(index: DatasetIndex) -> None:
             "the number 0",
             remedy="Add images, or remove the class.",
         )
-
-
-def _absent(index: DatasetIndex, split: str) -> list[str]:
-    """Returns the names of the classes that a split has no images of."""
-    counts = np.bincount(
-        index.splits[split].labels, minlength=len(index.class_names)
-    )
-    return [index.class_names[label] for label in np.flatnonzero(counts == 0)]
 
 
 def _notes(index: DatasetIndex) -> tuple[str, ...]:
@@ -346,7 +336,7 @@ def _notes(index: DatasetIndex) -> tuple[str, ...]:
                     "it would be on new images."
                 )
     notes += notes_on_likeness(splits, index.prints)
-    absent = _absent(index, VALIDATION)
+    absent = absent_classes(splits[VALIDATION].labels, index.class_names)
     if absent and TEST in splits:
         notes.append(
             f"There are no validation images of {name_some(absent)}: the best "

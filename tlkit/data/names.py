@@ -72,8 +72,7 @@ def split_of(name: str) -> str | None:
 def class_key(name: str) -> str:
     """Returns what is equal for names that differ in form only.
 
-    Forms differ in capital letters, in spaces before, after and between
-    words, and in how Unicode composes a letter of letter and accent.
+    Forms differ in capital letters, and in what `class_title` evens out.
 
     Args:
         name: Name of a class.
@@ -82,7 +81,7 @@ def class_key(name: str) -> str:
         >>> class_key(" Maine  Coon") == class_key("maine coon")
         True
     """
-    return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
+    return class_title(name).casefold()
 
 
 def as_unicode(name: str) -> str:

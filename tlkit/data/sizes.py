@@ -41,7 +41,9 @@ def notes_on_sizes(
     notes: list[str | None] = []
     if judged in counts:
         notes.append(
-            say_not_judged(_absent(counts[judged], class_names), judged)
+            say_not_judged(
+                absent_classes(splits[judged].labels, class_names), judged
+            )
         )
         few = _fewer_than(_JUDGED, counts[judged], class_names, judged)
         notes.append(few and f"{few}: their accuracy is hardly known.")
@@ -52,7 +54,14 @@ def notes_on_sizes(
     return tuple(note for note in notes if note)
 
 
-def _absent(counts: np.ndarray, class_names: Sequence[str]) -> list[str]:
+def absent_classes(labels: np.ndarray, class_names: Sequence[str]) -> list[str]:
+    """Returns the names of the classes that have no images.
+
+    Args:
+        labels: Class numbers of the images, an int array of shape `(count,)`.
+        class_names: Names of the classes.
+    """
+    counts = np.bincount(labels, minlength=len(class_names))
     pairs = zip(class_names, counts, strict=True)
     return [name for name, count in pairs if not count]
 

@@ -24,7 +24,7 @@ from tlkit.explain.options import MOST_SIDE
 from tlkit.explain.placing import place_heat
 from tlkit.explain.regions import Box, hot_box
 from tlkit.reuse.classifier import Classifier
-from tlkit.reuse.predict import find_images
+from tlkit.reuse.finding import find_images
 
 
 @dataclass(frozen=True, eq=False)

@@ -83,10 +83,14 @@ def ends_in_scores(tensor: keras.KerasTensor) -> bool:
     # The means of what is never negative may lie between 0 and 1 by chance.
     if _passes(operation) or isinstance(operation, POOLS):
         return ends_in_scores(first_input(operation, call))
-    own = type(operation).__module__.split(".")[0] != "keras"
     activation = getattr(operation, "activation", None)
     name = getattr(activation, "__name__", "softmax")
-    return not own and name not in _PROBABLE
+    return is_of_keras(operation) and name not in _PROBABLE
+
+
+def is_of_keras(operation: keras.Operation) -> bool:
+    """Returns whether an operation is Keras's own, and not someone else's."""
+    return type(operation).__module__.split(".")[0] == "keras"
 
 
 def _passes(operation: keras.Operation) -> bool:

@@ -30,7 +30,7 @@ from tlkit.pretraining.learn import (
     pretrain,
     save_minivgg,
 )
-from tlkit.reuse.predict import find_images
+from tlkit.reuse.finding import find_images
 from tlkit.tensor.strategy import describe_devices
 
 #: How many times longer to train on a GPU, which does in minutes what two

@@ -14,6 +14,7 @@ from tlkit.data.index import ALL, TEST, VALIDATION, DatasetIndex, Split
 from tlkit.data.load import Source, load_labelled
 from tlkit.data.names import class_key
 from tlkit.data.reading import Reading
+from tlkit.data.sizes import absent_classes
 from tlkit.evaluation.evaluation import Evaluation
 from tlkit.evaluation.intervals import (
     INTERVAL_COLUMN,
@@ -173,9 +174,7 @@ def _sum_to_one(shares: np.ndarray) -> np.ndarray:
 def _absent(
     names: tuple[str, ...], labels: np.ndarray, split: str
 ) -> list[str]:
-    absent = [
-        name for label, name in enumerate(names) if not np.any(labels == label)
-    ]
+    absent = absent_classes(labels, names)
     # In the words of the table, which would say it a second time.
     said = say_not_judged(absent, "" if split == ALL else split)
     return [said] if said else []

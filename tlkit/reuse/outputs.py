@@ -20,6 +20,7 @@ from tlkit.models.ends import (
     End,
     ends_in_scores,
     find_end,
+    is_of_keras,
 )
 from tlkit.tensor.graphs import graph_of
 
@@ -214,8 +215,8 @@ def read_end(model: keras.Model, sample: np.ndarray, where: object) -> str:
 def _is_certain(end: End) -> bool:
     # What is pooled may be probabilities already, and a layer of someone's
     # own may do more than its attribute `activation` says.
-    own = type(end.operation).__module__.split(".")[0] != "keras"
-    return not (own or isinstance(end.operation, POOLS))
+    pools = isinstance(end.operation, POOLS)
+    return is_of_keras(end.operation) and not pools
 
 
 def kind_of_values(values: np.ndarray) -> str:
