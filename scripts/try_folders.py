@@ -33,8 +33,7 @@ HEAD = """# Folders, names and models as people bring them
 
 What tlkit says of each, written by `python scripts/try_folders.py`, which
 draws all of them. Folders are named `photos`; of a folder the page shows what
-every command prints before it computes anything. Errors end with exit code 1,
-wrong options with 2.
+every command prints before it computes anything.
 """
 
 
@@ -109,7 +108,7 @@ def in_words(act: Callable[[], str]) -> str:
     try:
         return act()
     except tlkit.TlkitError as error:
-        return f"Error: {error}"
+        return f"Error: {error}\nexit code {error.exit_code}"
 
 
 @contextlib.contextmanager
@@ -586,7 +585,9 @@ def command(*words: str) -> Callable[[], str]:
     def say() -> str:
         done = CliRunner().invoke(app, list(words))
         # Borders of tables, and where the files lie.
-        plain = re.sub(r"[\u2500-\u257f]+", " ", done.output)
+        plain = re.sub(r"[\u2500-\u257f]+", " ", done.output).rstrip()
+        if done.exit_code:
+            plain += f"\nexit code {done.exit_code}"
         return plain.replace(str(Path.cwd()), ".")
 
     return say
@@ -670,7 +671,7 @@ def cell(text: str) -> str:
     safe = text.replace("|", r"\|").replace("<", "&lt;")
     # What stands in columns on a screen is a line each here.
     lines = [re.sub(r"\s+", " ", line).strip() for line in safe.splitlines()]
-    return "<br>".join(lines)
+    return "<br>".join(filter(None, lines))
 
 
 def line(case: Case, said: str) -> str:

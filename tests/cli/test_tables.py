@@ -1,6 +1,7 @@
 """What is printed is what the record holds, to the letter."""
 
 import os
+import re
 
 import pytest
 from rich.console import Console
@@ -90,13 +91,12 @@ def test_the_name_of_a_run_is_never_cut(width, left_out):
 @pytest.mark.parametrize("width", [20, 30, 60])
 @pytest.mark.parametrize("long", [True, False])
 def test_nothing_is_cut_off(width, long):
-    name = "/".join("abcdefgh" for _ in range(9))
+    # Of letters that are in no heading, and not in the other cell.
+    name = "/".join("cdefgijk" for _ in range(9))
     table = Table("", (Column("path", long=long), Column("a")), ((name, "b"),))
     shown = shown_at(width, table)
+    assert re.sub("[^c-gijk/]", "", shown) == name
     assert "…" not in shown
-    letters = "".join(shown.split()).replace("│", "")
-    assert all(f"abcdefgh{end}" in letters or long for end in ("/", ""))
-    assert letters.count("abcdefgh"[0]) >= 9
     assert max(map(len, shown.splitlines())) <= width
 
 

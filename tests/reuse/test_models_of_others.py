@@ -428,6 +428,7 @@ def test_a_model_that_crops_or_pads_itself_gets_what_it_would_take(
     draw, tmp_path, fit
 ):
     # Images were stretched before the model saw them.
+    keras.utils.set_random_seed(0)
     resizing = layers.Resizing(
         20, 20, antialias=True, **{f"{fit}_to_aspect_ratio": True}
     )
@@ -435,6 +436,7 @@ def test_a_model_that_crops_or_pads_itself_gets_what_it_would_take(
     picture = draw(1, 20, 60)
     expected = np.asarray(model(picture[None].astype("float32")))[0]
     found = load(model, tmp_path).predict(picture)[0]
-    np.testing.assert_allclose(found, expected, atol=0.005)
     other = np.asarray(model(resize_image(picture, 20)[None] * 1.0))[0]
-    assert np.abs(other - expected).max() > 0.01
+    apart = np.abs(other - expected).max()
+    # What is left is the rounding of pixels to whole numbers.
+    assert np.abs(found - expected).max() < 0.1 * apart

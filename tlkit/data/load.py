@@ -74,7 +74,8 @@ def load_dataset(
     Classes of fewer than 1,000 different images are divided exactly, and an
     image that is added to one moves at most one other from train to
     validation and one from validation to test, or back; in larger classes
-    added images move no other. See `tlkit.data.splitting`.
+    added images move no other, and one that grows past 1,000 is divided anew
+    once. See `tlkit.data.splitting`.
 
     Files that cannot be used are left out and listed in `left_out` with
     their reason; nothing is deleted or changed. So is a picture that lies

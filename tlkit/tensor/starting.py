@@ -22,10 +22,12 @@ from tlkit.base.errors import UsageError
 
 _BACKEND = "KERAS_BACKEND"
 #: What tlkit needs of Keras, by the names in Keras's own `keras.json`.
-_NEEDED = {
+_NEEDED: dict[str, Any] = {
     "backend": "tensorflow",
     "image_data_format": "channels_last",
     "floatx": "float32",
+    # The loss is clipped by it, so that another one trains another model.
+    "epsilon": 1e-7,
 }
 
 
@@ -154,10 +156,11 @@ def _set_aside(other: dict[str, Any]) -> None:
         keras = _import("keras")
         for name, value in needed.items():
             getattr(keras.config, f"set_{name}")(value)
+    used = ", ".join(f"{name} {_NEEDED[name]}" for name in other)
     said = ", ".join(f"{name} {value}" for name, value in other.items())
     say(
-        f"note: tlkit computes with {', '.join(_NEEDED[n] for n in other)}; "
-        f"{said} of {_keras_json()} is set aside for this process."
+        f"note: tlkit computes with {used}; {said} of {_keras_json()} is set "
+        "aside for this process."
     )
 
 
