@@ -70,6 +70,11 @@ def steps_bar() -> Progress:
     )
 
 
+def be_silent() -> None:
+    """Prints no progress any more, as another process prints the same."""
+    _console.quiet = True
+
+
 def say(text: str) -> None:
     """Prints a line for the person who waits, beside the results."""
     # As a `Text`, since rich would take `[...]` in a path for an order and

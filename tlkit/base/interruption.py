@@ -45,10 +45,14 @@ class _State:
     Attributes:
         delaying: Whether something is being finished before the end.
         asked: Number of the signal that has come; None before.
+        together: Whether this process ends only when others do.
+        agreed: Number of the signal at which they end; None before.
     """
 
     delaying: bool = False
     asked: int | None = None
+    together: bool = False
+    agreed: int | None = None
 
 
 _state = _State()
@@ -62,7 +66,7 @@ def listening() -> Iterator[None]:
     ignored. Outside the main thread nothing changes, as Python allows
     handlers nowhere else.
     """
-    _state.asked = None
+    _state.asked = _state.agreed = None
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         for number in (int(signal.SIGINT), int(signal.SIGTERM)):
@@ -73,28 +77,48 @@ def listening() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)
-        _state.asked = None
+        _state.asked = _state.agreed = None
 
 
 @contextlib.contextmanager
-def delayed() -> Iterator[None]:
+def delayed(together: bool = False) -> Iterator[None]:
     """Lets the block go on to a place where it calls `raise_if_asked`.
+
+    Args:
+        together: Whether other processes do the same work step by step, so
+            that all of them must end with the same step. A signal then counts
+            when they have agreed on it, by `agree`.
 
     Raises:
         Interrupted: The block has come to its end first.
     """
-    _state.delaying = True
+    _state.delaying, _state.together = True, together
     try:
         yield
     finally:
-        _state.delaying = False
+        _state.delaying = _state.together = False
     raise_if_asked()
+
+
+def asked() -> int:
+    """Returns the number of the signal that has come; 0 where none has."""
+    return _state.asked or 0
+
+
+def agree(number: int) -> None:
+    """Lets this process end, as one of those with which it works was asked to.
+
+    Args:
+        number: Number of the signal.
+    """
+    _state.agreed = number
 
 
 def raise_if_asked() -> None:
     """Raises `Interrupted` if a signal has come while it was delayed."""
-    if _state.asked is not None:
-        raise Interrupted(_state.asked)
+    number = _state.agreed if _state.together else _state.asked
+    if number is not None:
+        raise Interrupted(number)
 
 
 def _handle(number: int, frame: types.FrameType | None) -> None:

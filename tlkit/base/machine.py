@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+AUTO, CPU, ALL = DEVICES = ("auto", "cpu", "all")
+"""Words for a number of devices that compute; a plan's `Machine` explains."""
+
 
 def cores() -> int:
     """Returns the number of cores that this process may use."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +19,9 @@ from tlkit.models.digests import weights_digest
 from tlkit.models.inputs import without_resize
 from tlkit.plans.plan import STORED_DTYPES
 from tlkit.store.store import Store, StoredRows
+from tlkit.tensor.hosts import find_hosts, wait_for_hosts
 from tlkit.tensor.pipeline import make_view_batches
+from tlkit.tensor.shares import share_of
 
 #: Part of every key in the store. Raise it when decoding, resizing,
 #: augmentation or the order of a feature vector changes, so that no older row
@@ -118,7 +121,7 @@ class FrozenPart:
                 a value is too large for float16.
         """
         store = self.store(views[0])
-        opened, computed = [], 0
+        opened, computed = [], self._own_part(split, name, views, decoded)
         with store.computing():
             for view in views:
                 ids = _ids(split, view)
@@ -136,6 +139,37 @@ class FrozenPart:
         store = self.store(views[0])
         return any(store.lacking(_ids(split, view)) for view in views)
 
+    def _own_part(
+        self,
+        split: Split,
+        name: str,
+        views: Sequence[View | None],
+        decoded: Decoded | None,
+    ) -> int:
+        """Computes this host's part of what is missing, beside the others.
+
+        Where they share a store nothing is missing afterwards; where each
+        has one of its own, each computes the rest for itself.
+        """
+        hosts, computed = find_hosts(), 0
+        if hosts is None:
+            return 0
+        store = self.store(views[0])
+        # Before any host has computed one, so that all divide the same rows.
+        missing = [store.lacking(_ids(split, view)) for view in views]
+        wait_for_hosts()
+        for view, lacking in zip(views, missing, strict=True):
+            ids = _ids(split, view)
+            rows = _first_rows(ids, lacking)
+            rows = np.array_split(rows, hosts.count)[hosts.number]
+            if len(rows):
+                say(_announcement(name, len(rows), view))
+                vectors = self._compute(split, rows, view, decoded)
+                store.fill([ids[row] for row in rows], vectors)
+                computed += len(rows)
+        wait_for_hosts()
+        return computed
+
     def _compute(
         self,
         split: Split,
@@ -144,12 +178,10 @@ class FrozenPart:
         decoded: Decoded | None,
     ) -> Iterator[np.ndarray]:
         """Yields the outputs for some images, batch by batch."""
-        replicas = self._strategy.num_replicas_in_sync
-        full = -(-_BATCH // replicas) * replicas
         batches = make_view_batches(
             split.select(rows),
             self.frame,
-            full,
+            _BATCH,
             view,
             decoded and (lambda row: decoded(int(rows[row]))),
         )
@@ -157,20 +189,36 @@ class FrozenPart:
         # Images of the last batch are repeated until it is full; what they
         # give is cut off again below.
         def fill(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-            return tf.gather(images, tf.range(full) % tf.shape(images)[0])
+            return tf.gather(images, tf.range(_BATCH) % tf.shape(images)[0])
 
-        distributed = self._strategy.experimental_distribute_dataset(
-            batches.map(fill)
-        )
         left = len(rows)
         with steps_bar() as bar:
             task = bar.add_task("features", total=len(batches))
-            for images in distributed:
-                given = self._strategy.gather(self._run(images), axis=0)
+            for given in self._side_by_side(batches.map(fill)):
                 vectors = given.numpy()[:left].astype(np.float32)
                 left -= len(vectors)
                 yield narrowed(vectors, self.dtype)
                 bar.advance(task)
+
+    def _side_by_side(self, batches: tf.data.Dataset) -> Iterator[tf.Tensor]:
+        """Runs one whole batch on each device of this process at a time.
+
+        A batch that was divided could give other last digits.
+        """
+        share = share_of(self._strategy)
+        own = share.own if share else (0,)
+        images = iter(batches)
+        while group := [*itertools.islice(images, len(own))]:
+            # Where the last ones are fewer than devices, some repeat one.
+            given = self._strategy.experimental_distribute_values_from_function(
+                lambda context, group=group: group[
+                    (context.replica_id_in_sync_group - own[0]) % len(group)
+                ]
+            )
+            results = self._strategy.experimental_local_results(
+                self._run(given)
+            )
+            yield from results[: len(group)]
 
 
 def _traced(

@@ -10,6 +10,7 @@ from typing import Any
 
 from tlkit.base.errors import UsageError
 from tlkit.base.fields import Checked, Option, field, option_names
+from tlkit.base.machine import AUTO, DEVICES
 from tlkit.base.records import Column, Table
 from tlkit.data.augment import (
     AUGMENTATIONS,
@@ -28,15 +29,18 @@ def read_devices(text: str) -> int | str:
     """Reads a number of devices from the command line.
 
     Args:
-        text: A whole number, or `all`.
+        text: A whole number, or one of `DEVICES`.
 
     Raises:
         ValueError: The text is neither.
     """
-    if text == "all":
+    if text in DEVICES:
         return text
     if not text.lstrip("-").isdigit():
-        raise ValueError(f"expected a number, or all, and received {text!r}")
+        words = ", ".join(DEVICES)
+        raise ValueError(
+            f"expected a number, or one of {words}, and received {text!r}"
+        )
     return int(text)
 
 
@@ -97,12 +101,14 @@ class Machine(Checked):
     Args:
         devices: Number of devices that train together on parts of each
             batch: GPUs, or logical CPU devices on a machine without GPUs.
-            `"all"` takes every one of them.
+            `"all"` takes every one of them, `"cpu"` no GPU, and `"auto"` one
+            GPU or, without GPUs, the CPU. Several hosts, which `TF_CONFIG` or
+            SLURM describes, train with all of their devices.
         tensorboard: Whether logs for TensorBoard are written to the run
             folder.
 
     Raises:
-        UsageError: The number is below 1, or a word other than `"all"`.
+        UsageError: The number is below 1, or a word other than these.
 
     Example:
         >>> Machine(devices="all").devices
@@ -110,13 +116,14 @@ class Machine(Checked):
     """
 
     devices: int | str = field(
-        1,
+        AUTO,
         Option(
-            "Number of devices that train together, or all.",
+            "Number of devices that train together, all of them, no GPU "
+            "(cpu), or one GPU if there is one (auto).",
             at_least=1,
-            choices=lambda: ("all",),
+            choices=lambda: DEVICES,
             parse=read_devices,
-            metavar="N|all",
+            metavar="auto|cpu|N|all",
             group="machine",
         ),
     )

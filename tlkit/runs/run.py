@@ -26,7 +26,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tlkit.base.atomic import write_json, write_text
 from tlkit.base.errors import TlkitError, UsageError
@@ -56,6 +56,8 @@ class Run(Shown):
     """
 
     path: Path
+    #: Whether this process writes the folder.
+    writes: ClassVar[bool] = True
 
     def __repr__(self) -> str:
         try:
@@ -239,6 +241,18 @@ class Run(Shown):
         if not measured:
             return self.in_short()
         return f"{measured.summary()}; {self.path}"
+
+
+class RunElsewhere(Run):
+    """A run that another host writes; from here nothing is written."""
+
+    writes = False
+
+    def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Leaves it to the other host."""
+
+    def write_trained(self, about: Mapping[str, Any]) -> None:
+        """Leaves it to the other host."""
 
 
 def find_runs(folder: str | os.PathLike[str] = RUNS_FOLDER) -> list[Run]:

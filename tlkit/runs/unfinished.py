@@ -131,9 +131,12 @@ def differences(
         data: The data that are asked for.
     """
     config = run.config
-    has = {n: v for n, v in config.items() if n not in BESIDE_THE_PLAN}
+    # Whatever computes it, the model is the same but for rounding.
+    beside = {*BESIDE_THE_PLAN, "machine"}
+    has = {n: v for n, v in config.items() if n not in beside}
     # As a file gives it back, without tuples.
     asked = json.loads(json.dumps(plan_to_dict(plan)))
+    asked.pop("machine", None)
     before, now = dict(_flat(has)), dict(_flat(asked))
     before["fingerprint"] = run.data.get("fingerprint")
     now["fingerprint"] = data.fingerprint()

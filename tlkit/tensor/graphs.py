@@ -61,6 +61,31 @@ def every_layer(model: keras.Layer) -> list[keras.Layer]:
     return list(model._flatten_layers(include_self=False, recursive=True))
 
 
+def seed_generators(layer: keras.Layer) -> list[keras.random.SeedGenerator]:
+    """Returns what draws the random numbers of a layer, of its own alone."""
+    return [
+        value
+        for value in vars(layer).values()
+        if isinstance(value, keras.random.SeedGenerator)
+    ]
+
+
+def in_training(operation: Any) -> Callable:
+    """Returns a function that calls an operation as `fit` would.
+
+    Args:
+        operation: A layer or operation of a graph.
+    """
+    # It goes before the value that stands in the graph, as in Keras.
+    if "training" not in getattr(operation, "_call_context_args", ()):
+        return operation
+
+    def call(*inputs: Any, **named: Any) -> Any:
+        return operation(*inputs, **{**named, "training": True})
+
+    return call
+
+
 def graph_of(operation: Any) -> Any:
     """Returns the object that holds an operation's graph, or None.
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from tlkit.base.errors import UsageError
 from tlkit.base.fields import without_none
-from tlkit.tensor.graphs import every_layer
+from tlkit.tensor.graphs import every_layer, seed_generators
 
 # A layer keeps the state of its random numbers. Two threads that read images
 # at the same time would draw from each other's state.
@@ -115,9 +115,4 @@ class KerasAugmentation:
 
 def _seed_generators(layer: keras.Layer) -> list[keras.random.SeedGenerator]:
     layers = [layer, *every_layer(layer)]
-    return [
-        value
-        for one in layers
-        for value in vars(one).values()
-        if isinstance(value, keras.random.SeedGenerator)
-    ]
+    return [value for one in layers for value in seed_generators(one)]

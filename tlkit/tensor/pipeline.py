@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import math
 import os
 from collections.abc import Callable
 
@@ -15,6 +14,7 @@ from tlkit.base.errors import UsageError
 from tlkit.base.image_size import ImageSize, as_frame
 from tlkit.data.augment import Augmentation, View
 from tlkit.data.index import TRAIN, DatasetIndex, Split
+from tlkit.tensor.shares import EVERYTHING, Portion
 
 #: tf.data's own choice (AUTOTUNE) settles on one worker for Python functions
 #: and halves the rate, although decoding and resizing let go of Python's lock.
@@ -85,6 +85,7 @@ def make_epochs(
     batch_size: int,
     first: View,
     decoded: Callable[[int], np.ndarray] | None = None,
+    portion: Portion = EVERYTHING,
 ) -> tf.data.Dataset:
     """Makes the batches of training, from any epoch on.
 
@@ -96,6 +97,8 @@ def make_epochs(
         first: The view that the first pass shows of each image. Its number
             is that of the epoch, and its seed also that of the order.
         decoded: Function from a row to decoded pixels, see `make_batches`.
+        portion: Which part of them. Where batches are skipped, only the
+            first pass is one that a training needs.
 
     Returns:
         A dataset whose first pass is pass `first.number` (from 0) of what
@@ -105,7 +108,7 @@ def make_epochs(
     augmentation = None if how.changes_nothing else how
     load = _loader(images, image_size, augmentation, first.seed, decoded)
     rows = epochs_of_rows(len(images), first.seed, first.number)
-    return _in_batches(rows, load, len(images), batch_size)
+    return _in_batches(rows, load, len(images), batch_size, portion)
 
 
 def make_view_batches(
@@ -114,6 +117,7 @@ def make_view_batches(
     batch_size: int,
     view: View | None = None,
     decoded: Callable[[int], np.ndarray] | None = None,
+    portion: Portion = EVERYTHING,
 ) -> tf.data.Dataset:
     """Makes batches of one view of every image, in the order of the index.
 
@@ -127,6 +131,7 @@ def make_view_batches(
         batch_size: Number of images in a batch, 1 or more.
         view: The view; None for the images as they are.
         decoded: Function from a row to decoded pixels, see `make_batches`.
+        portion: Which part of them.
 
     Returns:
         A dataset of the same form as from `make_batches`.
@@ -138,7 +143,7 @@ def make_view_batches(
     count = len(images)
     numbers = np.full(count, view.number if view else 0)
     rows = tf.data.Dataset.from_tensors((np.arange(count), numbers))
-    return _in_batches(rows, load, count, batch_size)
+    return _in_batches(rows, load, count, batch_size, portion)
 
 
 def epochs_of_rows(
@@ -218,17 +223,23 @@ def _loader(
 
 
 def _in_batches(
-    rows: tf.data.Dataset, load: Callable, count: int, batch_size: int
+    rows: tf.data.Dataset,
+    load: Callable,
+    count: int,
+    batch_size: int,
+    portion: Portion = EVERYTHING,
 ) -> tf.data.Dataset:
+    batches, size = portion.batches(count, batch_size)
     return (
-        rows.rebatch(_CHUNK)
-        .map(load, num_parallel_calls=WORKERS, deterministic=True)
-        .rebatch(batch_size)
-        .apply(
-            tf.data.experimental.assert_cardinality(
-                math.ceil(count / batch_size)
-            )
+        portion.of(rows, batch_size)
+        .rebatch(_CHUNK)
+        .map(
+            lambda rows, views, *counts: (*load(rows, views), *counts),
+            num_parallel_calls=WORKERS,
+            deterministic=True,
         )
+        .rebatch(size)
+        .apply(tf.data.experimental.assert_cardinality(batches))
         .prefetch(2)
         .apply(without_tuning)
     )

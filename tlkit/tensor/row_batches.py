@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -10,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tlkit.tensor.pipeline import WORKERS, epochs_of_rows, without_tuning
+from tlkit.tensor.shares import EVERYTHING, Portion
 
 
 class Rows(Protocol):
@@ -33,6 +33,7 @@ def make_row_batches(
     batch_size: int,
     seed: int | None = None,
     first_epoch: int = 0,
+    portion: Portion = EVERYTHING,
 ) -> tf.data.Dataset:
     """Makes batches of the stored outputs of a frozen part.
 
@@ -47,6 +48,8 @@ def make_row_batches(
             kept, whatever its size.
         seed: Seed of the order; None keeps the order of the index.
         first_epoch: Number of the epoch that the first pass shows, from 0.
+        portion: Which part of the batches. Where some are skipped, only the
+            first pass is one that a training needs.
 
     Returns:
         A finite `tf.data.Dataset` of pairs: float32 rows of shape
@@ -59,22 +62,21 @@ def make_row_batches(
         # A batch never spans two epochs, so its first number holds for all.
         return views[epochs[0] % len(views)][rows]
 
-    def load(rows: tf.Tensor, epochs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def load(
+        rows: tf.Tensor, epochs: tf.Tensor, *counts: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
         kept = tf.numpy_function(
             read, [rows, epochs], views[0].dtype, stateful=False
         )
         values = tf.ensure_shape(tf.cast(kept, tf.float32), (None, *shape))
-        return values, tf.gather(answers, rows)
+        return values, tf.gather(answers, rows), *counts
 
+    batches, size = portion.batches(count, batch_size)
     return (
-        epochs_of_rows(count, seed, first_epoch)
-        .rebatch(batch_size)
+        portion.of(epochs_of_rows(count, seed, first_epoch), batch_size)
+        .rebatch(size)
         .map(load, num_parallel_calls=WORKERS, deterministic=True)
-        .apply(
-            tf.data.experimental.assert_cardinality(
-                math.ceil(count / batch_size)
-            )
-        )
+        .apply(tf.data.experimental.assert_cardinality(batches))
         .prefetch(2)
         .apply(without_tuning)
     )

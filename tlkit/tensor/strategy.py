@@ -8,21 +8,33 @@ from pathlib import Path
 import tensorflow as tf
 
 from tlkit.base.errors import UsageError
+from tlkit.base.machine import ALL, AUTO, CPU
+from tlkit.tensor.hosts import Hosts, find_hosts
 
 
-def count_devices(devices: int | str = 1) -> int:
+def count_devices(devices: int | str = "auto") -> int:
     """Returns the number of devices that a plan asks for.
 
     Args:
         devices: Number of GPUs (or, without GPUs, of logical CPU devices)
             that train together on parts of each batch; `"all"` takes every
-            one that the machine has.
+            one that the machine has, `"cpu"` no GPU, and `"auto"` one GPU or,
+            without GPUs, the CPU. Where several hosts train together, they
+            take all of their devices.
 
     Raises:
-        UsageError: The machine has fewer devices.
+        UsageError: The machine, or the hosts together, have another number
+            of devices.
     """
+    if devices == CPU:
+        _hide_gpus()
+    hosts = find_hosts()
+    if hosts is not None:
+        return _of_hosts(devices, hosts)
     kind, found = _devices()
-    wanted = len(found) if devices == "all" else int(devices)
+    if devices in (AUTO, CPU):
+        return 1
+    wanted = len(found) if devices == ALL else int(devices)
     if not 1 <= wanted <= len(found):
         raise UsageError(
             "This number of devices is not possible on this machine.",
@@ -33,24 +45,54 @@ def count_devices(devices: int | str = 1) -> int:
     return wanted
 
 
-def make_strategy(devices: int | str = 1) -> tf.distribute.Strategy:
+def _of_hosts(devices: int | str, hosts: Hosts) -> int:
+    count = hosts.strategy.num_replicas_in_sync
+    if devices not in (AUTO, CPU, ALL, count):
+        raise UsageError(
+            "Several hosts train with all of their devices.",
+            where="--devices",
+            expected=f"auto, cpu, all or {count}, on {hosts.count} hosts",
+            received=devices,
+        )
+    return count
+
+
+def _hide_gpus() -> None:
+    try:
+        tf.config.set_visible_devices([], "GPU")
+    except RuntimeError as error:
+        if not tf.config.list_logical_devices("GPU"):
+            return
+        raise UsageError(
+            "The GPUs cannot be left out any more: TensorFlow uses them in "
+            "this process already.",
+            where="--devices",
+            received=CPU,
+            remedy="Train in a new process.",
+        ) from error
+
+
+def make_strategy(devices: int | str = "auto") -> tf.distribute.Strategy:
     """Chooses the `tf.distribute` strategy for a number of devices.
 
     Args:
-        devices: Number of devices or `"all"`, see `count_devices`.
+        devices: Number of devices or a word, see `count_devices`.
 
     Returns:
-        The default strategy for one device, else a `MirroredStrategy`.
+        The default strategy for one device, a `MirroredStrategy` for several,
+        and a `MultiWorkerMirroredStrategy` for several hosts.
 
     Raises:
-        UsageError: The machine has fewer devices.
+        UsageError: See `count_devices`.
     """
     wanted = count_devices(devices)
+    hosts = find_hosts()
+    if hosts is not None:
+        return hosts.strategy
     if wanted == 1:
         return tf.distribute.get_strategy()
     kind, found = _devices()
-    # On CPUs the default all-reduce fails where Keras runs several steps in
-    # one call.
+    # On CPUs the default all-reduce fails where several steps run in one call.
     reduction = tf.distribute.ReductionToOneDevice() if kind == "CPU" else None
     return tf.distribute.MirroredStrategy(
         found[:wanted], cross_device_ops=reduction
@@ -58,36 +100,8 @@ def make_strategy(devices: int | str = 1) -> tf.distribute.Strategy:
 
 
 def _devices() -> tuple[str, list[str]]:
-    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    kind = "GPU" if tf.config.get_visible_devices("GPU") else "CPU"
     return kind, [one.name for one in tf.config.list_logical_devices(kind)]
-
-
-def fill_last_batch(
-    batches: tf.data.Dataset, strategy: tf.distribute.Strategy
-) -> tf.data.Dataset:
-    """Makes every batch divisible among the replicas of a strategy.
-
-    A last batch that is not divisible gets its first images once more, which
-    are fewer than there are replicas. TensorFlow fails where a replica has no
-    images.
-
-    Args:
-        batches: Batches of images and labels, and of weights if there are
-            some.
-        strategy: The strategy. One of a single replica leaves the batches as
-            they are.
-    """
-    replicas = strategy.num_replicas_in_sync
-    if replicas == 1:
-        return batches
-
-    def fill(*parts: tf.Tensor) -> tuple:
-        count = tf.shape(parts[1])[0]  # of the labels
-        filled = tf.math.floordiv(count + replicas - 1, replicas) * replicas
-        rows = tf.range(filled) % count
-        return tuple(tf.gather(part, rows) for part in parts)
-
-    return batches.map(fill)
 
 
 def describe_devices() -> dict[str, object]:

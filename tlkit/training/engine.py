@@ -17,8 +17,9 @@ import tensorflow as tf
 
 from tlkit.base.errors import TlkitError
 from tlkit.plans.recipe import ResolvedRecipe
-from tlkit.tensor.strategy import fill_last_batch
+from tlkit.training.meters import Meters
 from tlkit.training.objective import make_loss, make_optimizer, weight_table
+from tlkit.training.replicated import Loop, Replicas
 
 Arrays = tuple[np.ndarray, ...]
 Data = TypeVar("Data", tf.data.Dataset, Arrays)
@@ -74,11 +75,15 @@ class Span:
     Args:
         first: Number of the first epoch, from 0; those before it were
             trained earlier.
+        last: Number of the epoch before which it ends; None does all.
         steps: Steps in an epoch, where the batches have no end of their own.
+        meters: What takes up the measurements where several devices train.
     """
 
     first: int = 0
+    last: int | None = None
     steps: int | None = None
+    meters: Meters | None = None
 
 
 def fit(
@@ -97,7 +102,9 @@ def fit(
         shown: Inputs and labels from which it learns. Batches are seen in
             their order; whole arrays are shuffled in every epoch.
         held_out: Inputs and labels on which it is measured after every epoch,
-            in the same form; None measures nothing.
+            in the same form; None measures nothing. Where several devices
+            train, both are batches for each replica in turn, see
+            `tlkit.tensor.shares`.
         recipe: The recipe, of which epochs, batch size and form of the labels
             are used.
         callbacks: Keras callbacks to call during training.
@@ -111,35 +118,52 @@ def fit(
     Raises:
         TlkitError: An image has become unreadable, or memory was short.
     """
-    classes, span = model.output_shape[-1], span or Span()
-    if held_out is not None and class_weight is not None:
-        held_out = _weighed(held_out, weight_table(class_weight, classes))
+    span = span or Span()
     with errors_in_words():
-        if isinstance(shown, tuple):
-            model.fit(
-                *_formed(shown, recipe, classes),
-                batch_size=recipe.batch_size,
-                validation_data=held_out and _formed(held_out, recipe, classes),
-                validation_batch_size=_HELD_OUT_BATCH,
-                epochs=recipe.epochs,
-                callbacks=list(callbacks),
-                class_weight=class_weight,
-                verbose=0,
+        if model.distribute_strategy.num_replicas_in_sync > 1:
+            _fit_on_replicas(
+                model, shown, held_out, recipe, callbacks, class_weight, span
             )
             return
-        strategy = model.distribute_strategy or tf.distribute.get_strategy()
+        classes = model.output_shape[-1]
+        if held_out is not None and class_weight is not None:
+            held_out = _weighed(held_out, weight_table(class_weight, classes))
+        held_out = held_out and _formed(held_out, recipe, classes)
+        shown, labels = _formed(shown, recipe, classes), None
+        given: dict = {"shuffle": False}  # the batches are shuffled already
+        if isinstance(shown, tuple):
+            shown, labels = shown
+            given = {
+                "batch_size": recipe.batch_size,
+                "validation_batch_size": _HELD_OUT_BATCH,
+            }
         model.fit(
-            fill_last_batch(_formed(shown, recipe, classes), strategy),
-            validation_data=held_out
-            and fill_last_batch(_formed(held_out, recipe, classes), strategy),
-            epochs=recipe.epochs,
+            shown,
+            labels,
+            validation_data=held_out,
+            epochs=span.last or recipe.epochs,
             initial_epoch=span.first,
             steps_per_epoch=span.steps,
             callbacks=list(callbacks),
             class_weight=class_weight,
-            shuffle=False,  # the batches are shuffled already
             verbose=0,
+            **given,
         )
+
+
+def _fit_on_replicas(
+    model: keras.Model,
+    shown: tf.data.Dataset,
+    held_out: tf.data.Dataset,
+    recipe: ResolvedRecipe,
+    callbacks: Sequence[keras.callbacks.Callback],
+    class_weight: dict[int, float] | None,
+    span: Span,
+) -> None:
+    table = weight_table(class_weight or {}, model.output_shape[-1])
+    replicas = Replicas(model, recipe, table)
+    loop = Loop(replicas, callbacks, recipe, span.meters or Meters())
+    loop.run(shown, held_out, range(span.first, span.last or recipe.epochs))
 
 
 def _formed(data: Data, recipe: ResolvedRecipe, classes: int) -> Data:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,14 @@ from tlkit.models.digests import weights_digest
 from tlkit.models.saving import load_model
 from tlkit.runs.run import Run
 from tlkit.runs.unfinished import changed_libraries
-from tlkit.training.checkpoint import State, fits, read_state
+from tlkit.tensor.hosts import find_hosts, from_chief
+from tlkit.training.checkpoint import (
+    State,
+    fits,
+    pack_state,
+    read_state,
+    unpack_state,
+)
 from tlkit.training.parts import Parts
 
 
@@ -37,6 +45,11 @@ class Progress:
     def first_epoch(self) -> int:
         """Number of the first epoch to train, from 0."""
         return self.state.epoch if self.state else 0
+
+    @property
+    def skipped(self) -> int:
+        """Number of steps of that epoch that are finished."""
+        return self.state.step if self.state else 0
 
 
 def find_progress(
@@ -74,8 +87,26 @@ def find_progress(
     if state is None:
         say(f"{run.path} begins anew")
     else:
-        say(f"{run.path} goes on after epoch {state.epoch} of {epochs}")
+        within = f", step {state.step}" if state.step else ""
+        say(f"{run.path} goes on after epoch {state.epoch} of {epochs}{within}")
     return Progress(key, state)
+
+
+def as_the_chief(before: Progress) -> Progress:
+    """Returns how far the chief's run has come, on every host.
+
+    Args:
+        before: What `find_progress` returned. Only the chief looks for a run.
+    """
+    if find_hosts() is None:
+        return before
+    state = from_chief(pack_state(before.state) if before.state else b"")
+    trained = from_chief(json.dumps(before.trained).encode())
+    return Progress(
+        before.key,
+        unpack_state(state) if state else None,
+        json.loads(trained),
+    )
 
 
 def _key(parts: Parts, data: DatasetIndex) -> str:

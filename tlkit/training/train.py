@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tlkit.base.console import say
-from tlkit.base.errors import UsageError
+from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.interruption import delayed
 from tlkit.data.augment import View
 from tlkit.data.index import TRAIN, VALIDATION, DatasetIndex
@@ -24,11 +26,18 @@ from tlkit.models.precision import computing_in, with_precision
 from tlkit.models.saving import save_classifier
 from tlkit.plans.plan import ResolvedPlan, ResolvedViews
 from tlkit.runs.recording import recorded_run
-from tlkit.runs.run import Run
+from tlkit.runs.run import Run, RunElsewhere
 from tlkit.runs.unfinished import check_usable, find_unfinished
 from tlkit.store.pixels import keep_pixels
-from tlkit.tensor.pipeline import make_batches, make_epochs
+from tlkit.tensor.hosts import (
+    find_hosts,
+    from_chief,
+    is_chief,
+    wait_for_hosts,
+)
+from tlkit.tensor.pipeline import make_epochs, make_view_batches
 from tlkit.tensor.row_batches import make_row_batches
+from tlkit.tensor.shares import EVERYTHING, Portion, Share, share_of
 from tlkit.tensor.strategy import make_strategy
 from tlkit.training.best_epoch import BestEpoch
 from tlkit.training.checkpoint import Checkpoints
@@ -36,9 +45,11 @@ from tlkit.training.engine import Span, compile_model, count_steps, fit
 from tlkit.training.epoch_lines import EpochLines
 from tlkit.training.frozen import frozen_stays_frozen
 from tlkit.training.joining import check_join
+from tlkit.training.meters import meters_of
 from tlkit.training.objective import class_weights
 from tlkit.training.parts import Parts
-from tlkit.training.progress import Progress, find_progress
+from tlkit.training.progress import Progress, as_the_chief, find_progress
+from tlkit.training.replicated import check_replicable
 from tlkit.training.results import final_split, predict_split, write_results
 
 Build = Callable[[ResolvedPlan, int], Parts]
@@ -76,7 +87,7 @@ def train_parts(
             has changed, or the joined model does not say the same as its
             parts.
     """
-    if run_folder is not None:
+    if run_folder is not None and is_chief():
         check_usable(run_folder)  # before anything is built or computed
     parts = _build(plan, data, build)
     if parts.cut is None:
@@ -86,26 +97,29 @@ def train_parts(
     if plan.network.warning:
         say(plan.network.warning)
         data = data.with_note(plan.network.warning)
-    begun = find_unfinished(plan, data, run_folder)
-    before = find_progress(begun, parts, data, plan.recipe.epochs)
+    begun = find_unfinished(plan, data, run_folder) if is_chief() else None
+    before = as_the_chief(find_progress(begun, parts, data, plan.recipe.epochs))
     if begun is not None:
         # With those that the call which began it has added.
         notes = dict.fromkeys([*begun.data["notes"], *data.notes])
         data = replace(data, notes=tuple(notes))
     # Before the run folder is made: an unreadable image or a full disk then
     # leaves no run behind.
-    first = before.first_epoch
+    share = share_of(parts.learner.distribute_strategy)
     source = (
-        _Rows(plan, data, parts.cut, first)
+        _Rows(plan, data, share, parts.cut)
         if parts.cut
-        else _Pixels(plan, data, first)
+        else _Pixels(plan, data, share)
     )
-    with recorded_run(plan, data, run_folder, begun) as run:
-        if on_start is not None:
+    with _recorded(plan, data, run_folder, begun) as run:
+        if on_start is not None and run.writes:
             on_start(run)
         about = {**before.trained} or _fit(
             plan, data, parts, source, run, before, callbacks
         )
+        if not run.writes:
+            wait_for_hosts()  # while the chief judges the model
+            return run
         about["trained_layers"] = [
             layer.name
             for layer in parts.whole.layers
@@ -114,7 +128,24 @@ def train_parts(
         final = _in_float32(parts)
         about |= source.check(final)
         write_results(run, data, lambda s: source.predict(final, s), about)
+    wait_for_hosts()
     return run
+
+
+@contextlib.contextmanager
+def _recorded(
+    plan: ResolvedPlan,
+    data: DatasetIndex,
+    folder: str | os.PathLike[str] | None,
+    begun: Run | None,
+) -> Iterator[Run]:
+    """Makes the run, or goes on with it; on one of several hosts alone."""
+    if is_chief():
+        with recorded_run(plan, data, folder, begun) as run:
+            from_chief(os.fsencode(run.path.absolute()))
+            yield run
+    else:
+        yield RunElsewhere(Path(os.fsdecode(from_chief(b""))))
 
 
 def _build(plan: ResolvedPlan, data: DatasetIndex, build: Build) -> Parts:
@@ -125,6 +156,8 @@ def _build(plan: ResolvedPlan, data: DatasetIndex, build: Build) -> Parts:
         parts = build(plan, len(data.class_names))
         steps = count_steps(len(data.splits[TRAIN]), plan.recipe)
         compile_model(parts.learner, plan.recipe, steps)
+    if strategy.num_replicas_in_sync > 1:
+        check_replicable(parts.learner)
     return parts
 
 
@@ -147,29 +180,38 @@ def _fit(
     """
     recipe = plan.recipe
     keeper = _keeper(plan, data, parts, run)
+    meters = meters_of(parts.learner)
     kept = Checkpoints(
-        run.checkpoint_path, parts.learner, keeper, recipe.epochs, before.key
+        run.checkpoint_path if run.writes else None,
+        parts.learner,
+        keeper,
+        recipe.epochs,
+        before.key,
+        meters,
     )
     if before.state is not None:
         kept.go_on(before.state)
         if callbacks:
             say("callbacks of your own begin anew: no checkpoint has them")
     ours = [keeper, EpochLines(recipe.epochs, keeper.best_loss)]
-    if plan.machine.tensorboard:
+    if plan.machine.tensorboard and run.writes:
         ours.append(_tensorboard(run))
-    with frozen_stays_frozen(parts.whole), delayed():
+    together = find_hosts() is not None
+    with frozen_stays_frozen(parts.whole), delayed(together):
         try:
-            if before.state is None or not before.state.over:
+            for batches, span in _stretches(source, before, recipe.epochs):
                 fit(
                     parts.learner,
-                    source.batches,
+                    batches,
                     source.validation,
                     recipe,
                     [*ours, *callbacks, kept],
                     class_weights(recipe, data.splits[TRAIN].labels),
-                    Span(before.first_epoch),
+                    replace(span, meters=meters),
                 )
-        except KeyboardInterrupt:
+                if parts.learner.stop_training:
+                    break
+        except (KeyboardInterrupt, TlkitError):
             kept.write()
             raise
         finally:
@@ -185,12 +227,29 @@ def _fit(
     return about
 
 
+def _stretches(
+    source: _Pixels | _Rows, before: Progress, epochs: int
+) -> Iterator[tuple[tf.data.Dataset, Span]]:
+    """Yields what is still to be trained: batches and numbers of epochs."""
+    if before.state is not None and before.state.over:
+        return
+    first = before.first_epoch
+    if before.skipped:
+        # The rest of an epoch has fewer steps than those after it.
+        yield source.batches(first, before.skipped), Span(first, first + 1)
+        first += 1
+    if first < epochs:
+        yield source.batches(first), Span(first)
+
+
 def _keeper(
     plan: ResolvedPlan, data: DatasetIndex, parts: Parts, run: Run
 ) -> BestEpoch:
     # The whole model, although only its upper part may be trained: what is
     # saved must take raw pixels.
     def save() -> None:
+        if not run.writes:
+            return
         whole = with_precision(parts.whole, "float32")
         frame = plan.network.frame
         save_classifier(whole, run.model_path, data.class_names, frame)
@@ -227,24 +286,34 @@ class _Pixels:
     """The source of a training that sends all images through the network."""
 
     def __init__(
-        self, plan: ResolvedPlan, data: DatasetIndex, first_epoch: int
+        self, plan: ResolvedPlan, data: DatasetIndex, share: Share | None
     ) -> None:
-        self.data, self.frame = data, plan.network.frame
-        decoded = keep_pixels(data, self.frame)
-        self.batches = make_epochs(
-            data.splits[TRAIN],
+        self.plan, self.data, self.share = plan, data, share
+        self.frame = plan.network.frame
+        self.decoded = keep_pixels(data, self.frame)
+        # No view: validation comes in the order of the index, unaugmented.
+        self.validation = make_view_batches(
+            data.splits[VALIDATION],
             self.frame,
             plan.recipe.batch_size,
-            View(plan.augmentation, plan.seed, first_epoch),
-            decoded.get(TRAIN),
+            decoded=self.decoded.get(VALIDATION),
+            portion=Portion(0, share),
         )
-        # No seed: validation comes in the order of the index, unaugmented.
-        self.validation = make_batches(
-            data,
-            VALIDATION,
+
+    def batches(self, epoch: int, skipped: int = 0) -> tf.data.Dataset:
+        """Returns the batches of an epoch and of those after it.
+
+        Args:
+            epoch: Number of the epoch, from 0.
+            skipped: Number of its batches that are left out.
+        """
+        return make_epochs(
+            self.data.splits[TRAIN],
             self.frame,
-            plan.recipe.batch_size,
-            decoded=decoded.get(VALIDATION),
+            self.plan.recipe.batch_size,
+            View(self.plan.augmentation, self.plan.seed, epoch),
+            self.decoded.get(TRAIN),
+            Portion(skipped, self.share),
         )
 
     def check(self, final: Parts) -> dict[str, float]:
@@ -263,21 +332,36 @@ class _Rows:
         self,
         plan: ResolvedPlan,
         data: DatasetIndex,
+        share: Share | None,
         cut: CutModel,
-        first_epoch: int,
     ) -> None:
-        self.data, self.frame = data, plan.network.frame
+        self.plan, self.data, self.share = plan, data, share
+        self.frame = plan.network.frame
         self.rows = _extract(plan, data, cut)
-        batch_size = plan.recipe.batch_size
-        self.batches = make_row_batches(
+        self.validation = self._held_out(Portion(0, share))
+
+    def batches(self, epoch: int, skipped: int = 0) -> tf.data.Dataset:
+        """Returns the batches of an epoch and of those after it.
+
+        Args:
+            epoch: Number of the epoch, from 0.
+            skipped: Number of its batches that are left out.
+        """
+        return make_row_batches(
             self.rows.train,
-            data.splits[TRAIN].labels,
-            batch_size,
-            plan.seed,
-            first_epoch,
+            self.data.splits[TRAIN].labels,
+            self.plan.recipe.batch_size,
+            self.plan.seed,
+            epoch,
+            Portion(skipped, self.share),
         )
-        self.validation: tf.data.Dataset = make_row_batches(
-            [self.rows.validation], data.splits[VALIDATION].labels, batch_size
+
+    def _held_out(self, portion: Portion = EVERYTHING) -> tf.data.Dataset:
+        return make_row_batches(
+            [self.rows.validation],
+            self.data.splits[VALIDATION].labels,
+            self.plan.recipe.batch_size,
+            portion=portion,
         )
 
     def check(self, final: Parts) -> dict[str, float]:
@@ -298,7 +382,7 @@ class _Rows:
         if split == final_split(self.data):
             return predict_split(final.whole, self.data, split, self.frame)
         upper = final.learner
-        return np.asarray(upper.predict(self.validation, verbose=0))
+        return np.asarray(upper.predict(self._held_out(), verbose=0))
 
 
 def _extract(plan: ResolvedPlan, data: DatasetIndex, cut: CutModel) -> ViewRows:
