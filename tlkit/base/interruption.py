@@ -80,6 +80,13 @@ def listening() -> Iterator[None]:
         _state.asked = _state.agreed = None
 
 
+def listen_again() -> None:
+    """Takes the signals back from a library that has taken them over."""
+    for number in (int(signal.SIGINT), int(signal.SIGTERM)):
+        if signal.getsignal(number) is _handle:
+            signal.signal(number, _handle)
+
+
 @contextlib.contextmanager
 def delayed(together: bool = False) -> Iterator[None]:
     """Lets the block go on to a place where it calls `raise_if_asked`.

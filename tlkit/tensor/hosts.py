@@ -20,6 +20,8 @@ import tensorflow as tf
 
 from tlkit.base.console import be_silent, say
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.interruption import listen_again
+from tlkit.tensor.meeting import meet
 
 _CONFIG, _TASKS = "TF_CONFIG", "SLURM_STEP_NUM_TASKS"
 #: The first port of a host that SLURM describes; it names none.
@@ -68,15 +70,29 @@ def find_hosts() -> Hosts | None:
         f"host {number + 1} of {len(addresses)}, {addresses[number]}: waiting "
         "for the others"
     )
+    meet(addresses, number)
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
-    except RuntimeError as error:
-        raise UsageError(
+    except (RuntimeError, tf.errors.OpError) as error:
+        raise _cannot_join(error) from error
+    # TensorFlow has taken SIGTERM over, and does nothing with it.
+    listen_again()
+    return Hosts(strategy, len(addresses), number)
+
+
+def _cannot_join(error: Exception) -> TlkitError:
+    # TensorFlow says so where its devices were used before.
+    if isinstance(error, RuntimeError) and "startup" in str(error):
+        return UsageError(
             "The hosts cannot be joined any more: TensorFlow has computed "
             "something in this process already.",
             remedy="Train in a new process, before anything else.",
-        ) from error
-    return Hosts(strategy, len(addresses), number)
+        )
+    return TlkitError(
+        "The hosts cannot be joined.",
+        received=str(error).strip().splitlines()[0][:200],
+        remedy="Check the addresses and ports of all hosts.",
+    )
 
 
 def _in_config() -> int:
@@ -177,12 +193,13 @@ def from_chief(content: bytes) -> bytes:
     if hosts is None:
         return content
     mine = content if hosts.number == 0 else b""
-    length = int(_sum(hosts, np.array([len(mine)], np.float64))[0])
     # As sums of whole numbers below 2**16, which every device adds exactly.
-    padded = np.zeros(length + length % 2, np.uint8)
+    length = np.array([len(mine)], np.uint64).view(np.uint16)
+    length = _sum(hosts, length).view(np.uint64)[0]
+    padded = np.zeros(int(length + length % 2), np.uint8)
     padded[: len(mine)] = np.frombuffer(mine, np.uint8)
-    numbers = _sum(hosts, padded.view(np.uint16).astype(np.float32))
-    return numbers.astype(np.uint16).view(np.uint8)[:length].tobytes()
+    whole = _sum(hosts, padded.view(np.uint16)) if length else padded
+    return whole.view(np.uint8)[: int(length)].tobytes()
 
 
 def wait_for_hosts() -> None:
@@ -194,11 +211,9 @@ def wait_for_hosts() -> None:
     from_chief(b"")
 
 
-def _sum(hosts: Hosts, values: np.ndarray) -> np.ndarray:
-    """Returns the sum of what the hosts give."""
-    if not len(values):
-        return values
-    strategy = hosts.strategy
+def _sum(hosts: Hosts, numbers: np.ndarray) -> np.ndarray:
+    """Returns the sum of what the hosts give, uint16 numbers in a row."""
+    strategy, values = hosts.strategy, numbers.astype(np.float32)
 
     def of_replica(context: Any) -> tf.Tensor:
         # A host gives its values once, however many devices it has.
@@ -206,21 +221,29 @@ def _sum(hosts: Hosts, values: np.ndarray) -> np.ndarray:
         first = context.replica_id_in_sync_group % each == 0
         return tf.constant(values if first else np.zeros_like(values))
 
-    @tf.function(autograph=False)
-    def add(given: tf.Tensor) -> tf.Tensor:
-        def reduce(own: tf.Tensor) -> tf.Tensor:
-            context = tf.distribute.get_replica_context()
-            # What only came in has no device yet.
-            own = tf.identity(own)
-            return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
-
-        return strategy.run(reduce, args=(given,))
-
     with gone_in_words():
         given = strategy.experimental_distribute_values_from_function(
             of_replica
         )
-        return strategy.experimental_local_results(add(given))[0].numpy()
+        added = strategy.experimental_local_results(_adder(strategy)(given))
+        return added[0].numpy().astype(np.uint16)
+
+
+@functools.lru_cache(maxsize=1)
+def _adder(strategy: tf.distribute.Strategy) -> Any:
+    """Compiles the sum once, for all lengths."""
+
+    def add(own: tf.Tensor) -> tf.Tensor:
+        context = tf.distribute.get_replica_context()
+        # What only came in has no device yet.
+        own = tf.identity(own)
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
+
+    return tf.function(
+        lambda given: strategy.run(add, args=(given,)),
+        reduce_retracing=True,
+        autograph=False,
+    )
 
 
 @contextlib.contextmanager

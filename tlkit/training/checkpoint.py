@@ -167,7 +167,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     Args:
         path: The file to write; None where another host writes it.
-        learner: The model, compiled.
+        learner: The model, compiled, whose optimizer is built.
         keeper: The callback that keeps the best epoch.
         epochs: Number of epochs that are planned.
         begun_as: See `State`.
@@ -295,10 +295,4 @@ def fits(state: State, learner: keras.Model, begun_as: str) -> bool:
 
 def _all_variables(learner: keras.Model) -> list[Any]:
     """Lists what a step reads and changes, in a fixed order."""
-    optimizer = learner.optimizer
-    # Else it would have no moments before its first step. Only once: the one
-    # that scales the loss would get a second set of variables.
-    if not optimizer.built:
-        with learner.distribute_strategy.scope():
-            optimizer.build(learner.trainable_variables)
-    return [*learner.variables, *optimizer.variables]
+    return [*learner.variables, *learner.optimizer.variables]

@@ -97,9 +97,18 @@ def as_the_chief(before: Progress) -> Progress:
 
     Args:
         before: What `find_progress` returned. Only the chief looks for a run.
+
+    Raises:
+        TlkitError: This host begins with other images or weights.
     """
     if find_hosts() is None:
         return before
+    if from_chief(before.key.encode()) != before.key.encode():
+        raise TlkitError(
+            "This host does not train the same as the chief: its images, or "
+            "the first weights, are others.",
+            remedy="Give the same command on all hosts, on the same data.",
+        )
     state = from_chief(pack_state(before.state) if before.state else b"")
     trained = from_chief(json.dumps(before.trained).encode())
     return Progress(

@@ -156,6 +156,9 @@ def _build(plan: ResolvedPlan, data: DatasetIndex, build: Build) -> Parts:
         parts = build(plan, len(data.class_names))
         steps = count_steps(len(data.splits[TRAIN]), plan.recipe)
         compile_model(parts.learner, plan.recipe, steps)
+        # Else it would have no moments before its first step; and hosts must
+        # make all variables together.
+        parts.learner.optimizer.build(parts.learner.trainable_variables)
     if strategy.num_replicas_in_sync > 1:
         check_replicable(parts.learner)
     return parts
