@@ -14,7 +14,7 @@ from tlkit.drawn.make import write_sample
 from tlkit.plans.recipe import ResolvedRecipe
 from tlkit.tensor.pipeline import make_view_batches
 from tlkit.tensor.row_batches import make_row_batches
-from tlkit.tensor.strategy import fill_last_batch
+from tlkit.tensor.shares import Portion, Share
 from tlkit.training.engine import compile_model, fit
 
 
@@ -52,17 +52,15 @@ def test_without_a_seed_batches_follow_the_index(pets):
 def test_nobody_waits_for_tuning_at_the_end_of_a_pass(pets):
     images = pets.split("train")
     rows = np.zeros((len(images), 4), np.float32)
+    part = Portion(1, Share(3, (0, 1)))
     for batches in (
         tlkit.make_batches(pets, "train", 32, 8),
         make_view_batches(images, 32, 8),
+        make_view_batches(images, 32, 8, portion=part),
         make_row_batches([rows], images.labels, 8),
-        fill_last_batch(tlkit.make_batches(pets, "train", 32, 8), OfThree()),
+        make_row_batches([rows], images.labels, 8, portion=part),
     ):
         assert batches.options().autotune.enabled is False
-
-
-class OfThree:
-    num_replicas_in_sync = 3
 
 
 def test_with_a_seed_every_pass_is_another_order_of_the_same(pets):

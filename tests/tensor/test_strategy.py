@@ -11,7 +11,7 @@ import tensorflow as tf
 from tlkit.base.errors import UsageError
 from tlkit.models.precision import choose_precision
 from tlkit.models.specs import BASES
-from tlkit.tensor.strategy import fill_last_batch, make_strategy
+from tlkit.tensor.strategy import make_strategy
 
 TRAIN = """
 import json, sys
@@ -105,19 +105,6 @@ def test_more_devices_than_there_are_is_a_usage_error():
 
 def test_one_device_is_the_default_strategy():
     assert make_strategy(1).num_replicas_in_sync == 1
-
-
-class ThreeReplicas:
-    num_replicas_in_sync = 3
-
-
-def test_the_last_batch_is_filled_with_its_own_images():
-    numbers = tf.data.Dataset.range(7).map(lambda n: (n * 10, n)).batch(4)
-    images = [
-        batch.numpy().tolist()
-        for batch, _ in fill_last_batch(numbers, ThreeReplicas())
-    ]
-    assert images == [[0, 10, 20, 30, 0, 10], [40, 50, 60]]
 
 
 def test_unknown_precision_is_a_usage_error():

@@ -27,6 +27,7 @@ from tlkit.cli.options import (
 from tlkit.cli.printing import print_comparison, print_result
 from tlkit.cli.requests import Request, plan_flags, read_data, read_request
 from tlkit.cli.verbs import verb
+from tlkit.plans.plan import read_devices
 from tlkit.plans.ways import WAYS
 from tlkit.tensor.starting import start_tensorflow
 
@@ -130,6 +131,16 @@ def resume(
             show_default=False,
         ),
     ] = None,
+    devices: Annotated[
+        Any,
+        typer.Option(
+            parser=read_devices,
+            metavar="auto|cpu|N|all",
+            help="Devices that compute from now on. [default: as many as it "
+            "was begun with; on several hosts all]",
+            show_default=False,
+        ),
+    ] = None,
     store: StoreFolder = None,
 ) -> None:
     """Go on with a run that was interrupted, failed or killed.
@@ -140,4 +151,4 @@ def resume(
     start_tensorflow()
     import tlkit
 
-    print_result(tlkit.resume(run, data))
+    print_result(tlkit.resume(run, data, devices=devices))

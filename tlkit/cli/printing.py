@@ -18,6 +18,8 @@ def print_result(run: Run) -> None:
     """Prints what a finished run has achieved and where it lies."""
     from tlkit.cli.tables import print_table
 
+    if not run.writes:
+        return  # the host that writes it prints it, too
     print_table(run.metrics.table())
     typer.echo(run.summary())
 

@@ -20,6 +20,7 @@ from tlkit.plans.plan import Plan, ResolvedPlan
 from tlkit.plans.resolve import resolve
 from tlkit.store.housekeeping import prune_store, store_cap
 from tlkit.store.store import StoredRows
+from tlkit.tensor.hosts import gone_in_words
 from tlkit.tensor.strategy import make_strategy
 
 
@@ -73,6 +74,7 @@ class Features(Shown):
         )
 
 
+@gone_in_words()
 def extract_features(plan: Plan | str, data: DatasetIndex | Source) -> Features:
     """Runs every image through the conv base, unless its row is stored.
 

@@ -34,6 +34,7 @@ from tlkit.runs.run import Run
 from tlkit.runs.unfinished import check_usable
 from tlkit.search.heads import HeadGrid, HeadSearch, search_heads
 from tlkit.search.kept import Place, find_places
+from tlkit.tensor.hosts import are_described
 from tlkit.ways.train import resolve_for, train
 
 
@@ -160,6 +161,13 @@ def compare_bases(
         compared = tlkit.compare_bases(plans, tlkit.load_dataset("photos/"))
         print(compared.best.name, compared.best.run.summary())
     """
+    if are_described():
+        raise UsageError(
+            "A comparison, of conv bases or of heads, runs on one host.",
+            where="TF_CONFIG, or SLURM",
+            expected="one host",
+            remedy="Train the plans one by one, or start it on one host alone.",
+        )
     resolved = _check(plans, data)
     if len(plans) > 1:
         names = [_folder(plans, number) for number in range(len(plans))]

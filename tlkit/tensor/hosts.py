@@ -266,7 +266,14 @@ def gone_in_words() -> Iterator[None]:
             raise
         raise TlkitError(
             "Another host is gone, or does not answer.",
-            received=str(error).strip().splitlines()[-1][:200],
+            received=_reason(error),
             remedy="Give all hosts the same command again: the run goes on "
             "from its checkpoint.",
         ) from error
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """Returns the line of TensorFlow's message that says something."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    telling = [line for line in lines if "aborted by" in line]
+    return (telling or lines)[0][-200:]

@@ -32,6 +32,7 @@ from tlkit.store.pixels import keep_pixels
 from tlkit.tensor.hosts import (
     find_hosts,
     from_chief,
+    gone_in_words,
     is_chief,
     wait_for_hosts,
 )
@@ -56,6 +57,7 @@ Build = Callable[[ResolvedPlan, int], Parts]
 """The function of a way, from a plan and a number of classes to its parts."""
 
 
+@gone_in_words()
 def train_parts(
     plan: ResolvedPlan,
     data: DatasetIndex,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -11,6 +12,7 @@ import keras
 from tlkit.base.choices import did_you_mean
 from tlkit.base.console import say
 from tlkit.base.errors import UsageError
+from tlkit.base.machine import ALL
 from tlkit.base.wording import name_some
 from tlkit.data.index import DatasetIndex
 from tlkit.data.load import Source, load_again, load_dataset, what_is_unusual
@@ -20,6 +22,7 @@ from tlkit.plans.resolve import resolve
 from tlkit.plans.ways import WAYS
 from tlkit.runs.run import Run, open_run, run_of
 from tlkit.runs.unfinished import check_unfinished
+from tlkit.tensor.hosts import are_described, is_chief
 from tlkit.training.train import Build, train_parts
 from tlkit.ways import augmented, features, finetune, scratch
 
@@ -83,6 +86,7 @@ def resume(
     run_folder: str | os.PathLike[str],
     data: DatasetIndex | Source | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    devices: int | str | None = None,
 ) -> Run:
     """Goes on with a run that was interrupted, failed or killed.
 
@@ -95,6 +99,9 @@ def resume(
         data: The data that the run was begun with, or where they lie now;
             None reads them from where they lay.
         callbacks: Keras callbacks, called after tlkit's own. They begin anew.
+        devices: Devices that compute from now on, see `Machine`; None takes
+            as many as the run was begun with, and on several hosts all. With
+            another number the last digits may be others.
 
     Returns:
         The finished run.
@@ -109,8 +116,13 @@ def resume(
         print(run.summary())
     """
     run = open_run(run_folder)
-    check_unfinished(run)
+    if is_chief():
+        check_unfinished(run)
+    if devices is None and are_described():
+        devices = ALL
     plan = run.plan
+    if devices is not None:
+        plan = replace(plan, machine=replace(plan.machine, devices=devices))
     if not isinstance(data, DatasetIndex):
         data = _read_again(run, data)
     build = BUILDERS[plan.way]
