@@ -211,6 +211,21 @@ def wait_for_hosts() -> None:
     from_chief(b"")
 
 
+def leave_hosts() -> None:
+    """Returns when all hosts can end.
+
+    The first one to end closes its connections, perhaps before others have
+    read what was sent last. So there is a second wait, in which nobody waits
+    for a result, and which may fail.
+
+    Raises:
+        TlkitError: Another host is gone, and did not come here.
+    """
+    wait_for_hosts()
+    with contextlib.suppress(TlkitError):
+        wait_for_hosts()
+
+
 def _sum(hosts: Hosts, numbers: np.ndarray) -> np.ndarray:
     """Returns the sum of what the hosts give, uint16 numbers in a row."""
     strategy, values = hosts.strategy, numbers.astype(np.float32)

@@ -32,13 +32,16 @@ class Meters:
         """
         self.values += [loss, count, right, count]
 
-    def put(self, values: np.ndarray) -> None:
-        """Takes over the sums of the batches before.
+    def add_earlier(self, values: np.ndarray) -> None:
+        """Adds the sums of batches that were seen before an interruption.
+
+        Call it after the first batch that is seen again. The order in which
+        two numbers are added does not change their sum.
 
         Args:
             values: Four numbers, see `values`.
         """
-        self.values = np.array(values, np.float64)
+        self.values += values
 
     def logs(self) -> dict[str, float]:
         """Returns mean loss and accuracy, by the names that Keras uses."""
@@ -63,10 +66,11 @@ class KerasMeters(Meters):
         kept = self._variables()
         return np.array([float(variable.numpy()) for variable in kept])
 
-    def put(self, values: np.ndarray) -> None:
-        """Takes over the sums of the batches before."""
+    def add_earlier(self, values: np.ndarray) -> None:
+        """Adds the sums of batches that were seen before an interruption."""
+        # Keras makes these variables with the first step.
         for variable, value in zip(self._variables(), values, strict=True):
-            variable.assign(value)
+            variable.assign_add(value)
 
     def _variables(self) -> list[keras.Variable]:
         return self._model.metrics_variables
