@@ -35,9 +35,9 @@ from tlkit.tensor.strategy import describe_devices
 COUNTS, BATCH = {"train": 320, "validation": 80, "test": 16}, 32
 #: By name: number of turns, and the plan but for its recipe.
 TASKS = {
-    "scratch": (7, {"network": tlkit.Network(image_size=96)}),
+    "scratch": (5, {"network": tlkit.Network(image_size=96)}),
     "features": (
-        25,
+        15,
         {"network": tlkit.Network("minivgg", "tlkit", 128, pooling="flatten")},
     ),
 }
@@ -47,12 +47,6 @@ SIDES = {
     "MirroredStrategy of one": (0, 1),
     "two logical devices": (2, 1),
     "two hosts": (1, 2),
-}
-#: Against which side each is compared.
-AGAINST = {
-    "MirroredStrategy of one": "one device",
-    "two logical devices": "one device",
-    "two hosts": "one device",
 }
 SMALL, LARGE = 1, 4_000_000
 
@@ -80,20 +74,22 @@ def measure(task):
         for one in own:
             one.communicate()
     for name, readings in found.items():
-        tell(task, name, readings, found.get(AGAINST.get(name)))
+        tell(task, name, readings, found["one device"])
 
 
 def tell(task, name, readings, others):
-    ratio = ""
-    epoch, step = (median(values) for values in zip(*readings, strict=True))
-    if others:
-        before, _ = (median(values) for values in zip(*others, strict=True))
-        ratio = f"ratio {epoch / before:.2f} to one device"
+    epoch, step, work = medians(readings)
+    before, _, work_before = medians(others)
     print(
-        f"{task:<9} {name:<24} epoch {epoch:.3f} s, step {1000 * step:.1f} ms "
-        f"{ratio}",
+        f"{task:<9} {name:<24} epoch {epoch:.3f} s, step {1000 * step:.1f} ms, "
+        f"processor time {work:.2f} s: {epoch / before:.2f} of one device's "
+        f"seconds, {work / work_before:.2f} of its processor time",
         flush=True,
     )
+
+
+def medians(readings):
+    return [median(values) for values in zip(*readings, strict=True)]
 
 
 def start(task, name):
@@ -132,12 +128,17 @@ def free_addresses(count):
 
 
 def take_turn(processes):
-    """Lets a side do one epoch; returns its seconds and those of a step."""
+    """Lets a side do one epoch.
+
+    Returns:
+        Its seconds, those of a step, and the processor time of all processes.
+    """
     for one in processes:
         one.stdin.write("go\n")
         one.stdin.flush()
     found = [json.loads(one.stdout.readline()) for one in processes]
-    return max(found)
+    seconds, steps, work = zip(*found, strict=True)
+    return max(seconds), max(steps), sum(work)
 
 
 class Turns(keras.callbacks.Callback):
@@ -145,7 +146,7 @@ class Turns(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         sys.stdin.readline()
-        self.started = time.perf_counter()
+        self.started, self.work = time.perf_counter(), time.process_time()
 
     def on_test_begin(self, logs=None):
         self.learned = time.perf_counter() - self.started
@@ -153,7 +154,8 @@ class Turns(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         seconds = time.perf_counter() - self.started
         steps = -(-COUNTS["train"] // BATCH)
-        print(json.dumps([seconds, self.learned / steps]), flush=True)
+        work = time.process_time() - self.work
+        print(json.dumps([seconds, self.learned / steps, work]), flush=True)
 
 
 def train(task, devices, folder):

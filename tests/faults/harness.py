@@ -61,6 +61,7 @@ WAYS_ON = {
     "anew": "begins anew",
     "cells": r"of which [1-9]\d* are kept",
 }
+WAITING = "waiting for the others"
 ENDS = {signal.SIGTERM: 143, signal.SIGINT: 130}
 BASE = ["--base", "minivgg", "--image-size", "32", "--pooling", "average"]
 SMALL = [*BASE, "--units", "8"]
@@ -72,7 +73,9 @@ COSTS = (
     "images_per_second",
 )
 #: Seconds within which a host ends when another one is gone.
-MOST_SECONDS = 60
+MOST_SECONDS = 90
+#: Seconds after which one that has met no other is told not to wait.
+WAITS = 20
 
 
 @dataclass(frozen=True)
@@ -390,15 +393,20 @@ def outlasting(started, which):
     """Yields the hosts that do not end when one is gone, and ends them."""
     until = time.time() + MOST_SECONDS
     for number, one in enumerate(started):
-        while one.look() is None and time.time() < until:
-            # One that waits for the others to come would wait for long, and
-            # rightly so: they may be started later.
-            if one.said.rstrip().endswith("waiting for the others"):
-                os.kill(one.child, signal.SIGTERM)
-            time.sleep(0.1)
+        wait_for(one, until - MOST_SECONDS + WAITS)
+        # One that waits for the others to come would wait for long, and
+        # rightly so: they may be started later.
+        if one.look() is None and one.said.rstrip().endswith(WAITING):
+            os.kill(one.child, signal.SIGTERM)
+        wait_for(one, until)
         if one.look() is None:
             os.kill(one.child, signal.SIGKILL)
             yield f"host {number} goes on without {which}: {one.said[-500:]}"
+
+
+def wait_for(one, until):
+    while one.look() is None and time.time() < until:
+        time.sleep(0.1)
 
 
 def way_on(ends):

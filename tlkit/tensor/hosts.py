@@ -28,6 +28,10 @@ _CONFIG, _TASKS = "TF_CONFIG", "SLURM_STEP_NUM_TASKS"
 _PORT = 8888
 
 
+#: Seconds for which hosts that have met wait for each other.
+_JOINING = 60
+
+
 @dataclass(frozen=True, eq=False)
 class Hosts:
     """The hosts of this training.
@@ -64,13 +68,14 @@ def find_hosts() -> Hosts | None:
     resolver = _resolver()
     addresses = _addresses(resolver)
     number = int(resolver.task_id)
-    if number:
-        be_silent()  # the same lines as the chief's
     say(
         f"host {number + 1} of {len(addresses)}, {addresses[number]}: waiting "
         "for the others"
     )
+    if number:
+        be_silent()  # the same lines as the chief's
     meet(addresses, number)
+    _limit_joining(len(addresses))
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
     except (RuntimeError, tf.errors.OpError) as error:
@@ -78,6 +83,24 @@ def find_hosts() -> Hosts | None:
     # TensorFlow has taken SIGTERM over, and does nothing with it.
     listen_again()
     return Hosts(strategy, len(addresses), number)
+
+
+def _limit_joining(count: int) -> None:
+    """Lets TensorFlow wait for a minute for hosts that are known to be there.
+
+    One may be killed while they join, and TensorFlow (2.21) would wait for an
+    hour, in which it hears no signal. Only its internals can change that.
+    """
+    from tensorflow.python.eager import context
+
+    config = tf.compat.v1.ConfigProto().experimental.coordination_config
+    config.coordinated_job_list.add(name="worker", num_tasks=count)
+    context.context().configure_coordination_service(
+        service_type="standalone",
+        service_leader="/job:worker/replica:0/task:0",
+        cluster_register_timeout_in_ms=1000 * _JOINING,
+        coordinated_jobs=list(config.coordinated_job_list),
+    )
 
 
 def _cannot_join(error: Exception) -> TlkitError:
