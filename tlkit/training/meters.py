@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
@@ -32,16 +34,13 @@ class Meters:
         """
         self.values += [loss, count, right, count]
 
-    def add_earlier(self, values: np.ndarray) -> None:
-        """Adds the sums of batches that were seen before an interruption.
-
-        Call it after the first batch that is seen again. The order in which
-        two numbers are added does not change their sum.
+    def join(self, before: Sequence[float]) -> None:
+        """Adds the sums of the batches before an interruption.
 
         Args:
-            values: Four numbers, see `values`.
+            before: Four numbers, see `values`.
         """
-        self.values += values
+        self.values = self.values + np.array(before)
 
     def logs(self) -> dict[str, float]:
         """Returns mean loss and accuracy, by the names that Keras uses."""
@@ -66,10 +65,9 @@ class KerasMeters(Meters):
         kept = self._variables()
         return np.array([float(variable.numpy()) for variable in kept])
 
-    def add_earlier(self, values: np.ndarray) -> None:
-        """Adds the sums of batches that were seen before an interruption."""
-        # Keras makes these variables with the first step.
-        for variable, value in zip(self._variables(), values, strict=True):
+    def join(self, before: Sequence[float]) -> None:
+        """Adds the sums of the batches before an interruption."""
+        for variable, value in zip(self._variables(), before, strict=True):
             variable.assign_add(value)
 
     def _variables(self) -> list[keras.Variable]:
