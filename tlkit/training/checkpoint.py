@@ -216,15 +216,16 @@ class Checkpoints(keras.callbacks.Callback):
         return time.monotonic() - self._started
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Takes over what the steps before an interruption have measured."""
-        self._epoch, self._skipped = epoch, 0
-        if self._before is not None:
-            self._skipped = self._before.step
-            self.meters.put(np.array(self._before.meters))
-            self._before = None
+        """Notes which steps are those of this epoch."""
+        self._epoch = epoch
+        self._skipped = self._before.step if self._before else 0
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Ends the training here if the command was asked to end."""
+        if self._before is not None:
+            # Not earlier: Keras makes its metrics in the first step.
+            self.meters.join(self._before.meters)
+            self._before = None
         # After the last step nothing would be left of the epoch but what is
         # measured at its end.
         within = batch + 1 < (self.params.get("steps") or 0)

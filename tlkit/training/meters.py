@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
@@ -32,13 +34,13 @@ class Meters:
         """
         self.values += [loss, count, right, count]
 
-    def put(self, values: np.ndarray) -> None:
-        """Takes over the sums of the batches before.
+    def join(self, before: Sequence[float]) -> None:
+        """Adds the sums of the batches before an interruption.
 
         Args:
-            values: Four numbers, see `values`.
+            before: Four numbers, see `values`.
         """
-        self.values = np.array(values, np.float64)
+        self.values = self.values + np.array(before)
 
     def logs(self) -> dict[str, float]:
         """Returns mean loss and accuracy, by the names that Keras uses."""
@@ -63,10 +65,10 @@ class KerasMeters(Meters):
         kept = self._variables()
         return np.array([float(variable.numpy()) for variable in kept])
 
-    def put(self, values: np.ndarray) -> None:
-        """Takes over the sums of the batches before."""
-        for variable, value in zip(self._variables(), values, strict=True):
-            variable.assign(value)
+    def join(self, before: Sequence[float]) -> None:
+        """Adds the sums of the batches before an interruption."""
+        for variable, value in zip(self._variables(), before, strict=True):
+            variable.assign_add(value)
 
     def _variables(self) -> list[keras.Variable]:
         return self._model.metrics_variables
