@@ -6,11 +6,11 @@ import sys
 
 CODE = """
 import pathlib, sys
-from tlkit.base.console import say, steps_bar
+from tlkit.base.console import counting, say
 for line in range(50):
     say(f"line {line}")
-    with steps_bar() as bar:
-        bar.advance(bar.add_task("step", total=2))
+    with counting("decoding", 2) as advance:
+        advance(1)
 pathlib.Path(sys.argv[1]).write_text("done")
 """
 

@@ -9,18 +9,21 @@ from typing import Annotated, Any
 
 import typer
 
+from tlkit.base.console import use_log
 from tlkit.cli.command import TRAIN, app, errors_in_words, run_alone
 from tlkit.cli.generated import (
     GroupedCommand,
     command,
     flags_of,
     parameter,
+    values_of,
 )
 from tlkit.cli.options import (
     Data,
     Fractions,
     Places,
     StoreFolder,
+    Telling,
     Trials,
     use_store,
 )
@@ -54,11 +57,13 @@ def way_command(
         name: A key of `WAYS`.
         run: What is done with the request.
     """
-    kinds = [Places, Fractions, *([Trials] if name == "features" else [])]
+    kinds = [Places, Telling, Fractions]
+    kinds += [Trials] if name == "features" else []
     flags = plan_flags(name) + [f for kind in kinds for f in flags_of(kind)]
 
     def call(given: Mapping[str, Any]) -> None:
         with errors_in_words():
+            use_log(values_of(Telling, given).log)
             run(read_request(name, given))
 
     return command(
@@ -101,9 +106,14 @@ PlanFile = Annotated[
 
 @verb(app, TRAIN)
 def train(
-    plan: PlanFile, data: Data, places: Places, fractions: Fractions
+    plan: PlanFile,
+    data: Data,
+    places: Places,
+    telling: Telling,
+    fractions: Fractions,
 ) -> None:
     """Train as a plan file says, or as a way does by default."""
+    use_log(telling.log)
     start_tensorflow()
     import tlkit
     from tlkit.ways.train import as_plan
@@ -130,13 +140,16 @@ def resume(
             show_default=False,
         ),
     ] = None,
+    *,
     store: StoreFolder = None,
+    telling: Telling,
 ) -> None:
     """Go on with a run that was interrupted, failed or killed.
 
     It ends as if it had never been interrupted: with the same weights,
     history and figures, to the bit.
     """
+    use_log(telling.log)
     start_tensorflow()
     import tlkit
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tlkit.base.console import say, steps_bar
+from tlkit.base.console import counting, say
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.image_size import ImageSize, as_frame
 from tlkit.data.augment import View
@@ -163,14 +163,13 @@ class FrozenPart:
             batches.map(fill)
         )
         left = len(rows)
-        with steps_bar() as bar:
-            task = bar.add_task("features", total=len(batches))
+        with counting("features", left) as advance:
             for images in distributed:
                 given = self._strategy.gather(self._run(images), axis=0)
                 vectors = given.numpy()[:left].astype(np.float32)
                 left -= len(vectors)
                 yield narrowed(vectors, self.dtype)
-                bar.advance(task)
+                advance(len(vectors))
 
 
 def _traced(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from tlkit.base.choices import names_in
 from tlkit.base.errors import UsageError
 from tlkit.base.fields import Checked, Option, field, option_names
 from tlkit.base.records import Column, Table
@@ -19,6 +20,9 @@ from tlkit.data.augment import (
 from tlkit.plans.network import CONVNET, Network, ResolvedNetwork
 from tlkit.plans.recipe import Recipe, ResolvedRecipe
 from tlkit.plans.ways import WAYS
+
+TRACKERS = ("tensorboard", "mlflow")
+"""Names of trackers, of the packages they need, and of tlkit's extras."""
 
 STORED_DTYPES = ("float16", "float32")
 """The dtypes in which the store can keep rows."""
@@ -98,11 +102,16 @@ class Machine(Checked):
         devices: Number of devices that train together on parts of each
             batch: GPUs, or logical CPU devices on a machine without GPUs.
             `"all"` takes every one of them.
-        tensorboard: Whether logs for TensorBoard are written to the run
-            folder.
+        track: Names of programs, out of `TRACKERS`, that are told how the
+            training goes. TensorBoard finds its logs in the run folder.
+            MLflow is sent to where its variable `MLFLOW_TRACKING_URI` says,
+            or else to the folder `runs/mlruns`; it gets plan, figures and
+            plots, and the model if that has 100 MB at most. One that fails
+            is left out, and the training goes on.
 
     Raises:
-        UsageError: The number is below 1, or a word other than `"all"`.
+        UsageError: The number is below 1, a word other than `"all"`, or there
+            is no such tracker.
 
     Example:
         >>> Machine(devices="all").devices
@@ -120,9 +129,17 @@ class Machine(Checked):
             group="machine",
         ),
     )
-    tensorboard: bool = field(
-        False,
-        Option("Write logs for TensorBoard.", group="machine"),
+    track: tuple[str, ...] = field(
+        (),
+        Option(
+            "Programs to follow the training with, with commas between: "
+            f"{', '.join(TRACKERS)}. MLflow's own MLFLOW_TRACKING_URI says "
+            f"where to; without it, to runs/mlruns.",
+            choices=lambda: TRACKERS,
+            parse=names_in,
+            metavar="NAME,...",
+            group="machine",
+        ),
     )
 
 

@@ -13,6 +13,7 @@ runs/20260131-094500-scratch-pets/
 
 and, until it is finished,
 
+  progress.json     how far it is, for `tlkit watch`
   checkpoint.npz    what the training needs to go on after its last epochs
   trained.json      facts of a training that is over, whose model is not judged
 """

@@ -12,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 
 from tlkit.base.console import say
-from tlkit.base.errors import UsageError
 from tlkit.base.interruption import delayed
 from tlkit.data.augment import View
 from tlkit.data.index import TRAIN, VALIDATION, DatasetIndex
@@ -33,7 +32,7 @@ from tlkit.tensor.strategy import make_strategy
 from tlkit.training.best_epoch import BestEpoch
 from tlkit.training.checkpoint import Checkpoints
 from tlkit.training.engine import Span, compile_model, count_steps, fit
-from tlkit.training.epoch_lines import EpochLines
+from tlkit.training.following import followed
 from tlkit.training.frozen import frozen_stays_frozen
 from tlkit.training.joining import check_join
 from tlkit.training.objective import class_weights
@@ -100,11 +99,14 @@ def train_parts(
         if parts.cut
         else _Pixels(plan, data, first)
     )
-    with recorded_run(plan, data, run_folder, begun) as run:
+    with (
+        recorded_run(plan, data, run_folder, begun) as run,
+        followed(plan, data, run, before, callbacks) as followers,
+    ):
         if on_start is not None:
             on_start(run)
         about = {**before.trained} or _fit(
-            plan, data, parts, source, run, before, callbacks
+            plan, data, parts, source, run, before, followers
         )
         about["trained_layers"] = [
             layer.name
@@ -135,7 +137,7 @@ def _fit(
     source: _Pixels | _Rows,
     run: Run,
     before: Progress,
-    callbacks: Sequence[keras.callbacks.Callback],
+    followers: Sequence[keras.callbacks.Callback],
 ) -> dict[str, Any]:
     """Trains the parts and leaves the best epoch's weights in them.
 
@@ -152,11 +154,6 @@ def _fit(
     )
     if before.state is not None:
         kept.go_on(before.state)
-        if callbacks:
-            say("callbacks of your own begin anew: no checkpoint has them")
-    ours = [keeper, EpochLines(recipe.epochs, keeper.best_loss)]
-    if plan.machine.tensorboard:
-        ours.append(_tensorboard(run))
     with frozen_stays_frozen(parts.whole), delayed():
         try:
             if before.state is None or not before.state.over:
@@ -165,7 +162,7 @@ def _fit(
                     source.batches,
                     source.validation,
                     recipe,
-                    [*ours, *callbacks, kept],
+                    [keeper, *followers, kept],
                     class_weights(recipe, data.splits[TRAIN].labels),
                     Span(before.first_epoch),
                 )
@@ -210,17 +207,6 @@ def _in_float32(parts: Parts) -> Parts:
         for model in (parts.cut.whole, parts.cut.prefix, parts.cut.suffix)
     )
     return Parts(whole, CutModel(whole, prefix, suffix, parts.cut.at))
-
-
-def _tensorboard(run: Run) -> keras.callbacks.Callback:
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError as error:
-        raise UsageError(
-            "TensorBoard is not installed.",
-            remedy="pip install 'tlkit[tensorboard]'",
-        ) from error
-    return keras.callbacks.TensorBoard(run.path / "tensorboard")
 
 
 class _Pixels:
