@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tlkit.base.console import use_log
+from tlkit.base.console import say, use_log
 from tlkit.cli.command import TRAIN, app, errors_in_words, run_alone
 from tlkit.cli.generated import (
     GroupedCommand,
@@ -154,3 +154,30 @@ def resume(
     import tlkit
 
     print_result(tlkit.resume(run, data))
+
+
+@verb(app, TRAIN)
+def watch(
+    run: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="RUN",
+            help="Folder of the run, or of several, of which the latest that "
+            "is running is watched. [default: runs]",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Follow a run that another process trains, until it ends.
+
+    Ctrl-C ends the watching alone. The exit code is 0 when the run is
+    finished, and 1 when it failed, was interrupted or killed. That a process
+    on another machine was killed cannot be seen from here.
+    """
+    from tlkit.runs.run import RUNS_FOLDER
+    from tlkit.runs.watching import find_watched, watch_run
+
+    found = find_watched(run or RUNS_FOLDER)
+    say(f"{found.path}: {found.way} on {found.data_name}")
+    watch_run(found)
+    print_result(found)

@@ -178,11 +178,11 @@ class Run(Shown):
     @property
     def history(self) -> dict[str, list[float]]:
         """The columns of `history.csv` by name: one value per epoch."""
-        path = self.path / "history.csv"
-        if not path.exists():
+        try:
+            text = (self.path / "history.csv").read_text(encoding="utf-8")
+        except FileNotFoundError:
             return {}
-        with open(path, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = list(csv.DictReader(text.splitlines()))
         names = rows[0] if rows else ()
         return {name: [float(row[name]) for row in rows] for name in names}
 
@@ -336,11 +336,12 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    # A run that has just begun does not have all of its files yet.
-    if not path.exists():
-        return {}
     try:
         return json.loads(path.read_text(encoding="utf-8"))
+    # A run that has just begun does not have all of its files yet, and those
+    # that only an unfinished one has may go at any moment.
+    except FileNotFoundError:
+        return {}
     except (OSError, ValueError) as error:
         raise TlkitError(
             "Cannot read this file of a run.", where=path, received=error

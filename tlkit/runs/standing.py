@@ -144,5 +144,6 @@ def say_epoch(
         f"{name}  {loss}, {accuracy}  validation {held_out[0]}, {held_out[1]}"
         f"{'  best' if is_best else ''}",
     )
-    about = {"run": str(run.path), **row, "epochs": epochs}
-    say(text, {"event": "epoch", **about, "best": asdict(best)})
+    number = {"epoch": int(row["epoch"]), "epochs": epochs}
+    about = {"event": "epoch", "run": str(run.path), **number}
+    say(text, {**about, **row, "best": asdict(best)})

@@ -99,8 +99,9 @@ class TrainingDisplay(keras.callbacks.Callback):
 
 def learning_rate_of(model: keras.Model) -> float:
     """Returns the learning rate of the present step, from its schedule too."""
-    rate = model.optimizer.learning_rate
-    return float(keras.ops.convert_to_numpy(rate))
+    rate = keras.ops.convert_to_numpy(model.optimizer.learning_rate)
+    # float32 has seven digits; the others would be noise.
+    return float(f"{rate:.7g}")
 
 
 class Pace:
@@ -144,7 +145,8 @@ class Pace:
     @property
     def images_per_second(self) -> float | None:
         """Training images a second, in this epoch or else the last one."""
-        return self._rate.per_second or self._known
+        rate = self._rate.per_second or self._known
+        return rate and round(rate, 1)
 
     @property
     def seconds_left(self) -> float | None:

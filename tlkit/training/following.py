@@ -43,9 +43,9 @@ def followed(
     """
     if before.state is not None and callbacks:
         say("callbacks of your own begin anew: no checkpoint has them")
+    log(_begin(plan, data, run, before))
     display = _display(plan, data, run, before)
     trackers = [Forgiving(name, plan, run) for name in plan.machine.track]
-    log(_begin(plan, data, run, before))
     state, error = "failed", None
     try:
         yield [display, *trackers, *callbacks]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import textwrap
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -20,7 +21,6 @@ import keras
 from tlkit.base.atomic import write_json
 from tlkit.base.console import Seldom, say
 from tlkit.base.outputs import make_output_folder
-from tlkit.base.records import readable, shorten
 from tlkit.plans.files import flat, plan_to_dict
 from tlkit.plans.plan import ResolvedPlan
 from tlkit.runs.run import RUNS_FOLDER, Run
@@ -162,6 +162,8 @@ def _connect(run: Run) -> tuple[Any, str | None]:
     """Returns MLflow's client, and the local folder if it writes to one."""
     # It would tell its makers that it is used.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # And it would print lines of its own into ours.
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
     # Else it refuses folders, for the sake of features that tlkit does not
     # use, and waits for minutes for a server that is away.
     os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
@@ -254,10 +256,10 @@ class Forgiving(keras.callbacks.Callback):
         except Exception as error:
             if not self._failed:
                 self._failed = True
-                why = str(error).partition("\n")[0] or type(error).__name__
+                why = str(error) or type(error).__name__
                 say(
                     f"note: {self._name} fails, and the training goes on "
-                    f"without it: {shorten(readable(why), 200)}"
+                    f"without it: {textwrap.shorten(why, 160)}"
                 )
 
 
