@@ -97,6 +97,8 @@ class Terminal:
                 environment.pop(name, None)
         self.screen = Screen(columns)
         self.pictures = []
+        #: The beginning of what has not arrived as a whole.
+        self._rest = b""
         self.process = subprocess.Popen(
             [sys.executable, *map(str, arguments)],
             stdin=there,
@@ -133,6 +135,18 @@ class Terminal:
             text = os.read(self._own, 65536) if ready else b""
         except OSError:  # Linux says so where nobody writes any more
             text = b""
-        self.screen.feed(text.decode("utf-8", "replace"))
+        self._feed(self._rest + text)
         self.pictures.append(self.screen.shown())
         return bool(text)
+
+    def _feed(self, text):
+        cut = re.search(rb"(\x1b(\[[?\d;]*)?|[\xc0-\xff][\x80-\xbf]*)$", text)
+        whole = len(text)
+        if cut:
+            try:
+                cut[0].decode()
+                whole = cut.start() if cut[0][0] == 0x1B else whole
+            except UnicodeDecodeError:
+                whole = cut.start()
+        self._rest = text[whole:]
+        self.screen.feed(text[:whole].decode())

@@ -355,6 +355,9 @@ class Display:
             if _Drawn.lines:
                 return  # another display has the place
             self._live = Live(
+                # Empty lines: what is interrupted while it is printed, rich
+                # prints again, and only its first picture erases nothing.
+                Text("\n" * (bar.lines - 1)),
                 console=_console,
                 auto_refresh=False,
                 transient=True,
@@ -362,7 +365,7 @@ class Display:
                 # to a file must stay there.
                 redirect_stdout=sys.stdout.isatty(),
             )
-            self._live.start()
+            self._live.start(refresh=True)
             # A process that is killed would leave a terminal without one.
             _console.show_cursor(True)
         self._live.update(bar, refresh=True)

@@ -121,8 +121,9 @@ class _Follower:
 def _not_finished(run: Run, status: Mapping[str, Any]) -> TlkitError:
     if not run.path.is_dir():
         return TlkitError(
-            "The run has failed, and is removed, as it had no model yet.",
+            "The run has been removed.",
             where=run.path,
+            remedy="If nobody did so, it failed before it had a model.",
         )
     why = status.get("error", "").partition("\n")[0]
     return TlkitError(
