@@ -80,7 +80,7 @@ except typer.Exit as end:
 @pytest.mark.parametrize("columns", [80, 60])
 def test_a_display_fits_the_terminal_and_lines_stand_above(columns):
     terminal = Terminal(["-c", WORKS, "steps"], columns)
-    terminal.wait_for("a line 51")
+    terminal.wait_for("a line 51\nepoch.*\n.*rate.*931")
     above, line, bar, below = terminal.screen.shown().split("\n")
     assert (above, line) == ("a line 1", "a line 51")
     drawn = r"epoch 12/20 [━╸╺]+ \d+/300  1,234 images/s  2:13 left"
