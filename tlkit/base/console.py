@@ -337,11 +337,16 @@ class Display:
         if drawable():
             self._seldom.do(lambda: self._draw(bar()))
 
-    def replace(self, bar: Bar) -> None:
-        """Replaces what is drawn, at once if a line is printed next."""
+    def replace(self, bar: Callable[[], Bar]) -> None:
+        """Replaces what is drawn, at once if a line is printed next.
+
+        Args:
+            bar: Function that returns the bar; it is called if one is drawn.
+        """
         if self._live is not None:
-            self._live.update(bar)
-            _Drawn.lines = bar.lines
+            now = bar()
+            self._live.update(now)
+            _Drawn.lines = now.lines
 
     def close(self) -> None:
         """Removes what is drawn."""

@@ -69,7 +69,7 @@ class TrainingDisplay(keras.callbacks.Callback):
             "seconds": self._pace.seconds,
         }
         self._best = self._best.after(row)
-        self._display.replace(self._standing().bar())
+        self._display.replace(lambda: self._standing().bar())
         say_epoch(self._run, self._epochs, row, self._best)
 
     def on_train_end(self, logs: Any = None) -> None:
