@@ -1,5 +1,6 @@
 """Time left and rates of a training, and callbacks under any loop."""
 
+import re
 import time
 
 import keras
@@ -11,49 +12,37 @@ from tlkit.runs.standing import Best, read_standing
 from tlkit.training.display import Pace, TrainingDisplay, learning_rate_of
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    """`clock(seconds)` lets time pass, for what asks the monotonic clock."""
-    now = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-
-    def wait(seconds):
-        now[0] += seconds
-
-    return wait
-
-
-def test_time_left_is_that_of_the_whole_training(clock):
+def test_time_left_is_that_of_the_whole_training(let_pass):
     """3 epochs of 100 images: 2 s to compile, 0.1 s an image, 5 s besides."""
     pace = Pace(3, 100)
     pace.begin_epoch(0)
     assert pace.seconds_left is None
-    clock(2)
+    let_pass(2)
     for done in range(10, 101, 10):
-        clock(1)
+        let_pass(1)
         pace.note(done)
         if done == 10:
             assert pace.images_per_second is None
     assert pace.images_per_second == 10
     # What an epoch takes besides is not known yet.
     assert pace.seconds_left == pytest.approx(20)
-    clock(5)
+    let_pass(5)
     pace.end_epoch()
     assert pace.seconds == 17
     pace.begin_epoch(1)
     assert pace.images_per_second == 10
     assert pace.seconds_left == pytest.approx(2 * (10 + 5))
-    clock(1)
+    let_pass(1)
     pace.note(10)
-    clock(1)
+    let_pass(1)
     pace.note(20)
     assert pace.seconds_left == pytest.approx(8 + 10 + 2 * 5)
 
 
-def test_epochs_of_one_step_have_a_rate(clock):
+def test_epochs_of_one_step_have_a_rate(let_pass):
     pace = Pace(10, 32)
     pace.begin_epoch(0)
-    clock(4)
+    let_pass(4)
     pace.note(32)
     assert pace.images_per_second is None
     pace.end_epoch()
@@ -85,14 +74,14 @@ def test_it_needs_nothing_but_the_hooks_of_keras(tmp_path, capsys, monkeypatch):
     standing = read_standing(Run(tmp_path))
     assert standing.done == 70
     assert standing.learning_rate == 0.25 * 0.5**2
-    assert standing.images_per_second == pytest.approx(6 / 0.6, rel=0.2)
+    assert standing.images_per_second == pytest.approx(6 / 0.6, rel=0.5)
     figures = {"loss": 1.0, "accuracy": 0.5, "val_loss": 0.25}
     callbacks.on_epoch_end(2, {**figures, "val_accuracy": np.float32(0.625)})
     callbacks.on_train_end()
-    line = capsys.readouterr().err
-    assert line.startswith(
-        "epoch 3/4  loss 1.0000  accuracy 0.500  validation loss 0.2500  "
-        "accuracy 0.625  1.2 s  best so far"
+    assert re.fullmatch(
+        r"epoch 3/4  loss 1\.0000  accuracy 0\.500  validation loss 0\.2500  "
+        r"accuracy 0\.625  \d\.\d s  best so far\n",
+        capsys.readouterr().err,
     )
 
 
