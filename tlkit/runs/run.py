@@ -10,6 +10,8 @@ runs/20260131-094500-scratch-pets/
   metrics.json      accuracy with its interval, per class, log loss
   heads.csv         one line per head that was tried, if heads were compared
   plots/            curves and confusion matrix
+  tensorboard/      logs, if TensorBoard tracks it
+  mlflow.json       its run in MLflow, if that tracks it
 
 and, until it is finished,
 
