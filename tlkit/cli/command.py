@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from tlkit.base.console import be_silent, say
 from tlkit.base.errors import Note, TlkitError
 from tlkit.base.interruption import exit_code, listening
 from tlkit.cli.generated import GroupedCommand
@@ -108,9 +109,7 @@ def notes_in_words() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", Note)
-        warnings.showwarning = lambda message, *_, **__: typer.echo(
-            f"note: {message}", err=True
-        )
+        warnings.showwarning = lambda message, *_, **__: say(f"note: {message}")
         yield
 
 
@@ -124,10 +123,12 @@ def errors_in_words() -> Iterator[None]:
         with notes_in_words(), listening():
             yield
     except TlkitError as error:
-        typer.echo(f"Error: {error}", err=True)
+        be_silent(False)
+        say(f"Error: {error}", {"event": "error", **error.parts})
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt as error:
-        typer.echo("Interrupted.", err=True)
+        be_silent(False)
+        say("Interrupted.")
         raise typer.Exit(exit_code(error)) from None
 
 
@@ -156,7 +157,7 @@ def _run(command: typer.Typer) -> None:
         if error.errno != errno.ENOSPC:
             raise
         _forget_output()
-        typer.echo("Error: Cannot print: the disk is full.", err=True)
+        say("Error: Cannot print: the disk is full.")
         sys.exit(1)
 
 

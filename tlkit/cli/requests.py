@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from tlkit.base.choices import names_in
+from tlkit.base.console import say
 from tlkit.base.errors import UsageError
 from tlkit.base.fields import Option
 from tlkit.cli.generated import Flag, default_text, flags_of, values_of
@@ -247,7 +246,7 @@ def read_data(
             test_fraction=fractions.test_fraction,
             reading=fractions.reading,
         )
-    typer.echo(index.summary(), err=True)
+    say(index.summary())
     return index
 
 

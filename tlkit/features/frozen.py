@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tlkit.base.console import say, steps_bar
+from tlkit.base.console import counting, say
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.image_size import ImageSize, as_frame
 from tlkit.data.augment import View
@@ -192,13 +192,12 @@ class FrozenPart:
             return tf.gather(images, tf.range(_BATCH) % tf.shape(images)[0])
 
         left = len(rows)
-        with steps_bar() as bar:
-            task = bar.add_task("features", total=len(batches))
+        with counting("features", left) as advance:
             for given in self._side_by_side(batches.map(fill)):
                 vectors = given.numpy()[:left].astype(np.float32)
                 left -= len(vectors)
                 yield narrowed(vectors, self.dtype)
-                bar.advance(task)
+                advance(len(vectors))
 
     def _side_by_side(self, batches: tf.data.Dataset) -> Iterator[tf.Tensor]:
         """Runs one whole batch on each device of this process at a time.

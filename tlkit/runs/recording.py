@@ -34,6 +34,7 @@ from tlkit.data.index import DatasetIndex
 from tlkit.plans.files import plan_to_dict
 from tlkit.plans.plan import ResolvedPlan
 from tlkit.runs.run import RUNS_FOLDER, Run, as_csv
+from tlkit.runs.standing import STANDING
 from tlkit.runs.unfinished import check_unfinished, check_usable
 
 #: Libraries whose versions can change a result.
@@ -49,7 +50,7 @@ _LIBRARIES = (
 #: Held for a moment by the process that goes on with a run.
 _LOCK = ".going-on.lock"
 #: What only an unfinished run has.
-_UNTIL_FINISHED = ("checkpoint.npz", "trained.json", _LOCK)
+_UNTIL_FINISHED = ("checkpoint.npz", "trained.json", STANDING, _LOCK)
 
 
 @contextlib.contextmanager

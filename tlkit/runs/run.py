@@ -10,9 +10,12 @@ runs/20260131-094500-scratch-pets/
   metrics.json      accuracy with its interval, per class, log loss
   heads.csv         one line per head that was tried, if heads were compared
   plots/            curves and confusion matrix
+  tensorboard/      logs, if TensorBoard tracks it
+  mlflow.json       its run in MLflow, if that tracks it
 
 and, until it is finished,
 
+  progress.json     how far it is, for `tlkit watch`
   checkpoint.npz    what the training needs to go on after its last epochs
   trained.json      facts of a training that is over, whose model is not judged
 """
@@ -179,11 +182,11 @@ class Run(Shown):
     @property
     def history(self) -> dict[str, list[float]]:
         """The columns of `history.csv` by name: one value per epoch."""
-        path = self.path / "history.csv"
-        if not path.exists():
+        try:
+            text = (self.path / "history.csv").read_text(encoding="utf-8")
+        except FileNotFoundError:
             return {}
-        with open(path, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = list(csv.DictReader(text.splitlines()))
         names = rows[0] if rows else ()
         return {name: [float(row[name]) for row in rows] for name in names}
 
@@ -349,11 +352,12 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    # A run that has just begun does not have all of its files yet.
-    if not path.exists():
-        return {}
     try:
         return json.loads(path.read_text(encoding="utf-8"))
+    # A run that has just begun does not have all of its files yet, and those
+    # that only an unfinished one has may go at any moment.
+    except FileNotFoundError:
+        return {}
     except (OSError, ValueError) as error:
         raise TlkitError(
             "Cannot read this file of a run.", where=path, received=error

@@ -24,7 +24,7 @@ from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.outputs import MARK
 from tlkit.data.index import DatasetIndex, digest
 from tlkit.models.digests import weights_digest
-from tlkit.plans.files import plan_to_dict
+from tlkit.plans.files import BESIDE_THE_MODEL, flat, plan_to_dict
 from tlkit.plans.plan import ResolvedPlan
 from tlkit.runs.run import RUNS_FOLDER, Run, find_runs, is_run
 from tlkit.runs.unfinished import check_usable
@@ -142,11 +142,16 @@ def find_places(
 
 def _key(plans: Sequence[ResolvedPlan], data: DatasetIndex, grid: Any) -> str:
     about = {
-        "plans": [plan_to_dict(plan) for plan in plans],
+        "plans": [_what_it_computes(plan) for plan in plans],
         "data": data.fingerprint(),
         "grid": grid and asdict(grid),
     }
     return digest(json.dumps(about, sort_keys=True).encode())
+
+
+def _what_it_computes(plan: ResolvedPlan) -> dict[str, Any]:
+    settings = flat(plan_to_dict(plan))
+    return {n: v for n, v in settings if n not in BESIDE_THE_MODEL}
 
 
 def _latest(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tlkit.base.console import say, steps_bar
+from tlkit.base.console import counting, say
 from tlkit.base.image_size import Frame, ImageSize, as_frame
 from tlkit.data.index import TRAIN, VALIDATION, DatasetIndex, Split
 from tlkit.store.housekeeping import prune_store, store_cap
@@ -97,10 +97,10 @@ def _decode(split: Split, frame: Frame) -> Iterator[np.ndarray]:
 
     Only one batch is in memory at a time.
     """
-    with ThreadPoolExecutor() as pool, steps_bar() as bar:
-        task = bar.add_task("decoding", total=len(split))
-        for start in range(0, len(split), _BATCH):
-            numbers = range(start, min(start + _BATCH, len(split)))
+    count = len(split)
+    with ThreadPoolExecutor() as pool, counting("decoding", count) as advance:
+        for start in range(0, count, _BATCH):
+            numbers = range(start, min(start + _BATCH, count))
             images = pool.map(lambda row: split.read(row, frame), numbers)
             yield np.stack(list(images))
-            bar.advance(task, len(numbers))
+            advance(len(numbers))
