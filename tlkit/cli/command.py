@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from tlkit.base.disk import reason
 from tlkit.base.errors import Note, TlkitError
 from tlkit.base.interruption import exit_code, listening
 from tlkit.cli.generated import GroupedCommand
@@ -129,6 +130,19 @@ def errors_in_words() -> Iterator[None]:
     except KeyboardInterrupt as error:
         typer.echo("Interrupted.", err=True)
         raise typer.Exit(exit_code(error)) from None
+    except OSError as error:
+        # The output has no name; see `_run`.
+        if error.filename is None:
+            raise
+        # Most of what is asked of a disk says for itself what was to be done.
+        typer.echo(f"Error: {_refused(error)}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _refused(error: OSError) -> TlkitError:
+    return TlkitError(
+        f"The system refuses this: {reason(error)}.", where=error.filename
+    )
 
 
 def main() -> None:
@@ -153,10 +167,10 @@ def _run(command: typer.Typer) -> None:
         command()
     except OSError as error:
         # Files are written with an error of their own, so it is the output.
-        if error.errno != errno.ENOSPC:
-            raise
         _forget_output()
-        typer.echo("Error: Cannot print: the disk is full.", err=True)
+        full = error.errno == errno.ENOSPC
+        why = "the disk is full" if full else reason(error)
+        typer.echo(f"Error: Cannot print: {why}.", err=True)
         sys.exit(1)
 
 

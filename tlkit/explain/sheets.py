@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from operator import itemgetter
@@ -13,6 +14,7 @@ import jinja2
 
 from tlkit import plots
 from tlkit.base.atomic import write_json, write_text
+from tlkit.base.disk import disk_errors, names_in
 from tlkit.base.errors import UsageError
 from tlkit.base.filenames import file_name
 from tlkit.base.outputs import MARK, make_output_folder
@@ -76,19 +78,24 @@ def check_folder(folder: Path) -> None:
     Raises:
         UsageError: The folder holds something else, or is a file.
     """
-    if not folder.exists():
-        return
-    page = folder / "sheet.html"
-    ours = folder.is_dir() and (
-        all(one.name == MARK for one in folder.iterdir())
-        or (page.is_file() and _GENERATOR in page.read_text("utf-8", "replace"))
-    )
-    if not ours:
+    # Unlike `Path.exists` it sees a link to nowhere.
+    if os.path.lexists(folder) and not _is_ours(folder):
         raise UsageError(
             "The folder holds something other than explanations.",
             where=folder,
             expected="a new or empty folder, or one of older explanations",
             remedy="Choose another folder; nothing was changed.",
+        )
+
+
+def _is_ours(folder: Path) -> bool:
+    """Returns whether a folder is empty, or that of an older sheet."""
+    page = folder / "sheet.html"
+    if not os.path.isdir(folder):
+        return False
+    with disk_errors("Cannot look into the folder", folder):
+        return set(names_in(folder)) <= {MARK} or (
+            page.is_file() and _GENERATOR in page.read_text("utf-8", "replace")
         )
 
 
