@@ -100,7 +100,7 @@ def main(arguments):
             os.chdir(place)
             report = run_trials(names, asked.kills, asked.seed, until)
     if asked.write:
-        asked.write.write_text(page(report, asked.seed), encoding="utf-8")
+        write_part(asked.write, page(report, asked.seed))
     print(json.dumps(report))
     return bool(report["problems"])
 
@@ -390,6 +390,20 @@ def page(report, seed):
         minutes=round(report["seconds"] / 60),
         machine=f"{describe_devices()['processor']}, {os.cpu_count()} cores",
     )
+
+
+def write_part(path, text):
+    """Puts a part of a page in the place of the one with its title."""
+    whole = path.read_text(encoding="utf-8") if path.exists() else ""
+    parts = [f"# {x}" for x in f"\n{whole}".split("\n# ")[1:]]
+    title = text.partition("\n")[0]
+    titles = [part.partition("\n")[0] for part in parts]
+    if title in titles:
+        parts[titles.index(title)] = text
+    else:
+        parts.append(text)
+    joined = "\n\n".join(part.strip() for part in parts)
+    path.write_text(joined + "\n", encoding="utf-8")
 
 
 PAGE = """# Runs that cannot be lost
