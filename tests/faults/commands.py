@@ -181,24 +181,34 @@ def wrong_end(code, said, answer):
         yield f"it does not say why: {said[-700:]}"
 
 
-def losses(name, before, folder):
-    """Yields which file that was there is not, and which is not whole."""
-    if name != "store prune":
-        now = files(folder)
-        yield from (f"lost: {x}" for x in before if x not in now)
+def losses(whole, before, folder):
+    """Yields which file that was there is lost, and which is not whole."""
+    now = files(folder)
+    for path, digest in before.items():
+        # Each is still what it was, or already what it is to become.
+        allowed = digest, whole.made.get(str(folder / path))
+        changes = whole.name in ("store prune", "resume")
+        if whole.name != "store prune" and path not in now:
+            yield f"lost: {path}"
+        elif not changes and now[path] not in allowed:
+            yield f"changed: {path}"
     for place in ("run", "out"):
         yield from damages(folder / place, folder / "store")
 
 
 def files(folder):
-    """Returns the files that are there; what serves a moment is left out."""
+    """Returns the digests of files; what serves a moment is left out."""
     return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes())
+        str(path.relative_to(folder)): digest_of(path)
         for path in folder.rglob("*")
         if path.is_file()
         and path.suffix not in (".lock", ".use")
         and path.name not in ("checkpoint.npz", "trained.json")
     }
+
+
+def digest_of(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def outcome(folder, store=None):
@@ -222,8 +232,8 @@ def contents(folder):
     """Returns the digests of pictures and pages, and the rows of tables."""
     found = {}
     for path in folder.rglob("*"):
-        if path.suffix in (".png", ".html", ".gif"):
-            found[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
+        if path.suffix in (".png", ".html") or path.name == "regions.json":
+            found[str(path)] = digest_of(path)
         elif path.parent.name == "cells":
             epochs = json.loads(path.read_text())["epochs"]
             found[str(path)] = {**epochs, "seconds": None}

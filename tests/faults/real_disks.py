@@ -132,7 +132,7 @@ def limited(whole, size):
             "features", folder, lambda: resource.setrlimit(*limits)
         )
         problems = [*wrong_end(code, said, errno.EFBIG)]
-        problems += losses("features", {}, folder)
+        problems += losses(whole, {}, folder)
         problems += ends_alike(whole, folder, folder / "store")
     return fate_of(code), problems
 
