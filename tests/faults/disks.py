@@ -13,6 +13,7 @@ one makes. Linux only.
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
@@ -34,6 +35,9 @@ from commands import (
     wrong_end,
 )
 from failing import ANSWERS, Failing
+from harness import write_part
+
+from tlkit.tensor.strategy import describe_devices
 
 
 def main(arguments):
@@ -50,6 +54,8 @@ def main(arguments):
     kinds = asked.kinds.split(",") if asked.kinds else [*ANSWERS]
     with tempfile.TemporaryDirectory() as place, inside(place):
         report = run_trials(names, kinds, asked)
+    if asked.write:
+        write_part(asked.write, page(report, asked.every))
     print(json.dumps(report))
     return bool(report["problems"])
 
@@ -117,6 +123,74 @@ def one_trial(whole, kind, call, lasting):
 def is_beside(name):
     """Whether something is a picture that is drawn beside results."""
     return str(name).endswith(("sheet.png", "_epochs.png"))
+
+
+def page(report, every):
+    """Returns the part of the page of figures."""
+    fates = ("error", "done all the same")
+    rows = [
+        f"| {name} | {sum(report['calls'][name].values())} | "
+        + " | ".join(str(own.get(x, 0)) for x in (*ANSWERS, *fates))
+        + " |"
+        for name, own in report["cases"].items()
+    ]
+    real = [
+        f"| {name} | {own['trials']} | "
+        + " | ".join(str(own.get(x, 0)) for x in fates)
+        + " |"
+        for name, own in report["real"].items()
+    ]
+    return PART.format(
+        faults=sum(sum(x[f] for f in fates) for x in report["cases"].values()),
+        every=every,
+        kinds=" | ".join(ANSWERS),
+        lines="|---" * (len(ANSWERS) + 4) + "|",
+        rows="\n".join(rows),
+        real="\n".join(real) or "None: nothing can be mounted here.",
+        problems="\n".join(f"- {x}" for x in report["problems"]) or "None.",
+        minutes=round(report["seconds"] / 60),
+        machine=f"{describe_devices()['processor']}, {os.cpu_count()} cores",
+    )
+
+
+PART = """# Disks that refuse
+
+    make faults
+
+lets system calls of real commands fail, one after the other; \
+`tests/faults/disks.py` says how. This part of the page is written by that \
+command.
+
+{faults} faults, one in {every} of all calls, by turns one alone or with all \
+later ones of its kind; {minutes} minutes, {machine}. `all calls` is what an \
+undisturbed command asks of the disk in its folder and in the store; the \
+columns after it count the calls that failed.
+
+| command | all calls | {kinds} | one error, exit 1 | done all the same |
+{lines}
+{rows}
+
+After each fault the command had ended with one error in words, which says \
+what the disk had answered, or had done its work all the same: a lock file or \
+a picture is not worth a failure, and a store that cannot be written still \
+gives what it has. Every file that was there before was there as it was, or \
+as it was to become; every other was whole. The same command, given again, \
+ended with the files, weights, figures and stored rows of a command that \
+nothing had disturbed, equal by SHA-256.
+
+The same was looked at on real disks: of two megabytes, of which so much was \
+full that the training did not fit; a store that was mounted to be read only, \
+with all rows, some and none; files that may not grow beyond 3 to 600 kB; and \
+a store that two trainings fill at the same time, from different working \
+folders, while a third is killed and `tlkit store prune --to 0` is called over \
+and over again.
+
+| disk | trials | one error, exit 1 | done all the same |
+|---|---|---|---|
+{real}
+
+Damaged, lost or different, or a traceback: {problems}
+"""
 
 
 if __name__ == "__main__":

@@ -157,7 +157,7 @@ def shared(whole, rounds):
             problems += different(outcome(folder, place / "none"), facts)
         problems += damages(place / "none", place / "store")
         shutil.rmtree(place)
-        yield "equal", problems
+        yield "done all the same", problems
 
 
 def with_more_images():
