@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from tlkit.base.errors import TlkitError
+from tlkit.base.errors import TlkitError, UsageError
 
 
 @contextlib.contextmanager
@@ -53,6 +53,32 @@ def reason(error: OSError) -> str:
     """Returns in words why the file system has refused something."""
     # What is no answer of the system has a text alone, such as NumPy's.
     return error.strerror or str(error) or type(error).__name__
+
+
+def is_taken(path: str | os.PathLike[str]) -> bool:
+    """Returns whether there is something at a path, be it a link to nowhere.
+
+    Args:
+        path: The path of something that is to be made.
+
+    Raises:
+        UsageError: Nothing can be there: the path is too long, a file lies
+            where a folder should, or a folder may not be entered.
+    """
+    try:
+        # Unlike `os.path.exists` it sees a link to nowhere.
+        os.lstat(path)
+    except FileNotFoundError:
+        return False
+    # A ValueError is that of a zero byte.
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            "Nothing can be kept there.",
+            where=path,
+            received=reason(error) if isinstance(error, OSError) else error,
+            remedy="Choose another name; nothing was changed.",
+        ) from error
+    return True
 
 
 def names_in(folder: Path) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from tlkit.base.atomic import AGAIN, sync_files
-from tlkit.base.disk import disk_errors
+from tlkit.base.disk import disk_errors, is_taken
 from tlkit.base.errors import UsageError
 from tlkit.drawn import sample
 from tlkit.drawn.sizes import IMAGE_SIZE
@@ -40,8 +40,7 @@ def write_sample(
         TlkitError: The disk is full or the folder cannot be written.
     """
     folder = Path(folder)
-    # Unlike `Path.exists` it sees a link to nowhere.
-    if os.path.lexists(folder):
+    if is_taken(folder):
         raise UsageError(
             "The folder exists already.",
             where=folder,

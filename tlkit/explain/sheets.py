@@ -17,7 +17,7 @@ import jinja2
 
 from tlkit import plots
 from tlkit.base.atomic import AGAIN, write_json, write_text
-from tlkit.base.disk import disk_errors, names_in
+from tlkit.base.disk import disk_errors, is_taken, names_in
 from tlkit.base.errors import UsageError
 from tlkit.base.filenames import file_name
 from tlkit.base.outputs import MARK
@@ -85,8 +85,7 @@ def check_folder(folder: Path) -> None:
     Raises:
         UsageError: The folder holds something else, or is a file.
     """
-    # Unlike `Path.exists` it sees a link to nowhere.
-    if os.path.lexists(folder) and not _is_ours(folder):
+    if is_taken(folder) and not _is_ours(folder):
         raise UsageError(
             "The folder holds something other than explanations.",
             where=folder,

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tlkit.base.disk import reason
+from tlkit.base.disk import is_taken
 from tlkit.base.errors import UsageError
 from tlkit.data.index import DatasetIndex
 from tlkit.plans.files import BESIDE_THE_PLAN, plan_to_dict
@@ -32,7 +32,7 @@ def check_usable(folder: str | os.PathLike[str]) -> None:
 
     It can if the folder does not exist, or is that of an unfinished run.
     """
-    if not _is_taken(folder):
+    if not is_taken(folder):
         return
     run = Run(Path(folder))
     state = run.state if is_run(run) else ""
@@ -49,24 +49,6 @@ def check_usable(folder: str | os.PathLike[str]) -> None:
             where=folder,
             remedy="Choose another name; nothing was changed.",
         )
-
-
-def _is_taken(folder: str | os.PathLike[str]) -> bool:
-    """Returns whether there is something; a name may be impossible, too."""
-    try:
-        # Unlike `Path.exists` it sees a link to nowhere.
-        os.lstat(folder)
-    except FileNotFoundError:
-        return False
-    # It is too long, a file lies where a folder should, or may not be entered.
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            "No run can be kept there.",
-            where=folder,
-            received=reason(error) if isinstance(error, OSError) else error,
-            remedy="Choose another name; nothing was changed.",
-        ) from error
-    return True
 
 
 def check_unfinished(run: Run) -> None:
