@@ -48,6 +48,7 @@ def begin(code, folder, store, *arguments):
         [sys.executable, "-c", code, *map(str, arguments)],
         cwd=folder,
         env={**os.environ, "TLKIT_STORE": str(store)},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -110,3 +111,46 @@ def test_what_a_killed_pruning_has_left_is_removed(tmp_path, monkeypatch):
     assert list_store() == []
     prune_store(10**9)
     assert not list(tmp_path.glob(".removed-*"))
+
+
+WITHOUT_LOCKS = """
+import errno, sys
+def refuse(event, arguments):
+    if event == "fcntl.flock":
+        raise OSError(errno.ENOLCK, "none here")
+sys.addaudithook(refuse)
+import numpy as np
+from tlkit.store.store import Store
+names = [str(number) for number in range(40)]
+rows = np.arange(40)[:, None] + np.arange(6) / 8
+store = Store({"base": "shared"})
+with store.computing():
+    assert store.missing(names) == names
+    print("ready", flush=True)
+    sys.stdin.readline()
+    store.add(names, rows)
+    stored = store.open(names)
+assert (stored[:] == rows).all()
+"""
+
+
+def test_without_locks_two_may_compute_the_same(tmp_path, monkeypatch):
+    from tlkit.store.housekeeping import verify_store
+
+    (tmp_path / "a").mkdir()
+    both = [
+        begin(WITHOUT_LOCKS, tmp_path, "store"),
+        begin(WITHOUT_LOCKS, tmp_path / "a", "../store"),
+    ]
+    for process in both:
+        assert process.stdout.readline() == "ready\n", process.stderr.read()
+    for process in both:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in both:
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors
+    monkeypatch.setenv("TLKIT_STORE", str(tmp_path / "store"))
+    assert verify_store() == (2, [])
+    shards = list(tmp_path.glob("store/*/*.npy"))
+    assert len({path.read_bytes() for path in shards}) == 1
