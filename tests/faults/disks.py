@@ -164,7 +164,8 @@ command.
 {faults} faults, one in {every} of all calls, by turns one alone or with all \
 later ones of its kind; {minutes} minutes, {machine}. `all calls` is what an \
 undisturbed command asks of the disk in its folder and in the store; the \
-columns after it count the calls that failed.
+columns after it count the calls that failed. Where there are none, the time \
+was up before.
 
 | command | all calls | {kinds} | one error, exit 1 | done all the same |
 {lines}
