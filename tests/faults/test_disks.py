@@ -68,3 +68,45 @@ def test_the_call_that_is_chosen_fails_and_no_other(tmp_path, kind, call, says):
     assert done.stdout == f"{says}\n", done.stderr
     last = "1" if call == 3 else "2"
     assert [x.read_text() for x in tmp_path.iterdir()] == [last]
+
+
+SAVING = """
+import sys, zipfile
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from failing import Failing
+import keras
+from tlkit.base.errors import TlkitError
+from tlkit.models.saving import save_classifier
+model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
+model.add(keras.layers.Dense(2))
+faults = Failing(sys.argv[2], "open")
+faults.install()
+path, refused = Path(sys.argv[2], "model.keras"), 0
+for number in range(1, 6):
+    faults.counts.clear()
+    faults.number = number
+    path.unlink(missing_ok=True)
+    try:
+        save_classifier(model, path, ["a", "b"], 8)
+    except TlkitError:
+        refused += 1
+        assert not path.exists()
+    else:
+        names = zipfile.ZipFile(path).namelist()
+        assert {"config.json", "model.weights.h5", "tlkit.json"} <= {*names}
+print(refused)
+"""
+
+
+@linux
+@pytest.mark.slow
+def test_a_model_is_whole_whichever_opening_of_its_file_fails(tmp_path):
+    """`ZipFile` began the file anew; only the class names were left in it."""
+    done = subprocess.run(
+        [sys.executable, "-c", SAVING, HARNESS.parent, tmp_path],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert int(done.stdout) > 0
