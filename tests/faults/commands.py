@@ -245,7 +245,7 @@ def rows(store):
 
     found = {}
     for key in store.glob("*/recipe.json"):
-        # These rows have the seconds that a head took; `heads.csv` has the rest.
+        # They have the seconds that a head took; `heads.csv` has the rest.
         if "scores of heads" in key.read_text():
             continue
         for manifest in shard_manifests(key.parent):
