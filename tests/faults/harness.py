@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -99,7 +100,7 @@ def main(arguments):
             os.chdir(place)
             report = run_trials(names, asked.kills, asked.seed, until)
     if asked.write:
-        asked.write.write_text(page(report, asked.seed), encoding="utf-8")
+        write_part(asked.write, page(report, asked.seed))
     print(json.dumps(report))
     return bool(report["problems"])
 
@@ -131,7 +132,8 @@ def run_trials(names, kills, seed, until):
     chance = random.Random(seed)
     counts = {"train": 40, "validation": 20, "test": 12}
     write_sample(Path("pets"), counts, image_size=48)
-    ended(start([*CASES["augmented"], "--run", "START"], "start-store"))
+    words = on_pets([*CASES["augmented"], "--run", "START"])
+    ended(start(words, "start-store"))
     report = {"cases": {}, "problems": [], "seconds": time.time()}
     wholes = {}
     done = trials = 0
@@ -163,7 +165,8 @@ class Whole:
         self.name = name
         slug = f"whole-{list(CASES).index(name)}"
         started = time.time()
-        code, said = ended(start([*CASES[name], "--run", slug], f"{slug}-st"))
+        words = on_pets([*CASES[name], "--run", slug])
+        code, said = ended(start(words, f"{slug}-st"))
         assert code == 0, said
         self.seconds = time.time() - started
         self.facts = facts(Path(slug))
@@ -172,7 +175,7 @@ class Whole:
 def one_trial(whole, trial, chance):
     """Kills a command up to three times, and lets it end."""
     folder, store = Path(f"run-{trial}"), f"store-{trial}"
-    words = [*CASES[whole.name], "--run", str(folder)]
+    words = on_pets([*CASES[whole.name], "--run", str(folder)])
     killed, problems = Counter(), []
     for _ in range(chance.randint(1, MOST_KILLS)):
         number = chance.choice(list(SIGNALS))
@@ -200,8 +203,16 @@ def one_trial(whole, trial, chance):
     return killed, problems
 
 
-def start(words, store):
-    """Starts a command in a fork; returns its number and its log."""
+def on_pets(words):
+    """Returns the words of a case as those of a command."""
+    return [words[0], "pets", *words[1:]]
+
+
+def start(words, store, prepare=lambda: None):
+    """Starts a command in a fork; returns its number and its log.
+
+    What `prepare` does is done in the fork, before the command.
+    """
     log = Path(f"{store}.log")
     child = os.fork()
     if child:
@@ -217,13 +228,16 @@ def start(words, store):
         os.dup2(written, 1)
         os.dup2(written, 2)
         os.environ["TLKIT_STORE"] = str(Path(store).absolute())
-        verb, *options = words
-        sys.argv = ["tlkit", verb, "pets", *options]
+        sys.argv = ["tlkit", *words]
+        prepare()
         tlkit.cli.main()
     except SystemExit as end:
         code = end.code or 0
     except KeyboardInterrupt:
         code = 130  # it came before the command listened
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
     finally:
         sys.stdout.flush()
         os._exit(code)
@@ -376,6 +390,20 @@ def page(report, seed):
         minutes=round(report["seconds"] / 60),
         machine=f"{describe_devices()['processor']}, {os.cpu_count()} cores",
     )
+
+
+def write_part(path, text):
+    """Puts a part of a page in the place of the one with its title."""
+    whole = path.read_text(encoding="utf-8") if path.exists() else ""
+    parts = [f"# {x}" for x in f"\n{whole}".split("\n# ")[1:]]
+    title = text.partition("\n")[0]
+    titles = [part.partition("\n")[0] for part in parts]
+    if title in titles:
+        parts[titles.index(title)] = text
+    else:
+        parts.append(text)
+    joined = "\n\n".join(part.strip() for part in parts)
+    path.write_text(joined + "\n", encoding="utf-8")
 
 
 PAGE = """# Runs that cannot be lost

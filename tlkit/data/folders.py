@@ -55,7 +55,7 @@ def read_folder(
     if least > 1:
         _check_training_images(root, images, titles)
     return DatasetIndex(
-        name=as_unicode(root.resolve().name),
+        name=as_unicode(os.path.basename(os.path.realpath(root))),
         source=str(root),
         class_names=tuple(titles.values()),
         splits=_splits(images, [*titles]),

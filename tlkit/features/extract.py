@@ -18,7 +18,7 @@ from tlkit.models.precision import computing_in
 from tlkit.plans.network import ResolvedNetwork
 from tlkit.plans.plan import Plan, ResolvedPlan
 from tlkit.plans.resolve import resolve
-from tlkit.store.housekeeping import prune_store, store_cap
+from tlkit.store.housekeeping import prune_to_cap
 from tlkit.store.store import StoredRows
 from tlkit.tensor.hosts import gone_in_words
 from tlkit.tensor.strategy import make_strategy
@@ -123,7 +123,7 @@ def extract_features(plan: Plan | str, data: DatasetIndex | Source) -> Features:
         computed += count
     # Only new rows can have made the store larger than its cap.
     if computed:
-        prune_store(store_cap())
+        prune_to_cap()
     return Features(data, resolved, base, arrays, computed)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tlkit.data.augment import Augmentation, View
 from tlkit.data.index import TRAIN, VALIDATION, DatasetIndex
 from tlkit.features.frozen import FrozenPart
-from tlkit.store.housekeeping import prune_store, store_cap
+from tlkit.store.housekeeping import prune_to_cap
 from tlkit.store.pixels import keep_pixels
 from tlkit.store.store import StoredRows
 
@@ -64,5 +64,5 @@ def extract_views(
     )
     rows, more = part.rows(train, TRAIN, views, decoded.get(TRAIN))
     if computed + more:
-        prune_store(store_cap())
+        prune_to_cap()
     return ViewRows(rows, plain, computed + more)

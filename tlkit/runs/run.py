@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tlkit.base.atomic import write_json, write_text
+from tlkit.base.disk import disk_errors, names_in
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.machine import is_gone
 from tlkit.base.records import Shown, Table, shorten
@@ -41,6 +42,8 @@ from tlkit.plans.plan import Plan
 from tlkit.runs.legacy import is_legacy, legacy_plan
 
 RUNS_FOLDER = Path("runs")
+
+_UNREADABLE = "Cannot read this file of a run"
 
 
 @dataclass(frozen=True, repr=False)
@@ -182,11 +185,18 @@ class Run(Shown):
     @property
     def history(self) -> dict[str, list[float]]:
         """The columns of `history.csv` by name: one value per epoch."""
+        path = self.path / "history.csv"
         try:
-            text = (self.path / "history.csv").read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return {}
-        rows = list(csv.DictReader(text.splitlines()))
+            with (
+                disk_errors(_UNREADABLE, path),
+                open(path, encoding="utf-8", newline="") as file,
+            ):
+                rows = list(csv.DictReader(file))
+        except TlkitError as error:
+            # A run that has just begun has none yet.
+            if isinstance(error.__cause__, FileNotFoundError):
+                return {}
+            raise
         names = rows[0] if rows else ()
         return {name: [float(row[name]) for row in rows] for name in names}
 
@@ -194,9 +204,12 @@ class Run(Shown):
         """Returns the digests of the images that trained or chose the model."""
         # Validation images chose the best epoch, so they count as well.
         path = self.path / "images.csv"
-        if not path.exists():
+        if not os.path.exists(path):
             return set()
-        with open(path, encoding="utf-8", newline="") as file:
+        with (
+            disk_errors(_UNREADABLE, path),
+            open(path, encoding="utf-8", newline="") as file,
+        ):
             return {
                 row["digest"]
                 for row in csv.DictReader(file)
@@ -266,10 +279,10 @@ def find_runs(folder: str | os.PathLike[str] = RUNS_FOLDER) -> list[Run]:
         []
     """
     found = [
-        Run(path.parent)
-        for path in sorted(Path(folder).glob("*/config.json"))
+        Run(Path(folder) / name)
+        for name in names_in(Path(folder))
         # Others are being made, or were when their process was killed.
-        if not path.parent.name.startswith(".partial-")
+        if not name.startswith(".partial-")
     ]
     return sorted(filter(is_run, found), key=_started)
 
@@ -360,5 +373,5 @@ def _read_json(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise TlkitError(
-            "Cannot read this file of a run.", where=path, received=error
+            f"{_UNREADABLE}.", where=path, received=error
         ) from error

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tlkit.base.disk import is_taken
 from tlkit.base.errors import UsageError
 from tlkit.data.index import DatasetIndex
 from tlkit.plans.files import (
@@ -36,9 +37,7 @@ def check_usable(folder: str | os.PathLike[str]) -> None:
 
     It can if the folder does not exist, or is that of an unfinished run.
     """
-    # Unlike `Path.exists` it sees a link to nowhere, and raises no error for a
-    # name that is too long.
-    if not os.path.lexists(folder):
+    if not is_taken(folder):
         return
     run = Run(Path(folder))
     state = run.state if is_run(run) else ""

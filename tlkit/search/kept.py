@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from tlkit.base.atomic import write_json
+from tlkit.base.disk import names_in
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.outputs import MARK
 from tlkit.data.index import DatasetIndex, digest
@@ -65,7 +66,7 @@ class KeptScores:
         """
         name = _name(settings)
         # Another process may prune it between the two.
-        with contextlib.suppress(OSError, KeyError):
+        with contextlib.suppress(OSError, TlkitError):
             if not self._store.lacking([name]):
                 return self._store.open([name]).row(0).tolist()
         return None
@@ -127,7 +128,7 @@ def find_places(
     else:
         _check_ours(Path(folder), names)
         inside = [Path(folder) / name for name in names]
-        found = [Run(path) for path in inside if path.exists()]
+        found = [Run(path) for path in inside if os.path.exists(path)]
         folders = [*inside]
     token, done = _latest(found, key, len(plans))
     if folder is not None and len(done) < sum(map(_is_finished, found)):
@@ -184,12 +185,12 @@ def _is_finished(run: Run) -> bool:
 
 def _check_ours(folder: Path, names: Sequence[str]) -> None:
     """Raises UsageError if a folder holds anything but a comparison."""
-    if not folder.exists():
+    if not os.path.exists(folder):
         return check_usable(folder)
-    if not folder.is_dir() or not (folder / MARK).exists():
+    if not os.path.isdir(folder) or not os.path.exists(folder / MARK):
         raise _exists(folder)
-    entries = [x for x in folder.iterdir() if not x.name.startswith(".partial")]
-    if not {x.name for x in entries} <= {MARK, *names}:
+    entries = {x for x in names_in(folder) if not x.startswith(".partial")}
+    if not entries <= {MARK, *names}:
         raise _exists(folder)
     return None
 
