@@ -11,6 +11,7 @@ from typing import Any
 from tlkit.base.errors import UsageError
 from tlkit.base.fields import Checked, Option, field, option_names
 from tlkit.base.records import Column, Table
+from tlkit.cluster.engines import ENGINES
 from tlkit.data.augment import (
     AUGMENTATIONS,
     Augmentation,
@@ -22,6 +23,13 @@ from tlkit.plans.ways import WAYS
 
 STORED_DTYPES = ("float16", "float32")
 """The dtypes in which the store can keep rows."""
+
+
+WITHOUT_EFFECT = frozenset({"machine.engine"})
+"""Fields of a plan that change no result, so that a run may go on with others.
+
+They are named by their part, a dot and their name.
+"""
 
 
 def read_devices(text: str) -> int | str:
@@ -100,9 +108,13 @@ class Machine(Checked):
             `"all"` takes every one of them.
         tensorboard: Whether logs for TensorBoard are written to the run
             folder.
+        engine: What runs the frozen part over the images, and tries heads:
+            `"local"`, this process, or `"ray"`, actors and tasks of Ray. The
+            results are the same.
 
     Raises:
-        UsageError: The number is below 1, or a word other than `"all"`.
+        UsageError: The number is below 1, or a word other than `"all"`; or
+            there is no such engine.
 
     Example:
         >>> Machine(devices="all").devices
@@ -123,6 +135,15 @@ class Machine(Checked):
     tensorboard: bool = field(
         False,
         Option("Write logs for TensorBoard.", group="machine"),
+    )
+    engine: str = field(
+        "local",
+        Option(
+            "What runs the conv base over the images, and tries heads: this "
+            "process, or Ray on all cores, GPUs or, by RAY_ADDRESS, machines.",
+            choices=lambda: ENGINES,
+            group="machine",
+        ),
     )
 
 

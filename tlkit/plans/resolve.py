@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from tlkit.base.errors import UsageError
+from tlkit.cluster.engines import prepare_engine
 from tlkit.data.augment import AUGMENTATIONS
 from tlkit.data.index import TRAIN, DatasetIndex
 from tlkit.plans.network import CONVNET, Network, ResolvedNetwork
@@ -38,12 +39,13 @@ def resolve(
         The same plan with nothing left open.
 
     Raises:
-        UsageError: The machine has fewer devices, fine-tuning has no run to
-            go on from, or that run has no conv base or another network than
-            the plan asks for.
+        UsageError: The machine has fewer devices, or no Ray although the
+            plan asks for it; fine-tuning has no run to go on from, or that
+            run has no conv base or another network than the plan asks for.
     """
     if isinstance(plan, ResolvedPlan):
         return plan
+    prepare_engine(plan.machine.engine)
     way = WAYS[plan.way]
     network = _network(plan, start)
     recipe = _recipe(plan, network, len(data.splits[TRAIN]))
@@ -57,7 +59,9 @@ def resolve(
         views=ResolvedViews(min(views, recipe.epochs), plan.views.dtype),
         recipe=recipe,
         machine=ResolvedMachine(
-            _count_devices(plan.machine.devices), plan.machine.tensorboard
+            _count_devices(plan.machine.devices),
+            plan.machine.tensorboard,
+            plan.machine.engine,
         ),
         seed=plan.seed,
         start=plan.start or "",

@@ -13,7 +13,7 @@ from typing import Any
 from tlkit.base.errors import UsageError
 from tlkit.data.index import DatasetIndex
 from tlkit.plans.files import BESIDE_THE_PLAN, plan_to_dict
-from tlkit.plans.plan import ResolvedPlan
+from tlkit.plans.plan import WITHOUT_EFFECT, ResolvedPlan
 from tlkit.runs.run import RUNS_FOLDER, Run, find_runs, is_run
 
 UNFINISHED = ("dead", "interrupted", "failed", "unknown")
@@ -125,6 +125,8 @@ def differences(
 ) -> Iterator[tuple[str, Any, Any]]:
     """Yields in what a run differs: the name, what it has, and what is asked.
 
+    What changes no result is not compared.
+
     Args:
         run: The run.
         plan: The plan that is asked for.
@@ -138,7 +140,7 @@ def differences(
     before["fingerprint"] = run.data.get("fingerprint")
     now["fingerprint"] = data.fingerprint()
     for name in dict.fromkeys([*before, *now]):
-        if before.get(name) != now.get(name):
+        if name not in WITHOUT_EFFECT and before.get(name) != now.get(name):
             yield name, before.get(name), now.get(name)
 
 

@@ -25,7 +25,7 @@ from tlkit.base.outputs import MARK
 from tlkit.data.index import DatasetIndex, digest
 from tlkit.models.digests import weights_digest
 from tlkit.plans.files import plan_to_dict
-from tlkit.plans.plan import ResolvedPlan
+from tlkit.plans.plan import WITHOUT_EFFECT, ResolvedPlan
 from tlkit.runs.run import RUNS_FOLDER, Run, find_runs, is_run
 from tlkit.runs.unfinished import check_usable
 from tlkit.store.store import Store
@@ -142,11 +142,20 @@ def find_places(
 
 def _key(plans: Sequence[ResolvedPlan], data: DatasetIndex, grid: Any) -> str:
     about = {
-        "plans": [plan_to_dict(plan) for plan in plans],
+        "plans": [_determining(plan) for plan in plans],
         "data": data.fingerprint(),
         "grid": grid and asdict(grid),
     }
     return digest(json.dumps(about, sort_keys=True).encode())
+
+
+def _determining(plan: ResolvedPlan) -> dict[str, Any]:
+    """Returns a plan as a file has it, without what changes no result."""
+    values = plan_to_dict(plan)
+    for path in WITHOUT_EFFECT:
+        part, _, name = path.partition(".")
+        values.get(part, {}).pop(name, None)
+    return values
 
 
 def _latest(
