@@ -23,6 +23,7 @@ from tlkit.models.digests import weights_digest
 from tlkit.models.inputs import without_resize
 from tlkit.plans.plan import STORED_DTYPES
 from tlkit.store.store import Store, StoredRows
+from tlkit.tensor.failures import errors_in_words
 from tlkit.tensor.pipeline import make_view_batches
 
 #: Part of every key in the store. Raise it when decoding, resizing,
@@ -226,11 +227,12 @@ class _Run:
             batches.map(fill)
         )
         left = len(images)
-        for batch in distributed:
-            given = self._strategy.gather(self._run(batch), axis=0)
-            vectors = given.numpy()[:left].astype(np.float32)
-            left -= len(vectors)
-            yield narrowed(vectors, self._dtype)
+        with errors_in_words():
+            for batch in distributed:
+                given = self._strategy.gather(self._run(batch), axis=0)
+                vectors = given.numpy()[:left].astype(np.float32)
+                left -= len(vectors)
+                yield narrowed(vectors, self._dtype)
 
 
 class _RunPart:
