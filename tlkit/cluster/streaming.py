@@ -51,8 +51,10 @@ def stream(
         ray = started_ray()
         # Referred to until the end, as an actor that is started anew needs it.
         made = ray.put(make)
-        # It needs no core: it counts a few times a minute.
-        tries = ray.remote(num_cpus=0, max_restarts=-1)(_Tries).remote()
+        # It needs no core, and it survives the death of its host.
+        tries = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(
+            _Tries
+        ).remote()
         given = [made, tries], versions()
         rows = _dataset(ray, given, items).iter_rows()
         with failures_in_words(ray):
