@@ -29,12 +29,15 @@ ENGINES = ("local", RAY)
 _OBJECT_STORE = 2**30
 #: Set where the user has not set them, before Ray is imported: it sends no
 #: statistics, draws no bars beside tlkit's own, and what its core has to say
-#: stays in its log files and does not come between a command's results.
-_QUIET = {
+#: stays in its log files and does not come between a command's results. Its
+#: workers have the priority of the command: Ray would give way to everything
+#: else that runs on the machine.
+_SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
+    "RAY_worker_niceness": "0",
 }
 #: Variables that begin like this change what a network computes, or how it is
 #: made; workers on other machines get them, too.
@@ -91,7 +94,7 @@ def import_ray() -> Any:
     Raises:
         UsageError: They are not installed.
     """
-    for name, value in _QUIET.items():
+    for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     try:
         import ray
