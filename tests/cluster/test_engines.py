@@ -1,18 +1,29 @@
 """Engines by name: where one may be asked for, and what it may not change."""
 
+import socket
 import subprocess
 import sys
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import pytest
 
 import tlkit
-from tlkit.base.errors import UsageError
-from tlkit.cluster.engines import prepare_engine
+from tlkit.base.errors import TlkitError, UsageError
+from tlkit.cluster.engines import (
+    keeping_ray,
+    prepare_engine,
+    started_ray,
+)
 from tlkit.cluster.shares import Share, find_share
 from tlkit.experiments.options import StudyOptions
 from tlkit.experiments.studied import run_study
 
+needs_ray = pytest.mark.skipif(
+    # Not by importing it, which tlkit does in its own way.
+    find_spec("ray") is None,
+    reason="Ray is an extra",
+)
 #: Python that runs the command where Ray cannot be imported.
 WITHOUT_RAY = """
 import sys
@@ -46,13 +57,28 @@ def test_without_ray_a_study_reads_no_data(tmp_path, monkeypatch):
         run_study("lenet", options)
 
 
+@needs_ray
 def test_an_address_of_a_client_is_refused(monkeypatch):
-    pytest.importorskip("ray")
     monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     monkeypatch.setenv("RAY_ADDRESS", "ray://head:10001")
     with pytest.raises(UsageError, match="not as a client") as refused:
         prepare_engine("ray")
     assert "HOST:PORT" in str(refused.value)
+
+
+@needs_ray
+def test_a_cluster_that_is_not_there_is_told_at_once(monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        with (
+            pytest.raises(TlkitError, match="does not answer") as refused,
+            keeping_ray(),
+        ):
+            started_ray()
+    assert address in str(refused.value)
+    assert "refused" in str(refused.value)
 
 
 def test_a_way_that_extracts_nothing_has_no_engine():

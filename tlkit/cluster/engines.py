@@ -11,12 +11,14 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.interruption import Interrupted
 from tlkit.tensor.starting import silence
 
 RAY = "ray"
@@ -150,6 +152,8 @@ def _start(ray: Any) -> None:
             "include_dashboard": False,
             "object_store_memory": _OBJECT_STORE,
         }
+    else:
+        _check_answers(_address())
     try:
         ray.init(
             address=_address(),
@@ -163,12 +167,29 @@ def _start(ray: Any) -> None:
         raise TlkitError(
             "Ray does not start."
             if own
-            else "The Ray cluster does not answer, or is not like this host.",
+            else "This Ray cluster cannot be used.",
             where=None if own else f"RAY_ADDRESS={_address()}",
             received=str(error).strip().split("\n")[0],
         ) from error
     # Ray Data sets up its log when it is imported.
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+
+
+def _check_answers(address: str) -> None:
+    """Raises TlkitError where nothing listens; Ray would wait for minutes."""
+    host, _, port = address.rpartition(":")
+    if not port.isdigit():
+        return  # "auto" stands for a Ray that runs on this host
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), 10).close()
+    except (OSError, OverflowError) as error:
+        raise TlkitError(
+            "The Ray cluster does not answer.",
+            where=f"RAY_ADDRESS={address}",
+            received=getattr(error, "strerror", None) or error,
+            remedy="Start it: ray start --head. To use this machine alone, "
+            "unset RAY_ADDRESS.",
+        ) from error
 
 
 def _address() -> str:
@@ -192,6 +213,8 @@ def _signals_kept() -> Iterator[None]:
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield
+    except SystemExit:  # that handler, before it could be put back
+        raise Interrupted(signal.SIGTERM) from None
     finally:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
