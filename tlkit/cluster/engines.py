@@ -163,16 +163,27 @@ def _start(ray: Any) -> None:
             runtime_env={"env_vars": _variables()},
             **own,
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise TlkitError(
             "Ray does not start."
             if own
             else "This Ray cluster cannot be used.",
             where=None if own else f"RAY_ADDRESS={_address()}",
             received=str(error).strip().split("\n")[0],
+            remedy=_remedy(error),
         ) from error
     # Ray Data sets up its log when it is imported.
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+
+
+def _remedy(error: Exception) -> str | None:
+    # Ray says so in the error before this one only.
+    if "Authentication" not in f"{error.__context__}":
+        return None
+    return (
+        "The cluster asks for a token: set RAY_AUTH_MODE=token, and let this "
+        "host have the cluster's token; docs/ray.md says how."
+    )
 
 
 def _check_answers(address: str) -> None:
