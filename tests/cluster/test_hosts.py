@@ -83,6 +83,10 @@ def listens(port):
     return False
 
 
+def has_actor(process):
+    return any("MapWorker" in x.name() for x in process.children(True))
+
+
 def extract(engine, folder, own):
     return subprocess.Popen(
         [sys.executable, "-c", EXTRACT, engine],
