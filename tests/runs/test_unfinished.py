@@ -59,6 +59,20 @@ def test_the_latest_of_the_same_plan_and_data_is_found(
     assert find_unfinished(PLAN, data).path == second.path
 
 
+def test_a_run_goes_on_with_another_engine(data, tmp_path):
+    plan = ResolvedPlan("features")
+    run = interrupted(data, tmp_path / "run", plan)
+    machine = replace(plan.machine, engine="ray")
+    on_ray = replace(plan, machine=machine)
+    assert find_unfinished(on_ray, data, run.path).path == run.path
+    # Runs of earlier versions know of no engines.
+    config = json.loads((run.path / "config.json").read_text())
+    assert config["machine"].pop("engine") == "local"
+    (run.path / "config.json").write_text(json.dumps(config))
+    for asked in (plan, on_ray):
+        assert find_unfinished(asked, data, run.path).path == run.path
+
+
 def test_a_run_that_goes_on_is_finished_and_swept(data, tmp_path):
     run = interrupted(data, tmp_path / "run")
     (run.path / "plots").mkdir()

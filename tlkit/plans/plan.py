@@ -13,6 +13,7 @@ from tlkit.base.errors import UsageError
 from tlkit.base.fields import Checked, Option, field, option_names
 from tlkit.base.machine import AUTO, DEVICES
 from tlkit.base.records import Column, Table
+from tlkit.cluster.engines import ENGINES
 from tlkit.data.augment import (
     AUGMENTATIONS,
     Augmentation,
@@ -114,10 +115,13 @@ class Machine(Checked):
             or else to the folder `runs/mlruns`; it gets plan, figures and
             plots, and the model if that has 100 MB at most. One that fails
             is left out, and the training goes on.
+        engine: What runs the frozen part over the images, and tries heads:
+            `"local"`, this process, or `"ray"`, actors and tasks of Ray. The
+            results are the same.
 
     Raises:
         UsageError: The number is below 1, a word other than these, or there
-            is no such tracker.
+            is no such tracker or engine.
 
     Example:
         >>> Machine(devices="all").devices
@@ -145,6 +149,15 @@ class Machine(Checked):
             choices=lambda: TRACKERS,
             parse=names_in,
             metavar="NAME,...",
+            group="machine",
+        ),
+    )
+    engine: str = field(
+        "local",
+        Option(
+            "What runs the conv base over the images, and tries heads: this "
+            "process, or Ray on all cores, GPUs or, by RAY_ADDRESS, machines.",
+            choices=lambda: ENGINES,
             group="machine",
         ),
     )

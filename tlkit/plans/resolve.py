@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from tlkit.base.errors import UsageError
+from tlkit.cluster.engines import prepare_engine
 from tlkit.data.augment import AUGMENTATIONS
 from tlkit.data.index import TRAIN, DatasetIndex
 from tlkit.plans.network import CONVNET, Network, ResolvedNetwork
@@ -40,13 +41,15 @@ def resolve(
         The same plan with nothing left open.
 
     Raises:
-        UsageError: The machine has fewer devices, a tracker is not
-            installed, fine-tuning has no run to go on from, or that run has
-            no conv base or another network than the plan asks for.
+        UsageError: The machine has fewer devices, a tracker or the engine
+            that the plan asks for is not installed, fine-tuning has no run to
+            go on from, or that run has no conv base or another network than
+            the plan asks for.
     """
     if isinstance(plan, ResolvedPlan):
         return plan
     _check_installed(plan.machine.track)
+    prepare_engine(plan.machine.engine)
     way = WAYS[plan.way]
     network = _network(plan, start)
     recipe = _recipe(plan, network, len(data.splits[TRAIN]))
@@ -60,7 +63,9 @@ def resolve(
         views=ResolvedViews(min(views, recipe.epochs), plan.views.dtype),
         recipe=recipe,
         machine=ResolvedMachine(
-            _count_devices(plan.machine.devices), plan.machine.track
+            _count_devices(plan.machine.devices),
+            plan.machine.track,
+            plan.machine.engine,
         ),
         seed=plan.seed,
         start=plan.start or "",

@@ -129,6 +129,8 @@ def differences(
 ) -> Iterator[tuple[str, Any, Any]]:
     """Yields in what a run differs: the name, what it has, and what is asked.
 
+    What changes no result is not compared.
+
     Args:
         run: The run.
         plan: The plan that is asked for.

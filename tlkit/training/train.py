@@ -395,6 +395,7 @@ def _extract(plan: ResolvedPlan, data: DatasetIndex, cut: CutModel) -> ViewRows:
         plan.network.frame,
         cut.whole.distribute_strategy,
         plan.views.dtype,
+        plan.machine.engine,
     )
     return extract_views(
         part, data, plan.augmentation, plan.seed, plan.views.count
