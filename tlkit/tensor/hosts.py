@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from tlkit.tensor.meeting import meet
 _CONFIG, _TASKS = "TF_CONFIG", "SLURM_STEP_NUM_TASKS"
 #: The first port of a host that SLURM describes; it names none.
 _PORT = 8888
+_LIBRARIES = ("tlkit", "tensorflow", "keras", "numpy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +72,7 @@ def find_hosts() -> Hosts | None:
         f"host {number + 1} of {len(addresses)}, {addresses[number]}: waiting "
         "for the others"
     )
-    meet(addresses, number)
+    meet(addresses, number, _alike())
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
     except (RuntimeError, tf.errors.OpError) as error:
@@ -78,6 +80,12 @@ def find_hosts() -> Hosts | None:
     # TensorFlow has taken SIGTERM over, and does nothing with it.
     listen_again()
     return Hosts(strategy, len(addresses), number)
+
+
+def _alike() -> dict[str, Any]:
+    """Returns what all hosts must have alike."""
+    gpus = len(tf.config.get_visible_devices("GPU"))
+    return {"GPUs": gpus, **{name: version(name) for name in _LIBRARIES}}
 
 
 def _cannot_join(error: Exception) -> TlkitError:
