@@ -107,7 +107,7 @@ def extraction(network, data, folder):
 
     def ours():
         fresh_store()
-        part.rows(train, "train")
+        part.rows({"train": train})
 
     times = take_turns({"book": book, "tlkit": ours}, TURNS)
     count = TRAIN + VALIDATION + TEST
@@ -119,7 +119,7 @@ def extraction(network, data, folder):
     tlkit.extract_features(plan, data)
     again = time.perf_counter() - started
     started = time.perf_counter()
-    part.rows(train, "train")
+    part.rows({"train": train})
     again += (time.perf_counter() - started) * (count / len(train) - 1)
     length = theirs.output_shape[-1]
     heads = take_turns(head_sides(length, precision_of(network)), TURNS)
@@ -261,7 +261,8 @@ def upper_part(network, data, folder, first_layer, what):
 
     def prefix():
         fresh_store()
-        (rows["kept"],), _ = part.rows(train, "train", [view])
+        kept, _ = part.rows({"train": train}, [view])
+        (rows["kept"],) = kept["train"]
 
     def suffix():
         cut.suffix.fit(

@@ -5,6 +5,7 @@ And two helpers for files that mean no good.
 
 import struct
 import threading
+import time
 import zlib
 
 import numpy as np
@@ -101,3 +102,15 @@ def bomb():
 def in_time():
     """`in_time(function, *arguments)`: fails where a call would hang."""
     return _in_time
+
+
+@pytest.fixture
+def let_pass(monkeypatch):
+    """`let_pass(seconds)`: for what asks the monotonic clock."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def wait(seconds):
+        now[0] += seconds
+
+    return wait

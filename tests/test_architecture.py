@@ -114,13 +114,13 @@ def test_matplotlib_is_imported_in_plots_alone():
     assert users == {"plots"}
 
 
-def test_strategies_are_named_in_strategy_alone():
+def test_strategies_are_named_in_two_files_alone():
     users = {
         path.name
         for path in FILES
         if "MirroredStrategy(" in path.read_text(encoding="utf-8")
     }
-    assert users == {"strategy.py"}
+    assert users == {"hosts.py", "strategy.py"}
 
 
 def test_the_index_needs_no_tensorflow():
@@ -186,3 +186,87 @@ def test_no_two_files_of_tests_have_one_name():
     """The tests could not be collected together, only folder by folder."""
     names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
     assert sorted(names) == sorted(set(names))
+
+
+#: Functions and methods that ask something of a disk, which may refuse it.
+ASKING = {
+    *("open", "mkdir", "rename", "unlink", "rmdir", "iterdir", "touch"),
+    *("read_text", "read_bytes", "write_bytes", "stat", "glob", "rglob"),
+    *("makedirs", "remove", "utime", "scandir", "listdir", "fsync", "lstat"),
+    *("rmtree", "copyfile", "disk_usage", "fromfile", "urlopen"),
+    *("try_lock", "wait_for_lock", "sync_files", "file_digest"),
+}
+#: What makes words of a refusal, or expects it.
+IN_WORDS = {"disk_errors", "atomic_path", "suppress", "OSError", "Exception"}
+IN_WORDS |= {"_BROKEN"}  # of `data/decode.py`
+#: Called inside a block of `data/public/download.py` or of `data/load.py`; of
+#: the package itself or of Linux, which are there; of trackers, any of whose
+#: errors is forgiven; and what its author alone runs.
+ELSEWHERE = (
+    *("data/public/", "data/layout.py", "data/scan.py"),
+    "training/trackers.py",
+    *("models/minivgg.py", "tensor/", "pretraining/"),
+)
+
+
+def names(node):
+    """Yields the last part of every name that is called or caught."""
+    for one in ast.walk(node):
+        if isinstance(one, ast.Name | ast.Attribute):
+            yield one.id if isinstance(one, ast.Name) else one.attr
+
+
+def careful(node):
+    """Whether a block makes words of what a disk says inside it."""
+    if isinstance(node, ast.With):
+        return any(IN_WORDS & set(names(x)) for x in node.items)
+    caught = [x.type for x in getattr(node, "handlers", []) if x.type]
+    return any(IN_WORDS & set(names(x)) for x in caught)
+
+
+def harmless(call):
+    """Whether a call only looks like one that asks a disk."""
+    called = ast.unparse(call)
+    return (
+        # The store's rows, bytes in memory, and an item of a list.
+        called.startswith(
+            ("store.open(", "self._store.open(", "Image.open(io.")
+        )
+        or (".remove(" in called and not called.startswith("os."))
+        or "devnull" in called
+        or "ignore_errors=True" in called
+    )
+
+
+def calls(node, inside=False, function=""):
+    """Yields each call: its name, the function it is in, whether careful."""
+    if isinstance(node, ast.FunctionDef):
+        function = node.name
+        inside = "OSError:" in (ast.get_docstring(node) or "")
+    if isinstance(node, ast.Call) and not harmless(node):
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        yield name, function, inside, node.lineno
+    within = inside or careful(node)
+    for field, value in ast.iter_fields(node):
+        # What is done after a refusal is not expected to be refused.
+        safe = within if field in ("body", "items") else inside
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, ast.AST):
+                yield from calls(child, safe, function)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_what_a_disk_may_refuse_is_said_in_words(path):
+    own = path.relative_to(PACKAGE).as_posix()
+    if own.startswith(ELSEWHERE):
+        pytest.skip("see ELSEWHERE")
+    found = [*calls(ast.parse(path.read_text(encoding="utf-8")))]
+
+    def said(function):
+        """Whether it is said by all that call a function, or by theirs."""
+        callers = [one for one in found if one[0] == function]
+        return callers and all(one[2] or said(one[1]) for one in callers)
+
+    for name, function, inside, line in found:
+        if name in ASKING and not inside:
+            assert said(function), f"{own}:{line}: {name}"

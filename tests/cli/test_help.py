@@ -29,6 +29,7 @@ IN_ORDER = [
         "finetune",
         "train",
         "resume",
+        "watch",
     ),
     *("evaluate", "predict", "explain", "activations", "filters"),
     *("describe", "facts", "study", "runs", "store"),

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from terminal import Terminal
 
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.data.layout import MARKER
@@ -985,21 +986,21 @@ def test_without_a_terminal_quarters_are_printed(
     ]
 
 
-def test_in_a_terminal_bars_are_drawn(
-    server: Behaviour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
+REPORT = """
+from tlkit.data.public.remote import reporting
+with reporting(None) as report:
+    for done in range(0, 101, 50):
+        report("Downloading pets.zip", done, 100)
+        __import__("time").sleep(0.3)
+"""
 
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setenv("TERM", "xterm")
 
-    fetch_dataset(photographs(server), tmp_path, "4/2/2")
-
-    assert "Unpacking dogs" in terminal.getvalue()
-    assert "100%" in terminal.getvalue()
+def test_in_a_terminal_bars_are_drawn() -> None:
+    terminal = Terminal(["-c", REPORT])
+    assert terminal.wait() == 0
+    drawn = r"Downloading pets\.zip \S+ \d+ %"
+    assert any(re.fullmatch(drawn, one) for one in terminal.pictures)
+    assert terminal.screen.shown() == ""
 
 
 def test_the_marker_says_what_the_folder_is(

@@ -41,7 +41,7 @@ EVERY = {
         Network("minivgg", units=16),
         augmentation="mild",
         views=Views(0),
-        machine=Machine("all", True),
+        machine=Machine("all", ("tensorboard",)),
     ),
     "finetune": Plan("finetune", start="runs/first", from_layer="block5"),
 }

@@ -59,6 +59,20 @@ def test_the_latest_of_the_same_plan_and_data_is_found(
     assert find_unfinished(PLAN, data).path == second.path
 
 
+def test_a_run_goes_on_with_another_engine(data, tmp_path):
+    plan = ResolvedPlan("features")
+    run = interrupted(data, tmp_path / "run", plan)
+    machine = replace(plan.machine, engine="ray")
+    on_ray = replace(plan, machine=machine)
+    assert find_unfinished(on_ray, data, run.path).path == run.path
+    # Runs of earlier versions know of no engines.
+    config = json.loads((run.path / "config.json").read_text())
+    assert config["machine"].pop("engine") == "local"
+    (run.path / "config.json").write_text(json.dumps(config))
+    for asked in (plan, on_ray):
+        assert find_unfinished(asked, data, run.path).path == run.path
+
+
 def test_a_run_that_goes_on_is_finished_and_swept(data, tmp_path):
     run = interrupted(data, tmp_path / "run")
     (run.path / "plots").mkdir()
@@ -138,10 +152,28 @@ def test_a_name_that_no_folder_can_have_is_one_clear_error(data, tmp_path):
     with pytest.raises(UsageError, match="exists already"):
         find_unfinished(PLAN, data, tmp_path / "link")
     long = tmp_path / ("x" * 300)
-    assert find_unfinished(PLAN, data, long) is None
+    (tmp_path / "file").write_text("")
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    deep = tmp_path.joinpath(*["x" * 200] * 25)
+    with pytest.raises(UsageError, match="too long"):
+        find_unfinished(PLAN, data, deep)
+    # Before anything is computed for it.
+    for path, why in (
+        (long, "too long"),
+        (tmp_path / "file" / "run", "Not a directory"),
+        (loop / "run", "symbolic links"),
+    ):
+        with pytest.raises(UsageError, match=why):
+            find_unfinished(PLAN, data, path)
+        with (
+            pytest.raises(TlkitError, match=f"{why}|File exists"),
+            recorded_run(PLAN, data, path),
+        ):
+            pass
     with (
-        pytest.raises(TlkitError, match="too long"),
-        recorded_run(PLAN, data, long),
+        pytest.raises(TlkitError, match="Cannot make the folder"),
+        recorded_run(PLAN, data, tmp_path / "link" / "run"),
     ):
         pass
-    assert [p.name for p in tmp_path.iterdir()] == ["link"]
+    assert {p.name for p in tmp_path.iterdir()} == {"link", "file", "loop"}

@@ -8,7 +8,9 @@ import tlkit
 from tlkit.base.errors import UsageError
 from tlkit.drawn.make import write_sample
 from tlkit.models.digests import weights_digest
+from tlkit.plans.resolve import resolve
 from tlkit.search import bases, heads
+from tlkit.search.kept import find_places
 
 NETWORK = tlkit.Network("minivgg", image_size=32, pooling="average", units=8)
 PLAN = tlkit.Plan(
@@ -138,3 +140,12 @@ def test_a_head_grid_goes_on_in_its_folder(pets, monkeypatch):
     assert not calls
     assert run.state == "finished"
     assert (run.path / "heads.csv").exists()
+
+
+def test_a_comparison_is_the_same_on_another_engine(pets):
+    def keys(machine):
+        plans = [resolve(replace(p, machine=machine), pets) for p in PLANS]
+        places = find_places(plans, pets, GRID, None, ["a", "b"])
+        return {place.record["key"] for place in places}
+
+    assert keys(tlkit.Machine()) == keys(tlkit.Machine(engine="ray"))

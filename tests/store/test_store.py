@@ -11,18 +11,16 @@ import tempfile
 import time
 from pathlib import Path
 
-import filelock
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.cli import app
+from tlkit.store.cap import read_size, store_cap
 from tlkit.store.housekeeping import (
     list_store,
     prune_store,
-    read_size,
-    store_cap,
     store_table,
     verify_store,
 )
@@ -186,6 +184,8 @@ def test_forty_kills_damage_nothing(root, tmp_path):
         unfinished += len(Store(RECIPE).missing(many)) > 0
         assert verify_store()[1] == []
     assert unfinished > 10
+    for path in root.glob("*/*"):
+        os.utime(path, (1000, 1000))
     stored, _ = fill(many)
     np.testing.assert_array_equal(stored, rows_of(many))
     assert not list(root.glob("*/.partial-*"))
@@ -293,25 +293,86 @@ def test_what_a_store_lacks_that_cannot_be_written_is_said_at_once(only_read):
         pass
 
 
-def test_a_disk_without_locks_is_only_read(monkeypatch):
+WITHOUT_LOCKS = """
+import errno, sys
+def refuse(event, arguments):
+    if event == "fcntl.flock":
+        raise OSError(getattr(errno, sys.argv[2]), "no such thing here")
+sys.addaudithook(refuse)
+sys.path.insert(0, sys.argv[1])
+from test_store import NAMES, fill, rows_of
+from tlkit.base.errors import TlkitError
+from tlkit.store.housekeeping import prune_store, prune_to_cap
+stored, computed = fill(NAMES)
+assert (stored[:] == rows_of(NAMES)).all()
+print(computed)
+prune_to_cap()
+try:
+    prune_store(0)
+except TlkitError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("answer", ["ENOLCK", "ENOSYS", "EOPNOTSUPP"])
+def test_a_disk_without_locks_is_filled_and_never_pruned(answer, root):
+    """It was an error, although nothing can go wrong but double work."""
+    here = str(Path(__file__).parent)
+    command = [sys.executable, "-c", WITHOUT_LOCKS, here, answer]
+    for expected in ("10\n", "0\n"):
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(expected)
+        assert "this disk has no locks" in done.stdout
+        assert "while no process uses the store" in done.stdout
+    assert verify_store() == (3, [])
+
+
+def test_what_another_machine_may_be_writing_is_left_to_it(root):
+    """The lock may not reach it, and its file was removed under its hands."""
     fill(NAMES)
+    folder = Store(RECIPE).folder
+    young = [folder / ".partial-0a1b2c3d-x.npy", folder / f"{'0' * 16}.npy"]
+    old = [folder / ".partial-1a1b2c3d-x.npy", folder / f"{'1' * 16}.npy"]
+    for path in (*young, *old):
+        path.write_bytes(b"half")
+    for path in old:
+        os.utime(path, (time.time() - 7200,) * 2)
+    fill(NAMES)
+    assert [path.exists() for path in (*young, *old)] == [True] * 2 + [
+        False
+    ] * 2
 
-    def no_locks(self, **options):
-        raise NotImplementedError("no flock on this disk")
 
-    monkeypatch.setattr(filelock.FileLock, "acquire", no_locks)
+def test_what_cannot_be_read_is_computed_again_and_not_removed(root):
+    """It may be readable again: a disk far away is not there for a while."""
+    fill(NAMES)
+    path = min(root.glob("*/*.npy"))
+    path.rename(path.with_suffix(".aside"))
+    path.symlink_to(path)  # to open it is an error, even for the superuser
     stored, computed = fill(NAMES)
-    assert computed == 0
+    assert computed == len(np.load(path.with_suffix(".aside")))
     np.testing.assert_array_equal(stored, rows_of(NAMES))
-    with pytest.raises(TlkitError, match="no flock on this disk"):
-        fill([*NAMES, "99"])
+    assert path.is_symlink()
+
+
+def test_rows_that_have_gone_are_one_clear_error(root):
+    """They ended in a KeyError and in a FileNotFoundError."""
+    fill(NAMES)
+    store = Store(RECIPE)
+    with pytest.raises(TlkitError, match="1 rows of the store have gone"):
+        store.open([*NAMES, "99"])
+    for path in root.glob("*/*.npy"):
+        path.unlink()
+    with pytest.raises(TlkitError, match="computed again"):
+        store.open(NAMES)
 
 
 def test_a_store_that_cannot_be_made_is_an_error(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("TLKIT_STORE", str(tmp_path / "file" / "store"))
     with (
-        pytest.raises(TlkitError, match="Cannot make the folder of the store"),
+        pytest.raises(TlkitError, match="Cannot write to the store"),
         Store(RECIPE).computing(),
     ):
         pass
@@ -432,4 +493,5 @@ def test_the_digest_of_a_file_is_that_of_sha256sum(tmp_path):
         # FIPS 180-2, appendix B.1
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )
-    assert file_digest(tmp_path / "b") is None
+    with pytest.raises(FileNotFoundError):
+        file_digest(tmp_path / "b")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 
 import tlkit
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.interruption import Interrupted, listening
 from tlkit.models.digests import weights_digest
 from tlkit.training import checkpoint, train
 
@@ -46,6 +48,23 @@ def interrupt(plan, data, folder, epoch=1):
     run = tlkit.open_run(folder)
     assert run.state == "interrupted"
     assert run.checkpoint_path.exists()
+    return run
+
+
+class Signal(Stop):
+    """Asks the command to end, as a machine does that is taken away."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.now == self.epoch and batch == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def ask_to_end(plan, data, folder, epoch=1):
+    with listening(), pytest.raises(Interrupted):
+        tlkit.train(plan, data, folder, [Signal(epoch)])
+    run = tlkit.open_run(folder)
+    state = checkpoint.read_state(run.checkpoint_path)
+    assert (state.epoch, state.step) == (epoch, 2)
     return run
 
 
@@ -108,6 +127,47 @@ def test_whatever_a_plan_has_goes_on(name, pets, small, tmp_path):
     run = interrupt(plan, pets, tmp_path / "run")
     # The same call goes on as well.
     assert_same(tlkit.train(plan, pets, run.path), whole)
+
+
+WITHIN = {
+    "pixels": ("scratch", {"augmentation": "book"}, {"balance": True}),
+    "rows": ("augmented", {"views": tlkit.Views(2)}, {"labels": "one_hot"}),
+}
+
+
+def plan_within(name, small):
+    way, of_plan, of_recipe = WITHIN[name]
+    return tlkit.Plan(
+        way,
+        tlkit.Network(image_size=64) if way == "scratch" else small,
+        recipe=tlkit.Recipe(epochs=3, batch_size=7, **of_recipe),
+        **of_plan,
+    )
+
+
+@pytest.mark.parametrize("name", WITHIN)
+def test_a_signal_keeps_the_step(name, pets, small, tmp_path, capsys):
+    plan = plan_within(name, small)
+    whole = tlkit.train(plan, pets, tmp_path / "whole")
+    run = ask_to_end(plan, pets, tmp_path / "run")
+    capsys.readouterr()
+    assert_same(tlkit.resume(run.path), whole)
+    assert "after epoch 1 of 3, step 2" in capsys.readouterr().err
+    # In the last epoch, after which no other begins.
+    run = ask_to_end(plan, pets, tmp_path / "late", 2)
+    assert_same(tlkit.resume(run.path), whole)
+
+
+def test_long_epochs_are_kept_step_by_step(pets, small, tmp_path, monkeypatch):
+    """As if every step took five minutes; Ctrl-C in Python, unprepared."""
+    plan = plan_within("pixels", small)
+    whole = tlkit.train(plan, pets, tmp_path / "whole")
+    monkeypatch.setattr(checkpoint, "_SECONDS_WITHIN", 0)
+    run = interrupt(plan, pets, tmp_path / "run")
+    state = checkpoint.read_state(run.checkpoint_path)
+    assert (state.epoch, state.step) == (1, 1)
+    run = tlkit.open_run(run.path)
+    assert_same(tlkit.resume(run.path), whole)
 
 
 @pytest.mark.parametrize("views", [2, 0])
@@ -308,10 +368,11 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
     [tf.config.LogicalDeviceConfiguration()] * 2,
 )
+import numpy as np
 import tlkit
 from tlkit.training import checkpoint
 sys.path.insert(0, sys.argv[3])
-from test_going_on import assert_same, interrupt
+from test_going_on import ask_to_end, assert_same, interrupt
 checkpoint._RARELY = 0
 data, folder = tlkit.load_dataset(sys.argv[1]), sys.argv[2]
 for way, network in {
@@ -325,6 +386,14 @@ for way, network in {
     whole = tlkit.train(plan, data, f"{folder}/{way}")
     run = interrupt(plan, data, f"{folder}/{way}-interrupted")
     assert_same(tlkit.resume(run.path), whole)
+    run = ask_to_end(plan, data, f"{folder}/{way}-asked")
+    assert_same(tlkit.resume(run.path), whole)
+    # On one device it goes on as well, but for the last digits.
+    run = ask_to_end(plan, data, f"{folder}/{way}-fewer")
+    fewer = tlkit.resume(run.path, devices=1)
+    np.testing.assert_allclose(
+        fewer.history["val_loss"], whole.history["val_loss"], rtol=1e-3
+    )
 """
 
 

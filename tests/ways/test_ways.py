@@ -272,7 +272,8 @@ def test_early_stopping_stops(pets, tmp_path):
 
 def test_tensorboard_logs_when_asked(pets, tmp_path):
     plan = replace(
-        scratch(tlkit.Recipe(epochs=1)), machine=tlkit.Machine(1, True)
+        scratch(tlkit.Recipe(epochs=1)),
+        machine=tlkit.Machine(track=("tensorboard",)),
     )
     run = tlkit.train(plan, pets, tmp_path / "run")
     assert list((run.path / "tensorboard").rglob("events.out.tfevents*"))

@@ -15,8 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tlkit.base.errors import TlkitError
+from tlkit.base.disk import disk_errors
 from tlkit.base.filenames import MOST_BYTES, last_bytes
+
+AGAIN = (
+    "Free some space or choose another folder, then run the same command "
+    "again; nothing was left half-written."
+)
+"""What a reader can do where something could not be written."""
 
 
 @contextlib.contextmanager
@@ -44,24 +50,36 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
     end = last_bytes(target.name, MOST_BYTES - len(start))
     partial = target.with_name(start + end)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        # Without the sync, a power cut after the rename could leave the final
-        # name on a file whose content never reached the disk.
-        with open(partial, "rb") as written:
-            os.fsync(written.fileno())
-        os.replace(partial, target)
-    except OSError as error:
-        raise TlkitError(
-            f"Cannot write {target.name}: {error.strerror or error}.",
-            where=target.parent,
-            remedy="Free some space or choose another folder, then run the "
-            "same command again; nothing was left half-written.",
-        ) from error
+        with disk_errors(f"Cannot write {target.name}", target.parent, AGAIN):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield partial
+            # Without the sync, a power cut after the rename could leave the
+            # final name on a file whose content never reached the disk.
+            with open(partial, "rb") as written:
+                os.fsync(written.fileno())
+            os.replace(partial, target)
     finally:
         # After a success there is nothing left to remove.
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def sync_files(folder: Path) -> None:
+    """Waits until every file below a folder has reached the disk.
+
+    It is called before a new folder is renamed, for the reason for which
+    `atomic_path` does so with a file.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        OSError: The disk refuses it.
+    """
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with open(path, "rb") as written:
+                os.fsync(written.fileno())
 
 
 def write_text(target: str | os.PathLike[str], text: str) -> None:

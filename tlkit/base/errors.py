@@ -36,17 +36,16 @@ class TlkitError(Exception):
         remedy: str | None = None,
     ) -> None:
         self.problem = problem
-        parts = {
+        details = {
             "where": where,
             "expected": expected,
             "received": received,
             "fix": remedy,
         }
-        lines = [
-            f"  {name + ':':<10} {value}"
-            for name, value in parts.items()
-            if value is not None
-        ]
+        given = {n: str(v) for n, v in details.items() if v is not None}
+        #: The parts of the message by their names.
+        self.parts = {"problem": problem, **given}
+        lines = [f"  {name + ':':<10} {text}" for name, text in given.items()]
         super().__init__("\n".join([problem, *lines]))
 
 

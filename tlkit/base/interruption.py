@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 import threading
 import types
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from tlkit.base.console import erase_at_once, say_at_once
 
 #: Seconds after which a signal that came at a bad moment comes again.
 _SOON = 0.05
@@ -133,7 +134,7 @@ def _handle(number: int, frame: types.FrameType | None) -> None:
         _end_at_once(number)
     if _state.delaying:
         _state.asked = number
-        _tell("Finishing the step and saving; once more ends at once.\n")
+        say_at_once("Finishing the step and saving; once more ends at once.")
         return
     if _would_be_lost(frame):
         later = threading.Timer(_SOON, os.kill, (os.getpid(), number))
@@ -162,13 +163,5 @@ def _would_be_lost(frame: types.FrameType | None) -> bool:
 
 
 def _end_at_once(number: int) -> None:
-    # A bar that is being drawn has hidden the cursor.
-    if sys.__stderr__ is not None and sys.__stderr__.isatty():
-        _tell("\x1b[?25h\n")
+    erase_at_once()
     os._exit(128 + number)
-
-
-def _tell(text: str) -> None:
-    # Not by `print`, which a handler must not enter a second time.
-    with contextlib.suppress(OSError):
-        os.write(2, text.encode())

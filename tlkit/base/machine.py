@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 from collections.abc import Mapping
@@ -27,24 +28,37 @@ def process_mark(pid: int | None = None) -> dict[str, Any]:
         pid: Number of the process; None takes this one.
 
     Returns:
-        Its `pid`, the name of its `host`, and the time when it `started` in
-        the clock ticks of Linux; None where the system does not tell.
+        Its `pid`, the name of its `host`, the time when it `started` in the
+        clock ticks of Linux, the `boot` of the machine, and the `space` in
+        which the number counts, as each container has numbers of its own;
+        None where the system does not tell.
     """
     number = os.getpid() if pid is None else pid
     _, started = _state_and_start(number)
-    return {"pid": number, "host": platform.node(), "started": started}
+    return {
+        "pid": number,
+        "host": platform.node(),
+        "started": started,
+        "boot": _boot(),
+        "space": _space(),
+    }
 
 
 def is_gone(mark: Mapping[str, Any]) -> bool:
     """Returns whether a process has certainly ended.
 
-    Of a process on another machine nothing is known, so it counts as going
-    on.
+    Of a process on another machine, or in another container, nothing is
+    known, so it counts as going on. Machines are told apart by their names.
 
     Args:
         mark: What `process_mark` returned while the process was running.
     """
     if mark.get("host") != platform.node():
+        return False
+    # Marks of earlier versions do not have these.
+    if _boot() and mark.get("boot") not in (None, _boot()):
+        return True
+    if mark.get("space") not in (None, _space()):
         return False
     pid = mark["pid"]
     if Path("/proc/self/stat").exists():
@@ -53,6 +67,20 @@ def is_gone(mark: Mapping[str, Any]) -> bool:
         # was killed stays, as Z, until its parent takes note.
         return state in ("", "Z", "X") or started != mark["started"]
     return not _answers(pid)
+
+
+def _boot() -> str | None:
+    """Returns what Linux makes anew each time a machine is started."""
+    with contextlib.suppress(OSError):
+        path = Path("/proc/sys/kernel/random/boot_id")
+        return path.read_text("ascii").strip()
+    return None
+
+
+def _space() -> str | None:
+    with contextlib.suppress(OSError):
+        return os.readlink("/proc/self/ns/pid")
+    return None
 
 
 def _state_and_start(pid: int) -> tuple[str, int | None]:

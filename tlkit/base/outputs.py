@@ -10,8 +10,8 @@ import contextlib
 import os
 from pathlib import Path
 
-from tlkit.base.atomic import write_text
-from tlkit.base.errors import TlkitError
+from tlkit.base.atomic import AGAIN, write_text
+from tlkit.base.disk import disk_errors
 
 MARK = ".tlkit-output"
 """Name of the file that marks a folder which tlkit has made."""
@@ -33,15 +33,12 @@ def make_output_folder(folder: Path) -> None:
     missing = [one for one in above if not os.path.exists(one)]
     # What is inside a marked folder, or in a run, needs no mark of its own.
     inside = any(is_output(one) for one in above[len(missing) :])
-    if missing and not inside:
-        text = "Written by tlkit; not images to learn from.\n"
-        write_text(missing[-1] / MARK, text)
-    try:
+    with disk_errors("Cannot make the folder", folder, AGAIN):
+        if missing and not inside:
+            missing[-1].mkdir(exist_ok=True)
+            text = "Written by tlkit; not images to learn from.\n"
+            write_text(missing[-1] / MARK, text)
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TlkitError(
-            f"Cannot make the folder: {error.strerror}.", where=folder
-        ) from error
 
 
 def is_output(folder: Path) -> bool:

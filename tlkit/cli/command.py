@@ -15,6 +15,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from tlkit.base.console import be_silent, say
+from tlkit.base.disk import reason
 from tlkit.base.errors import Note, TlkitError
 from tlkit.base.interruption import exit_code, listening
 from tlkit.cli.generated import GroupedCommand
@@ -108,9 +110,7 @@ def notes_in_words() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", Note)
-        warnings.showwarning = lambda message, *_, **__: typer.echo(
-            f"note: {message}", err=True
-        )
+        warnings.showwarning = lambda message, *_, **__: say(f"note: {message}")
         yield
 
 
@@ -124,11 +124,28 @@ def errors_in_words() -> Iterator[None]:
         with notes_in_words(), listening():
             yield
     except TlkitError as error:
-        typer.echo(f"Error: {error}", err=True)
+        be_silent(False)
+        say(f"Error: {error}", {"event": "error", **error.parts})
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt as error:
-        typer.echo("Interrupted.", err=True)
+        be_silent(False)
+        say("Interrupted.")
         raise typer.Exit(exit_code(error)) from None
+    except OSError as error:
+        # The output has no name; see `_run`.
+        if error.filename is None:
+            raise
+        # Most of what is asked of a disk says for itself what was to be done.
+        told = _refused(error)
+        be_silent(False)
+        say(f"Error: {told}", {"event": "error", **told.parts})
+        raise typer.Exit(1) from None
+
+
+def _refused(error: OSError) -> TlkitError:
+    return TlkitError(
+        f"The system refuses this: {reason(error)}.", where=error.filename
+    )
 
 
 def main() -> None:
@@ -153,10 +170,10 @@ def _run(command: typer.Typer) -> None:
         command()
     except OSError as error:
         # Files are written with an error of their own, so it is the output.
-        if error.errno != errno.ENOSPC:
-            raise
         _forget_output()
-        typer.echo("Error: Cannot print: the disk is full.", err=True)
+        full = error.errno == errno.ENOSPC
+        why = "the disk is full" if full else reason(error)
+        say(f"Error: Cannot print: {why}.")
         sys.exit(1)
 
 

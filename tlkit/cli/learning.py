@@ -9,18 +9,21 @@ from typing import Annotated, Any
 
 import typer
 
+from tlkit.base.console import say, use_log
 from tlkit.cli.command import TRAIN, app, errors_in_words, run_alone
 from tlkit.cli.generated import (
     GroupedCommand,
     command,
     flags_of,
     parameter,
+    values_of,
 )
 from tlkit.cli.options import (
     Data,
     Fractions,
     Places,
     StoreFolder,
+    Telling,
     Trials,
     use_store,
 )
@@ -55,11 +58,13 @@ def way_command(
         name: A key of `WAYS`.
         run: What is done with the request.
     """
-    kinds = [Places, Fractions, *([Trials] if name == "features" else [])]
+    kinds = [Places, Telling, Fractions]
+    kinds += [Trials] if name == "features" else []
     flags = plan_flags(name) + [f for kind in kinds for f in flags_of(kind)]
 
     def call(given: Mapping[str, Any]) -> None:
         with errors_in_words():
+            use_log(values_of(Telling, given).log)
             run(read_request(name, given))
 
     return command(
@@ -102,9 +107,14 @@ PlanFile = Annotated[
 
 @verb(app, TRAIN)
 def train(
-    plan: PlanFile, data: Data, places: Places, fractions: Fractions
+    plan: PlanFile,
+    data: Data,
+    places: Places,
+    telling: Telling,
+    fractions: Fractions,
 ) -> None:
     """Train as a plan file says, or as a way does by default."""
+    use_log(telling.log)
     start_tensorflow()
     import tlkit
     from tlkit.ways.train import as_plan
@@ -141,14 +151,44 @@ def resume(
             show_default=False,
         ),
     ] = None,
+    *,
     store: StoreFolder = None,
+    telling: Telling,
 ) -> None:
     """Go on with a run that was interrupted, failed or killed.
 
     It ends as if it had never been interrupted: with the same weights,
     history and figures, to the bit.
     """
+    use_log(telling.log)
     start_tensorflow()
     import tlkit
 
     print_result(tlkit.resume(run, data, devices=devices))
+
+
+@verb(app, TRAIN)
+def watch(
+    run: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="RUN",
+            help="Folder of the run, or of several, of which the latest that "
+            "is running is watched. [default: runs]",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Follow a run that another process trains, until it ends.
+
+    Ctrl-C ends the watching alone. The exit code is 0 when the run is
+    finished, and 1 when it failed, was interrupted or killed. That a process
+    on another machine was killed cannot be seen from here.
+    """
+    from tlkit.runs.run import RUNS_FOLDER
+    from tlkit.runs.watching import find_watched, watch_run
+
+    found = find_watched(run or RUNS_FOLDER)
+    say(f"{found.path}: {found.way} on {found.data_name}")
+    watch_run(found)
+    print_result(found)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tlkit.base.choices import names_in
+from tlkit.base.console import say
 from tlkit.base.errors import UsageError
 from tlkit.cli.command import KEPT, LOOK, USE, app
 from tlkit.cli.generated import FIRST
@@ -89,7 +90,7 @@ def _data_to_judge(
     index = load_labelled(source, reading)
     if split in SPLITS and split not in index.splits:
         return read_data(source, fractions, model)
-    typer.echo(index.summary(), err=True)
+    say(index.summary())
     return index
 
 

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from tlkit.base.console import use_log
 from tlkit.cli.command import STUDY, app
+from tlkit.cli.options import Telling
 from tlkit.cli.verbs import verb
 from tlkit.experiments.named import DEFAULT_STUDY, STUDIES
 from tlkit.experiments.options import StudyOptions
@@ -124,8 +126,11 @@ def study(
             "which network is trained and what is changed.",
         ),
     ] = DEFAULT_STUDY,
+    *,
+    telling: Telling,
 ) -> None:
     """Train a small network often, one setting changed at a time."""
+    use_log(telling.log)
     start_tensorflow()
     from tlkit.cli.tables import print_table
     from tlkit.experiments.report import by_axis, outcomes_table

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from tlkit.base.console import LOG_FORMS
 from tlkit.base.fields import Checked, Option, field
 from tlkit.cli.generated import help_of
 from tlkit.data.names import (
@@ -105,6 +106,27 @@ class Trials(Checked):
             "one is tried.",
             group="network",
             first=True,
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Telling(Checked):
+    """How it is told what happens.
+
+    Args:
+        log: One of `LOG_FORMS`.
+    """
+
+    log: str | None = field(
+        None,
+        Option(
+            "Form of what is told on standard error: text, or json, one JSON "
+            "object a line.",
+            choices=lambda: LOG_FORMS,
+            open="text, or what $TLKIT_LOG says",
+            metavar="text|json",
+            group="machine",
         ),
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from tlkit.base.records import readable
+from tlkit.base.console import say
 
 if TYPE_CHECKING:
     from tlkit.runs.run import Run
@@ -41,6 +41,6 @@ def print_comparison(compared: BaseComparison) -> None:
 def left_out(unreadable: list[tuple[Path, str]]) -> None:
     """Names the files that could not be read; if there are any, exit code 1."""
     for path, reason in unreadable:
-        typer.echo(readable(f"left out: {path}: {reason}"), err=True)
+        say(f"left out: {path}: {reason}")
     if unreadable:
         raise typer.Exit(1)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from tlkit.base.choices import names_in
+from tlkit.base.console import say
 from tlkit.base.errors import UsageError
 from tlkit.base.fields import Option
 from tlkit.cli.generated import Flag, default_text, flags_of, values_of
 from tlkit.cli.options import Fractions, Places, Trials, use_store
+from tlkit.cluster.engines import prepare_engine
 from tlkit.data.augment import AUGMENTATIONS, Augmentation
 from tlkit.plans.files import read_augmentation
 from tlkit.plans.network import CONVNET, Network
@@ -134,6 +134,8 @@ def read_request(name: str, given: Mapping[str, Any]) -> Request:
     places = values_of(Places, given)
     use_store(places.store)
     plans = make_plans(name, given)
+    # All plans have the same; reading the data may take minutes.
+    prepare_engine(plans[0].machine.engine)
     fractions = values_of(Fractions, given)
     data = read_data(given["data"], fractions, given.get("start"))
     grid = None
@@ -247,7 +249,7 @@ def read_data(
             test_fraction=fractions.test_fraction,
             reading=fractions.reading,
         )
-    typer.echo(index.summary(), err=True)
+    say(index.summary())
     return index
 
 

@@ -50,7 +50,8 @@ def prune(
     store: StoreFolder = None,
 ) -> None:
     """Remove what was not used for longest; what is in use stays."""
-    from tlkit.store.housekeeping import prune_store, read_size
+    from tlkit.store.cap import read_size
+    from tlkit.store.housekeeping import prune_store
 
     removed = prune_store(read_size(to))
     size = sum(entry.size for entry in removed)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tlkit.base.console import steps_bar
+from tlkit.base.console import counting
 from tlkit.base.errors import TlkitError
 from tlkit.data.copies import Usable, settle_copies
 from tlkit.data.decode import look_at
@@ -55,7 +55,7 @@ def read_folder(
     if least > 1:
         _check_training_images(root, images, titles)
     return DatasetIndex(
-        name=as_unicode(root.resolve().name),
+        name=as_unicode(os.path.basename(os.path.realpath(root))),
         source=str(root),
         class_names=tuple(titles.values()),
         splits=_splits(images, [*titles]),
@@ -86,10 +86,9 @@ def _check(
     # Threads are enough: Pillow decodes without holding the interpreter lock.
     with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
         found = pool.map(_inspect, (one.path for one in labelled))
-        with steps_bar() as bar:
-            task = bar.add_task("checking the images", total=len(labelled))
+        with counting("checking the images", len(labelled)) as advance:
             for file, seen in zip(labelled, found, strict=True):
-                bar.advance(task)
+                advance(1)
                 if seen.reason is None:
                     kept.append(Usable(file, seen.digest))
                     prints[seen.digest] = seen.print

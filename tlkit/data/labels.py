@@ -189,7 +189,8 @@ def label_by_table(
     """
     rows = read_table(table)
     # It often lies among the files.
-    files = [one for one in files if one[0].resolve() != table.resolve()]
+    own = os.path.realpath(table)
+    files = [one for one in files if os.path.realpath(one[0]) != own]
     found = _Files([path for path, _ in files], table)
     splits = dict(files)
     labelled: dict[Path, Labelled] = {}

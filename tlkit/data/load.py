@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tlkit.base.choices import did_you_mean
+from tlkit.base.disk import disk_errors
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.wording import name_some
 from tlkit.data.arrays import array_split, index_of_arrays, read_npz
@@ -232,14 +233,8 @@ def read_source(
     if not isinstance(source, str | os.PathLike):
         _check_usual(reading, "arrays in memory")
         return index_of_arrays(source, least)
-    try:
+    with disk_errors("Cannot read the data"):
         return _find(os.fspath(source), reading, least)
-    except OSError as error:
-        raise TlkitError(
-            "Cannot read the data.",
-            where=error.filename or source,
-            received=error.strerror,
-        ) from error
 
 
 def _check_usual(reading: Reading, source: str) -> None:

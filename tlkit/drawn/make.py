@@ -10,7 +10,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.atomic import AGAIN, sync_files
+from tlkit.base.disk import disk_errors, is_taken
+from tlkit.base.errors import UsageError
 from tlkit.drawn import sample
 from tlkit.drawn.sizes import IMAGE_SIZE
 
@@ -38,26 +40,30 @@ def write_sample(
         TlkitError: The disk is full or the folder cannot be written.
     """
     folder = Path(folder)
-    if folder.exists():
+    if is_taken(folder):
         raise UsageError(
             "The folder exists already.",
             where=folder,
             remedy="Choose another name; nothing was changed.",
         )
-    partial = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
+    partial = folder.with_name(f".partial-{secrets.token_hex(4)}")
     try:
-        # Three seeds for each `seed`, so that no split of another seed draws
-        # the same animals.
-        for number, (split, count) in enumerate(counts.items()):
-            _write_split(partial / split, count, image_size, 3 * seed + number)
-        partial.rename(folder)
-    except OSError as error:
-        raise TlkitError(
-            f"Cannot write the images: {error.strerror or error}.", where=folder
-        ) from error
+        with disk_errors("Cannot write the images", folder, AGAIN):
+            _write(partial, counts, image_size, seed)
+            sync_files(partial)
+            partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder
+
+
+def _write(
+    folder: Path, counts: Mapping[str, int], image_size: int, seed: int
+) -> None:
+    # Three seeds for each `seed`, so that no split of another seed draws the
+    # same animals.
+    for number, (split, count) in enumerate(counts.items()):
+        _write_split(folder / split, count, image_size, 3 * seed + number)
 
 
 def _write_split(folder: Path, count: int, image_size: int, seed: int) -> None:

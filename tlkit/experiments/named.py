@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from tlkit.base.choices import check_known, did_you_mean
 from tlkit.base.errors import UsageError
 from tlkit.base.imports import import_name
-from tlkit.base.machine import cores
 from tlkit.base.records import shorten
 
 if TYPE_CHECKING:
@@ -107,7 +106,11 @@ class Study:
         )
 
     def run(
-        self, data: ImageArrays, folder: Path, processes: int | None = None
+        self,
+        data: ImageArrays,
+        folder: Path,
+        processes: int | None = None,
+        engine: str = "local",
     ) -> list[Outcome]:
         """Trains what is not in the folder yet; see `run_points`.
 
@@ -116,12 +119,13 @@ class Study:
             folder: Folder in which results are kept.
             processes: Number of networks trained at the same time; None for
                 one a core.
+            engine: What trains them; see `run_cells`.
         """
         from tlkit.experiments.points import run_points
 
-        processes = cores() if processes is None else processes
+        how = processes, engine
         return run_points(
-            self.points, data, folder, self.repeats, self.seed, processes
+            self.points, data, folder, self.repeats, self.seed, *how
         )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tlkit.base.choices import names_in
 from tlkit.base.fields import Checked, Option, field
+from tlkit.cluster.engines import ENGINES
 from tlkit.experiments.named import DEFAULT_DATA, STUDIES
 
 
@@ -29,6 +30,7 @@ class StudyOptions(Checked):
         only: Axes to keep; none keeps all.
         processes: Number of networks trained at the same time; None for one a
             core.
+        engine: What trains them: processes of this machine, or Ray.
     """
 
     data: str | None = field(
@@ -85,5 +87,13 @@ class StudyOptions(Checked):
             "Train this many networks at the same time.",
             open="one for each core",
             at_least=1,
+        ),
+    )
+    engine: str = field(
+        "local",
+        Option(
+            "What trains the networks: processes of this machine, or Ray on "
+            "it or, by RAY_ADDRESS, on a cluster.",
+            choices=lambda: ENGINES,
         ),
     )

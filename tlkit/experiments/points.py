@@ -21,7 +21,9 @@ from scipy.stats import t as student
 from tlkit.base.atomic import write_json
 from tlkit.base.console import say
 from tlkit.base.errors import UsageError
+from tlkit.base.machine import cores
 from tlkit.base.records import shorten
+from tlkit.cluster.engines import RAY, prepare_engine
 from tlkit.experiments.cells import (
     Case,
     Cell,
@@ -167,7 +169,8 @@ def run_points(
     folder: str | os.PathLike[str],
     repeats: int = 1,
     seed: int = 0,
-    processes: int = 1,
+    processes: int | None = 1,
+    engine: str = "local",
 ) -> list[Outcome]:
     """Trains every point several times; finished cells are not repeated.
 
@@ -185,6 +188,7 @@ def run_points(
         seed: The first seed.
         processes: Number of cells to train at the same time; see
             `run_cells`.
+        engine: What trains them; see `run_cells`.
 
     Returns:
         One outcome for each point.
@@ -194,6 +198,7 @@ def run_points(
         TlkitError: The folder cannot be read or written, or a process ended
             before its cell was finished.
     """
+    prepare_engine(engine)
     folder = Path(folder)
     _check(points, repeats, seed)
     _build_once(points, data)
@@ -202,7 +207,8 @@ def run_points(
     _write_start(folder, data, repeats, seed)
     # Cells with equal settings and seeds have equal keys, so each is trained
     # once, although several axes may contain it.
-    results = _finish({c.key(data): c for c in every}, data, folder, processes)
+    missing = {c.key(data): c for c in every}
+    results = _finish(missing, data, folder, processes, engine)
     return [
         Outcome(
             point,
@@ -238,7 +244,11 @@ def _build_once(points: Sequence[Point], data: ImageArrays) -> None:
 
 
 def _finish(
-    cells: dict[str, Cell], data: ImageArrays, folder: Path, processes: int
+    cells: dict[str, Cell],
+    data: ImageArrays,
+    folder: Path,
+    processes: int | None,
+    engine: str,
 ) -> dict[str, Result]:
     """Trains the cells that are not in the folder."""
     results = {}
@@ -249,13 +259,14 @@ def _finish(
     missing = [cell for key, cell in cells.items() if key not in results]
     say(
         f"{len(cells)} cells, of which {len(results)} are kept in {folder}; "
-        f"{processes} at a time"
+        f"{_at_a_time(processes, engine)} at a time"
     )
     progress = _Progress(len(cells), missing)
     # Closing the generator ends its processes, also when writing a result
     # fails.
     try:
-        with contextlib.closing(run_cells(missing, data, processes)) as run:
+        running = run_cells(missing, data, processes, engine)
+        with contextlib.closing(running) as run:
             for cell, result in run:
                 write_result(folder, cell, data, result)
                 results[cell.key(data)] = result
@@ -267,6 +278,12 @@ def _finish(
         )
         raise
     return results
+
+
+def _at_a_time(processes: int | None, engine: str) -> str:
+    if processes is None and engine == RAY:
+        return "as many as Ray has room for"
+    return str(processes or cores())
 
 
 class _Progress:

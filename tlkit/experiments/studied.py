@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tlkit.cluster.engines import prepare_engine
 from tlkit.experiments.images import load_images
 from tlkit.experiments.named import (
     DEFAULT_DATA,
@@ -44,17 +45,20 @@ def run_study(
             the defaults of `StudyOptions`.
 
     Raises:
-        UsageError: There is no such study, axis or data set.
+        UsageError: There is no such study, axis or data set; or Ray is asked
+            for and not installed.
         TlkitError: The file is not a sweep, the data cannot be read, or the
             folder cannot be written.
     """
     options = options or StudyOptions()
+    prepare_engine(options.engine)
     study = open_study(name, options.quick, options.repeats, options.only)
     own = STUDIES[name].data if name in STUDIES else DEFAULT_DATA
     images = load_images(options.data or own)
     ending = "-quick" if options.quick else ""
     folder = options.output or Path("studies") / f"{study.name}{ending}"
-    outcomes = study.run(images, folder, options.processes)
+    how = options.processes, options.engine
+    outcomes = study.run(images, folder, *how)
     title = f"{study.name} on {images.name}"
     page, *_ = write_report(folder, title, outcomes, study.notes)
     return Studied(outcomes, study.notes, page)

@@ -107,7 +107,8 @@ class Sweep:
         self,
         data: ImageArrays,
         folder: str | os.PathLike[str],
-        processes: int = 1,
+        processes: int | None = 1,
+        engine: str = "local",
     ) -> list[Outcome]:
         """Trains the settings that the folder does not hold yet.
 
@@ -115,14 +116,18 @@ class Sweep:
             data: The images.
             folder: Folder in which results are kept. A second call with the
                 same folder goes on where the first was interrupted.
-            processes: Number of networks that are trained at the same time.
+            processes: Number of networks that are trained at the same time;
+                None for one a core.
+            engine: What trains them: `"local"`, processes of this machine, or
+                `"ray"`, tasks of Ray.
 
         Returns:
             One outcome for each setting, with mean and interval; see
             `run_points`.
         """
+        how = processes, engine
         return run_points(
-            self.points(), data, folder, self.repeats, self.seed, processes
+            self.points(), data, folder, self.repeats, self.seed, *how
         )
 
 

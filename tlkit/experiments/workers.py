@@ -1,7 +1,8 @@
 """Trains cells in parallel processes, each with its share of the cores.
 
 The operations of a small network are too small to be divided among cores. Two
-networks can be trained side by side.
+networks can be trained side by side: in processes of this machine, or as tasks
+of Ray.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.machine import cores
+from tlkit.cluster.engines import RAY
+from tlkit.cluster.tasks import run_tasks
 from tlkit.experiments.images import ImageArrays
 from tlkit.tensor.starting import start_tensorflow
 
@@ -30,15 +33,20 @@ if TYPE_CHECKING:
 
 
 def run_cells(
-    cells: Sequence[Cell], data: ImageArrays, processes: int = 1
+    cells: Sequence[Cell],
+    data: ImageArrays,
+    processes: int | None = 1,
+    engine: str = "local",
 ) -> Generator[tuple[Cell, Result], None, None]:
     """Trains cells, and yields each as soon as it is finished.
 
     Args:
         cells: The cells, in the order in which they are started.
         data: The images to train and test on.
-        processes: Number of cells to train at the same time. 1 trains in
-            this process, with all cores.
+        processes: Number of cells to train at the same time; None for one a
+            core. 1 trains in this process, with all cores.
+        engine: One of `tlkit.cluster.engines.ENGINES`. With `"ray"` each cell
+            has one core of the cluster, or one GPU where it has any.
 
     Yields:
         Each cell with its result, in the order in which they finish.
@@ -49,14 +57,17 @@ def run_cells(
             a builder.
         TlkitError: A process ended before its cell was finished.
     """
-    if processes < 1:
+    if processes is not None and processes < 1:
         raise UsageError(
             "A study needs one process or more to run in.",
             where="processes",
             expected="1 or more",
             received=processes,
         )
-    processes = min(processes, len(cells))
+    if engine == RAY and cells:
+        yield from _on_ray(cells, data, processes)
+        return
+    processes = min(processes or cores(), len(cells))
     if processes <= 1:
         from tlkit.experiments.cells import run_cell
 
@@ -75,6 +86,19 @@ def run_cells(
             worker.process.kill()
             worker.process.join()
             worker.connection.close()
+
+
+def _on_ray(
+    cells: Sequence[Cell], data: ImageArrays, processes: int | None
+) -> Iterator[tuple[Cell, Result]]:
+    for number, result in run_tasks(_train, data, cells, processes):
+        yield cells[number], result
+
+
+def _train(data: ImageArrays, cell: Cell) -> Result:
+    from tlkit.experiments.cells import run_cell
+
+    return run_cell(cell, data)
 
 
 @dataclass
@@ -196,13 +220,8 @@ def _work(
     # Ctrl-C is left to the parent, which ends this process; see
     # `_interrupts_wait`.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    start_tensorflow()
-    import tensorflow as tf
-
+    start_tensorflow(threads)
     from tlkit.experiments.cells import run_cell
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
 
     # A parent that was killed cannot end its processes. They would train on
     # for hours.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
@@ -12,10 +16,11 @@ from urllib.parse import quote
 import jinja2
 
 from tlkit import plots
-from tlkit.base.atomic import write_json, write_text
+from tlkit.base.atomic import AGAIN, write_json, write_text
+from tlkit.base.disk import disk_errors, is_taken, names_in
 from tlkit.base.errors import UsageError
 from tlkit.base.filenames import file_name
-from tlkit.base.outputs import MARK, make_output_folder
+from tlkit.base.outputs import MARK
 from tlkit.base.records import (
     SHARE,
     Column,
@@ -61,6 +66,10 @@ Places are given in pixels of the picture's own size.</p>
 </html>
 """
 )
+#: Name of the page.
+_SHEET = "sheet.html"
+#: A folder whose name begins so holds a sheet that is not finished.
+_PARTIAL = ".partial-"
 #: Number of pictures, at most, that are drawn into the sheet.
 _SHEET_ROWS = 24
 #: Longest side in pixels at which they are drawn there.
@@ -76,20 +85,29 @@ def check_folder(folder: Path) -> None:
     Raises:
         UsageError: The folder holds something else, or is a file.
     """
-    if not folder.exists():
-        return
-    page = folder / "sheet.html"
-    ours = folder.is_dir() and (
-        all(one.name == MARK for one in folder.iterdir())
-        or (page.is_file() and _GENERATOR in page.read_text("utf-8", "replace"))
-    )
-    if not ours:
+    if is_taken(folder) and not _is_ours(folder):
         raise UsageError(
             "The folder holds something other than explanations.",
             where=folder,
             expected="a new or empty folder, or one of older explanations",
             remedy="Choose another folder; nothing was changed.",
         )
+
+
+def _is_ours(folder: Path) -> bool:
+    """Returns whether a folder is empty, or that of an older sheet."""
+    page = folder / _SHEET
+    if not os.path.isdir(folder):
+        return False
+    with disk_errors("Cannot look into the folder", folder):
+        names = {x for x in names_in(folder) if not _is_partial(x)}
+        return names <= {MARK} or (
+            page.is_file() and _GENERATOR in page.read_text("utf-8", "replace")
+        )
+
+
+def _is_partial(name: str) -> bool:
+    return name.startswith(_PARTIAL)
 
 
 def write_sheet(
@@ -117,24 +135,48 @@ def write_sheet(
         TlkitError: The disk is full or the folder cannot be written.
     """
     check_folder(folder)
+    with _at_once(folder) as aside:
+        return _write(aside, explained, title)
+
+
+@contextlib.contextmanager
+def _at_once(folder: Path) -> Iterator[Path]:
+    """Gives a folder whose files come into another when all are written.
+
+    An older sheet stays as it was until then.
+    """
+    for name in filter(_is_partial, names_in(folder)):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    aside = folder / f"{_PARTIAL}{secrets.token_hex(4)}"
+    try:
+        yield aside
+        names = names_in(aside)
+        for name in names:
+            if name.endswith(".png"):
+                plots.check_replaceable(folder / name)
+        with disk_errors("Cannot write the explanations", folder, AGAIN):
+            # The page last, as it speaks of the others.
+            for name in sorted(names, key=lambda name: name == _SHEET):
+                os.replace(aside / name, folder / name)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _write(
+    folder: Path, explained: Iterable[ExplainedFile], title: str
+) -> list[dict[str, Any]]:
     rows: list[list[dict[str, str]]] = []
     records: list[dict[str, Any]] = []
     shown: list[ExplainedFile] = []
     for number, one in enumerate(explained, start=1):
-        # A run that is broken off leaves a folder that the next may replace.
-        if number == 1:
-            make_output_folder(folder)
-            write_text(folder / "sheet.html", f"{_GENERATOR}Not finished.")
         stem = f"{number:03d}_{one.path.stem}"
         rows.append(_write_pictures(folder, stem, one))
         records += [_record(one, panel) for panel in one.panels]
         if len(shown) < _SHEET_ROWS:
             shown.append(_small(one))
     write_json(folder / "regions.json", records)
-    write_text(
-        folder / "sheet.html",
-        _PAGE.render(title=title, rows=rows, mark=_GENERATOR),
-    )
+    page = _PAGE.render(title=title, rows=rows, mark=_GENERATOR)
+    write_text(folder / _SHEET, page)
     plots.save_beside(folder, lambda: draw_sheet(shown, len(rows)), "sheet.png")
     return records
 

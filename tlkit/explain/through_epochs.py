@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 
 from tlkit import plots
+from tlkit.base.disk import names_in
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.filenames import file_name
 from tlkit.explain.files import find_class, read_shown
@@ -29,12 +31,11 @@ def find_checkpoints(folder: Path) -> list[Path]:
     Raises:
         UsageError: There is no such folder, or fewer than two checkpoints.
     """
-    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    files = names_in(folder) if os.path.isdir(folder) else []
     found = [
-        path
-        for path in files
-        if path.name.endswith((".keras", ".weights.h5"))
-        and not path.name.startswith(".")
+        folder / name
+        for name in files
+        if name.endswith((".keras", ".weights.h5")) and not name.startswith(".")
     ]
     if len(found) < 2:
         raise UsageError(

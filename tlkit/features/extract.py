@@ -18,7 +18,7 @@ from tlkit.models.precision import computing_in
 from tlkit.plans.network import ResolvedNetwork
 from tlkit.plans.plan import Plan, ResolvedPlan
 from tlkit.plans.resolve import resolve
-from tlkit.store.housekeeping import prune_store, store_cap
+from tlkit.store.housekeeping import prune_to_cap
 from tlkit.store.store import StoredRows
 from tlkit.tensor.hosts import gone_in_words
 from tlkit.tensor.strategy import make_strategy
@@ -81,7 +81,8 @@ def extract_features(plan: Plan | str, data: DatasetIndex | Source) -> Features:
     Args:
         plan: A plan of the way `features`, or that name for all of its
             defaults. It determines the base, its weights, image size,
-            pooling, precision, the devices and the dtype of the features.
+            pooling, precision, the devices, the engine and the dtype of the
+            features.
         data: The data set, or a source that `load_dataset` can read.
 
     Returns:
@@ -115,15 +116,18 @@ def extract_features(plan: Plan | str, data: DatasetIndex | Source) -> Features:
         data = data.with_note(network.warning)
     about = describe_part(network, network.pooling, policy)
     part = FrozenPart(
-        pooled, about, network.frame, strategy, resolved.views.dtype
+        pooled,
+        about,
+        network.frame,
+        strategy,
+        resolved.views.dtype,
+        resolved.machine.engine,
     )
-    arrays, computed = {}, 0
-    for name, split in data.splits.items():
-        (arrays[name],), count = part.rows(split, name)
-        computed += count
+    rows, computed = part.rows(data.splits)
+    arrays = {name: kept for name, (kept,) in rows.items()}
     # Only new rows can have made the store larger than its cap.
     if computed:
-        prune_store(store_cap())
+        prune_to_cap()
     return Features(data, resolved, base, arrays, computed)
 
 

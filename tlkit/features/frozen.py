@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tlkit.base.console import say, steps_bar
+from tlkit.base.console import counting, say
 from tlkit.base.errors import TlkitError, UsageError
-from tlkit.base.image_size import ImageSize, as_frame
+from tlkit.base.image_size import Frame, ImageSize, as_frame
+from tlkit.cluster.engines import RAY
+from tlkit.cluster.streaming import stream
 from tlkit.data.augment import View
 from tlkit.data.index import Split
 from tlkit.models.digests import weights_digest
 from tlkit.models.inputs import without_resize
 from tlkit.plans.plan import STORED_DTYPES
 from tlkit.store.store import Store, StoredRows
-from tlkit.tensor.hosts import find_hosts, wait_for_hosts
+from tlkit.tensor.failures import errors_in_words
+from tlkit.tensor.hosts import Hosts, find_hosts, wait_for_hosts
 from tlkit.tensor.pipeline import make_view_batches
 from tlkit.tensor.shares import share_of
 
@@ -32,6 +38,9 @@ _FORMAT = 4
 #: whether it is computed in the first run, after an interruption or for a
 #: folder that has grown.
 _BATCH = 32
+#: Number of images that an actor of Ray gets at a time: whole batches, so that
+#: they are the same as in one process.
+_SENT = 8 * _BATCH
 
 Decoded = Callable[[int], np.ndarray]
 
@@ -50,6 +59,8 @@ class FrozenPart:
         strategy: The strategy under which the model was built.
         dtype: One of `STORED_DTYPES`, in which the rows are kept. float16
             has three significant digits and takes half the space of float32.
+        engine: One of `tlkit.cluster.engines.ENGINES`: whether this process
+            runs the network, or actors of Ray. The rows are the same.
 
     Raises:
         UsageError: The dtype is none of `STORED_DTYPES`.
@@ -62,6 +73,7 @@ class FrozenPart:
         image_size: ImageSize,
         strategy: tf.distribute.Strategy,
         dtype: str = "float16",
+        engine: str = "local",
     ) -> None:
         if dtype not in STORED_DTYPES:
             raise UsageError(
@@ -71,11 +83,9 @@ class FrozenPart:
                 received=dtype,
             )
         self.frame = as_frame(image_size)
-        self.dtype = dtype
-        self._strategy = strategy
-        with strategy.scope():
-            # The batches come resized already.
-            self._run = _traced(without_resize(model), strategy)
+        self.dtype, self.engine = dtype, engine
+        self._model = model
+        self._run = _Run(model, self.frame, dtype, strategy)
         self._identity = {
             **about,
             "format": _FORMAT,
@@ -97,42 +107,39 @@ class FrozenPart:
 
     def rows(
         self,
-        split: Split,
-        name: str,
+        splits: Mapping[str, Split],
         views: Sequence[View | None] = (None,),
-        decoded: Decoded | None = None,
-    ) -> tuple[list[StoredRows], int]:
-        """Returns the rows of a split and computes those not yet stored.
+        decoded: Mapping[str, Decoded] | None = None,
+    ) -> tuple[dict[str, list[StoredRows]], int]:
+        """Returns the rows of splits and computes those not yet stored.
 
         Args:
-            split: The images.
-            name: Name of the split, for the line that the user sees.
+            splits: The images by the name of their split, for the line that
+                the user sees.
             views: The views to return, all of one augmentation and seed.
                 None among them stands for the images as they are.
-            decoded: Returns a decoded image by its row, see
-                `tlkit.tensor.pipeline.make_batches`; None reads the files.
+            decoded: For each split a function from the row of an image to
+                its decoded pixels, see `tlkit.tensor.pipeline.make_batches`;
+                the files of the others are read.
 
         Returns:
-            A list with the rows of each view, in the order of the split, and
-            the number of rows that were computed just now.
+            By split a list with the rows of each view, in the order of the
+            split; and the number of rows that were computed just now.
 
         Raises:
             TlkitError: An image has become unreadable, the disk is full, or
                 a value is too large for float16.
         """
         store = self.store(views[0])
-        opened, computed = [], self._own_part(split, name, views, decoded)
+        computed = self._own_part(splits, views, decoded or {})
         with store.computing():
-            for view in views:
-                ids = _ids(split, view)
-                rows = _first_rows(ids, store.missing(ids))
-                if len(rows):
-                    say(_announcement(name, len(rows), view))
-                    vectors = self._compute(split, rows, view, decoded)
-                    store.fill([ids[row] for row in rows], vectors)
-                    computed += len(rows)
-                opened.append(store.open(ids))
-        return opened, computed
+            pieces = _lacking(store.missing, splits, views, decoded or {})
+            self._fill(store, pieces)
+            opened = {
+                name: [store.open(_ids(split, view)) for view in views]
+                for name, split in splits.items()
+            }
+        return opened, computed + sum(len(piece.ids) for piece in pieces)
 
     def lacks(self, split: Split, views: Sequence[View | None]) -> bool:
         """Returns whether any row of these views is not stored yet."""
@@ -141,64 +148,113 @@ class FrozenPart:
 
     def _own_part(
         self,
-        split: Split,
-        name: str,
+        splits: Mapping[str, Split],
         views: Sequence[View | None],
-        decoded: Decoded | None,
+        decoded: Mapping[str, Decoded],
     ) -> int:
         """Computes this host's part of what is missing, beside the others.
 
         Where they share a store nothing is missing afterwards; where each
         has one of its own, each computes the rest for itself.
         """
-        hosts, computed = find_hosts(), 0
+        hosts = find_hosts()
         if hosts is None:
             return 0
         store = self.store(views[0])
+        pieces = _lacking(store.lacking, splits, views, decoded, hosts)
         # Before any host has computed one, so that all divide the same rows.
-        missing = [store.lacking(_ids(split, view)) for view in views]
         wait_for_hosts()
-        for view, lacking in zip(views, missing, strict=True):
-            ids = _ids(split, view)
-            rows = _first_rows(ids, lacking)
-            rows = np.array_split(rows, hosts.count)[hosts.number]
-            if len(rows):
-                say(_announcement(name, len(rows), view))
-                vectors = self._compute(split, rows, view, decoded)
-                store.fill([ids[row] for row in rows], vectors)
-                computed += len(rows)
+        self._fill(store, pieces)
         wait_for_hosts()
-        return computed
+        return sum(len(piece.ids) for piece in pieces)
 
-    def _compute(
-        self,
-        split: Split,
-        rows: np.ndarray,
-        view: View | None,
-        decoded: Decoded | None,
-    ) -> Iterator[np.ndarray]:
-        """Yields the outputs for some images, batch by batch."""
-        batches = make_view_batches(
-            split.select(rows),
-            self.frame,
-            _BATCH,
-            view,
-            decoded and (lambda row: decoded(int(rows[row]))),
+    def _fill(self, store: Store, pieces: Sequence[_Piece]) -> None:
+        with contextlib.closing(self._outputs(pieces)) as outputs:
+            for piece in pieces:
+                say(piece.announcement)
+                store.fill(piece.ids, _first(outputs, len(piece.ids)))
+
+    def _outputs(
+        self, pieces: Sequence[_Piece]
+    ) -> Generator[np.ndarray, None, None]:
+        """Yields the outputs for pieces, batch by batch, in their order."""
+        total = sum(len(piece.ids) for piece in pieces)
+        with counting("features", total) as advance:
+            for vectors in self._batches(pieces):
+                yield vectors
+                advance(len(vectors))
+
+    def _batches(self, pieces: Sequence[_Piece]) -> Iterator[np.ndarray]:
+        if self.engine == RAY and pieces:
+            return self._on_ray(pieces)
+        return (
+            vectors
+            for piece in pieces
+            for vectors in self._run(piece.images, piece.view, piece.decoded)
         )
+
+    def _on_ray(self, pieces: Sequence[_Piece]) -> Iterator[np.ndarray]:
+        given = [(piece.images, piece.view) for piece in pieces]
+        make = functools.partial(
+            _RunPart, self._model, self.frame, self.dtype, given
+        )
+        items = [
+            (number, start)
+            for number, piece in enumerate(pieces)
+            for start in range(0, len(piece.ids), _SENT)
+        ]
+        return stream(make, items)
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """Images of one split, in one view, whose rows are to be computed."""
+
+    name: str
+    images: Split
+    ids: Sequence[str]
+    view: View | None
+    decoded: Decoded | None
+
+    @property
+    def announcement(self) -> str:
+        which = "" if self.view is None else f", view {self.view.number + 1}"
+        count = len(self.ids)
+        return f"{self.name}{which}: computing the features of {count} images"
+
+
+class _Run:
+    """Runs a network over images, in filled batches."""
+
+    def __init__(
+        self,
+        model: keras.Model,
+        frame: Frame,
+        dtype: str,
+        strategy: tf.distribute.Strategy,
+    ) -> None:
+        self._frame, self._dtype, self._strategy = frame, dtype, strategy
+        with strategy.scope():
+            # The batches come resized already.
+            self._run = _traced(without_resize(model), strategy)
+
+    def __call__(
+        self, images: Split, view: View | None, decoded: Decoded | None = None
+    ) -> Iterator[np.ndarray]:
+        """Yields the outputs for images, batch by batch."""
+        batches = make_view_batches(images, self._frame, _BATCH, view, decoded)
 
         # Images of the last batch are repeated until it is full; what they
         # give is cut off again below.
         def fill(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
             return tf.gather(images, tf.range(_BATCH) % tf.shape(images)[0])
 
-        left = len(rows)
-        with steps_bar() as bar:
-            task = bar.add_task("features", total=len(batches))
+        left = len(images)
+        with errors_in_words():
             for given in self._side_by_side(batches.map(fill)):
                 vectors = given.numpy()[:left].astype(np.float32)
                 left -= len(vectors)
-                yield narrowed(vectors, self.dtype)
-                bar.advance(task)
+                yield narrowed(vectors, self._dtype)
 
     def _side_by_side(self, batches: tf.data.Dataset) -> Iterator[tf.Tensor]:
         """Runs one whole batch on each device of this process at a time.
@@ -219,6 +275,30 @@ class FrozenPart:
                 self._run(given)
             )
             yield from results[: len(group)]
+
+
+class _RunPart:
+    """What an actor of Ray works with: a network, and all the images.
+
+    Images in files are here by their paths.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        frame: Frame,
+        dtype: str,
+        pieces: Sequence[tuple[Split, View | None]],
+    ) -> None:
+        self._run = _Run(model, frame, dtype, tf.distribute.get_strategy())
+        self._pieces = pieces
+
+    def __call__(self, item: tuple[int, int]) -> Iterator[np.ndarray]:
+        """Yields the outputs for `_SENT` images of a piece, from one on."""
+        number, start = item
+        images, view = self._pieces[number]
+        rows = np.arange(start, min(start + _SENT, len(images)))
+        return self._run(images.select(rows), view)
 
 
 def _traced(
@@ -248,9 +328,41 @@ def _first_rows(ids: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
     return np.array(sorted(rows[name] for name in wanted), np.int64)
 
 
-def _announcement(name: str, count: int, view: View | None) -> str:
-    which = "" if view is None else f", view {view.number + 1}"
-    return f"{name}{which}: computing the features of {count} images"
+def _lacking(
+    find: Callable[[list[str]], list[str]],
+    splits: Mapping[str, Split],
+    views: Sequence[View | None],
+    decoded: Mapping[str, Decoded],
+    hosts: Hosts | None = None,
+) -> list[_Piece]:
+    """Returns what is not stored yet, each row once; of hosts one's part."""
+    pieces = []
+    planned: set[str] = set()
+    for name, split in splits.items():
+        for view in views:
+            ids = _ids(split, view)
+            wanted = [x for x in find(ids) if x not in planned]
+            planned.update(wanted)
+            rows = _first_rows(ids, wanted)
+            if hosts is not None:
+                rows = np.array_split(rows, hosts.count)[hosts.number]
+            if len(rows):
+                images, names = split.select(rows), [ids[row] for row in rows]
+                pixels = _of_rows(decoded.get(name), rows)
+                pieces.append(_Piece(name, images, names, view, pixels))
+    return pieces
+
+
+def _of_rows(decoded: Decoded | None, rows: np.ndarray) -> Decoded | None:
+    return decoded and (lambda row: decoded(int(rows[row])))
+
+
+def _first(batches: Iterator[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """Yields the next batches that hold `count` rows together."""
+    while count > 0:
+        batch = next(batches)
+        count -= len(batch)
+        yield batch
 
 
 def narrowed(features: np.ndarray, dtype: str) -> np.ndarray:

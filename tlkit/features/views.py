@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tlkit.cluster.engines import RAY, keeping_ray
 from tlkit.data.augment import Augmentation, View
 from tlkit.data.index import TRAIN, VALIDATION, DatasetIndex
 from tlkit.features.frozen import FrozenPart
-from tlkit.store.housekeeping import prune_store, store_cap
+from tlkit.store.housekeeping import prune_to_cap
 from tlkit.store.pixels import keep_pixels
 from tlkit.store.store import StoredRows
 
@@ -56,13 +57,14 @@ def extract_views(
     if not augmentation.changes_nothing:
         views = [View(augmentation, seed, number) for number in range(count)]
     # Decoded pixels take much more room than the files. That pays only if
-    # each image would otherwise be decoded once for every view.
+    # each image would otherwise be decoded once for every view. Actors of Ray
+    # read the files, as this machine's store need not be in their reach.
     several = len(views) > 1 and part.lacks(train, views)
-    decoded = keep_pixels(data, part.frame) if several else {}
-    (plain,), computed = part.rows(
-        validation, VALIDATION, decoded=decoded.get(VALIDATION)
-    )
-    rows, more = part.rows(train, TRAIN, views, decoded.get(TRAIN))
+    here = several and part.engine != RAY
+    decoded = keep_pixels(data, part.frame) if here else {}
+    with keeping_ray():
+        plain, computed = part.rows({VALIDATION: validation}, decoded=decoded)
+        rows, more = part.rows({TRAIN: train}, views, decoded)
     if computed + more:
-        prune_store(store_cap())
-    return ViewRows(rows, plain, computed + more)
+        prune_to_cap()
+    return ViewRows(rows[TRAIN], plain[VALIDATION][0], computed + more)

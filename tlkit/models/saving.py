@@ -51,7 +51,11 @@ def save_classifier(
     # No Keras save is atomic: a full disk would destroy the previous model.
     with atomic_path(path) as partial:
         model.save(partial)
-        with zipfile.ZipFile(partial, "a") as archive:
+        # Given a path that cannot be opened, `ZipFile` would begin it anew.
+        with (
+            open(partial, "r+b") as file,
+            zipfile.ZipFile(file, "a") as archive,
+        ):
             # In ASCII, since a name may hold bytes that are not UTF-8.
             archive.writestr(_MEMBER, json.dumps(about))
 

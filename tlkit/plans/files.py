@@ -21,7 +21,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,17 @@ VERSION = 2
 
 BESIDE_THE_PLAN = ("data", "made_by")
 """Names in a run's `config.json` that do not belong to its plan."""
+
+BESIDE_THE_MODEL = (
+    "machine.devices",
+    "machine.engine",
+    "machine.track",
+    "machine.tensorboard",
+)
+"""Settings that a run may go on without; the last is one of older versions.
+
+They do not change what is computed, but for the order of sums.
+"""
 
 
 def plan_to_dict(plan: Plan) -> dict[str, Any]:
@@ -126,9 +137,17 @@ def plan_from_dict(values: Any, where: object = None) -> Plan:
             continue
         check_known("field of a plan", name, names)
         if name in PARTS:
-            value = _part_from_dict(name, value, where)
+            value = _part_from_dict(name, _renewed(name, value), where)
         given[name] = value
     return Plan(**given)
+
+
+def _renewed(name: str, given: Any) -> Any:
+    """Returns a part of a plan with the names of today's fields."""
+    if name != "machine" or "tensorboard" not in given:
+        return given
+    rest = {own: value for own, value in given.items() if own != "tensorboard"}
+    return {"track": ["tensorboard"], **rest} if given["tensorboard"] else rest
 
 
 def _part_from_dict(name: str, given: Any, where: object) -> Any:
@@ -270,9 +289,26 @@ def plan_to_toml(plan: Plan) -> str:
         <BLANKLINE>
         [machine]
         devices = 1
-        tensorboard = false
+        track = []
     """
     return tomli_w.dumps(plan_to_dict(plan))
+
+
+def flat(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yields the settings of a plan, each under one name.
+
+    Args:
+        values: What `plan_to_dict` returns.
+
+    Example:
+        >>> list(flat({"seed": 1, "recipe": {"epochs": 2}}))
+        [('seed', 1), ('recipe.epochs', 2)]
+    """
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{name}.{n}", one) for n, one in flat(value))
+        else:
+            yield name, value
 
 
 def plan_to_json(plan: Plan) -> str:

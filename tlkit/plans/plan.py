@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from tlkit.base.choices import names_in
 from tlkit.base.errors import UsageError
 from tlkit.base.fields import Checked, Option, field, option_names
 from tlkit.base.machine import AUTO, DEVICES
 from tlkit.base.records import Column, Table
+from tlkit.cluster.engines import ENGINES
 from tlkit.data.augment import (
     AUGMENTATIONS,
     Augmentation,
@@ -20,6 +22,9 @@ from tlkit.data.augment import (
 from tlkit.plans.network import CONVNET, Network, ResolvedNetwork
 from tlkit.plans.recipe import Recipe, ResolvedRecipe
 from tlkit.plans.ways import WAYS
+
+TRACKERS = ("tensorboard", "mlflow")
+"""Names of trackers, of the packages they need, and of tlkit's extras."""
 
 STORED_DTYPES = ("float16", "float32")
 """The dtypes in which the store can keep rows."""
@@ -104,11 +109,19 @@ class Machine(Checked):
             `"all"` takes every one of them, `"cpu"` no GPU, and `"auto"` one
             GPU or, without GPUs, the CPU. Several hosts, which `TF_CONFIG` or
             SLURM describes, train with all of their devices.
-        tensorboard: Whether logs for TensorBoard are written to the run
-            folder.
+        track: Names of programs, out of `TRACKERS`, that are told how the
+            training goes. TensorBoard finds its logs in the run folder.
+            MLflow is sent to where its variable `MLFLOW_TRACKING_URI` says,
+            or else to the folder `runs/mlruns`; it gets plan, figures and
+            plots, and the model if that has 100 MB at most. One that fails
+            is left out, and the training goes on.
+        engine: What runs the frozen part over the images, and tries heads:
+            `"local"`, this process, or `"ray"`, actors and tasks of Ray. The
+            results are the same.
 
     Raises:
-        UsageError: The number is below 1, or a word other than these.
+        UsageError: The number is below 1, a word other than these, or there
+            is no such tracker or engine.
 
     Example:
         >>> Machine(devices="all").devices
@@ -127,9 +140,26 @@ class Machine(Checked):
             group="machine",
         ),
     )
-    tensorboard: bool = field(
-        False,
-        Option("Write logs for TensorBoard.", group="machine"),
+    track: tuple[str, ...] = field(
+        (),
+        Option(
+            "Programs to follow the training with, with commas between: "
+            f"{', '.join(TRACKERS)}. MLflow's own MLFLOW_TRACKING_URI says "
+            f"where to; without it, to runs/mlruns.",
+            choices=lambda: TRACKERS,
+            parse=names_in,
+            metavar="NAME,...",
+            group="machine",
+        ),
+    )
+    engine: str = field(
+        "local",
+        Option(
+            "What runs the conv base over the images, and tries heads: this "
+            "process, or Ray on all cores, GPUs or, by RAY_ADDRESS, machines.",
+            choices=lambda: ENGINES,
+            group="machine",
+        ),
     )
 
 

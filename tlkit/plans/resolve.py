@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
 from tlkit.base.errors import UsageError
+from tlkit.cluster.engines import prepare_engine
 from tlkit.data.augment import AUGMENTATIONS
 from tlkit.data.index import TRAIN, DatasetIndex
 from tlkit.plans.network import CONVNET, Network, ResolvedNetwork
@@ -38,12 +41,15 @@ def resolve(
         The same plan with nothing left open.
 
     Raises:
-        UsageError: The machine has fewer devices, fine-tuning has no run to
+        UsageError: The machine has fewer devices, a tracker or the engine
+            that the plan asks for is not installed, fine-tuning has no run to
             go on from, or that run has no conv base or another network than
             the plan asks for.
     """
     if isinstance(plan, ResolvedPlan):
         return plan
+    _check_installed(plan.machine.track)
+    prepare_engine(plan.machine.engine)
     way = WAYS[plan.way]
     network = _network(plan, start)
     recipe = _recipe(plan, network, len(data.splits[TRAIN]))
@@ -57,12 +63,26 @@ def resolve(
         views=ResolvedViews(min(views, recipe.epochs), plan.views.dtype),
         recipe=recipe,
         machine=ResolvedMachine(
-            _count_devices(plan.machine.devices), plan.machine.tensorboard
+            _count_devices(plan.machine.devices),
+            plan.machine.track,
+            plan.machine.engine,
         ),
         seed=plan.seed,
         start=plan.start or "",
         from_layer=plan.from_layer or _first_layer(plan.way, network),
     )
+
+
+def _check_installed(trackers: Iterable[str]) -> None:
+    for name in trackers:
+        found = importlib.util.find_spec(name)
+        # A folder of that name, from which Python was started, has no origin.
+        if found is None or found.origin is None:
+            raise UsageError(
+                f"The tracker {name} is not installed.",
+                where="track",
+                remedy=f"pip install 'tlkit[{name}]'",
+            )
 
 
 def _network(plan: Plan, start: Plan | None) -> ResolvedNetwork:

@@ -10,7 +10,7 @@ NETWORK = frozenset({"base", "weights", "alpha", "pooling", "units"})
 
 _HEAD = frozenset({"image_size", "fit", "dropout", "l2"})
 _GOES_ON = frozenset({"start", "from_layer"})
-_STORED = frozenset({"views", "features_dtype"})
+_STORED = frozenset({"views", "features_dtype", "engine"})
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """All pictures. Only this folder imports matplotlib."""
 
 from tlkit.plots.figure import Figure as Figure
+from tlkit.plots.files import check_replaceable as check_replaceable
 from tlkit.plots.files import save as save
 from tlkit.plots.files import save_animation as save_animation
 from tlkit.plots.files import save_beside as save_beside

@@ -111,7 +111,13 @@ def save_animation(
 def _prepare(path: str | os.PathLike[str]) -> None:
     """Makes the folder of a picture, and checks that nothing is lost."""
     make_output_folder(Path(path).parent)
-    if Path(path).exists() and not _is_ours(path):
+    check_replaceable(path)
+
+
+def check_replaceable(path: str | os.PathLike[str]) -> None:
+    """Raises UsageError if a picture is there that tlkit has not written."""
+    # Unlike `Path.exists` it sees a link to nowhere.
+    if os.path.lexists(path) and not _is_ours(path):
         raise UsageError(
             "The file exists and was not written by tlkit.",
             where=path,

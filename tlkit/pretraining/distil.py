@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import keras
 import numpy as np
 
-from tlkit.base.console import say, steps_bar
+from tlkit.base.console import counting, say
 from tlkit.models.heads import pool_features
 from tlkit.models.minivgg import MiniVGG, preprocess_input
 from tlkit.models.precision import choose_precision, computing_in
@@ -128,8 +128,7 @@ def _teach(
         features = pool_features(base.output, "average")
         model = keras.Model(base.input, features)
     taught = np.empty((views, len(numbers), features.shape[-1]), np.float32)
-    with steps_bar() as bar:
-        task = bar.add_task("teacher", total=views * len(numbers))
+    with counting("teacher", views * len(numbers)) as advance:
         for start in range(0, len(numbers), _BATCH):
             batch = slice(start, start + _BATCH)
             pictures = [
@@ -138,7 +137,7 @@ def _teach(
             for view in range(views):
                 pixels = _views(pictures, start, view, seed)
                 taught[view, batch] = model.predict_on_batch(pixels)
-                bar.advance(task, len(pixels))
+                advance(len(pixels))
     return taught
 
 

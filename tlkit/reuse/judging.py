@@ -25,6 +25,7 @@ from tlkit.evaluation.metrics import measure
 from tlkit.models.ends import SIGMOID
 from tlkit.reuse.classifier import Classifier, load_classifier
 from tlkit.runs.run import Run
+from tlkit.tensor.failures import errors_in_words
 from tlkit.tensor.pipeline import make_batches
 
 _BATCH = 32
@@ -157,10 +158,11 @@ def _predict(
     classifier: Classifier, index: DatasetIndex, split: str
 ) -> np.ndarray:
     batches = make_batches(index, split, classifier.frame, _BATCH)
-    parts = [
-        classifier.predict_pixels(classifier.as_taken(np.asarray(images)))
-        for images, _ in batches
-    ]
+    with errors_in_words():
+        parts = [
+            classifier.predict_pixels(classifier.as_taken(np.asarray(images)))
+            for images, _ in batches
+        ]
     return np.concatenate(parts)
 
 

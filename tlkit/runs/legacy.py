@@ -53,7 +53,8 @@ def legacy_plan(config: Mapping[str, Any]) -> Plan:
         else Views(0 if stored else None),
         recipe=Recipe(**{n: training[n] for n in _RECIPE if n in training}),
         machine=Machine(
-            training.get("devices", 1), training.get("tensorboard", False)
+            training.get("devices", 1),
+            ("tensorboard",) if training.get("tensorboard") else (),
         ),
         seed=training.get("seed", 0),
         start=settings.get("start"),

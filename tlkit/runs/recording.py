@@ -16,24 +16,27 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import filelock
+from filelock import BaseFileLock
 
-from tlkit.base.atomic import write_json, write_text
+from tlkit.base.atomic import AGAIN, write_json, write_text
 from tlkit.base.console import say
+from tlkit.base.disk import disk_errors, names_in
 from tlkit.base.errors import TlkitError
 from tlkit.base.filenames import file_name
+from tlkit.base.locks import NoLocksError, wait_for_lock
 from tlkit.base.machine import process_mark
 from tlkit.base.outputs import make_output_folder
 from tlkit.data.index import DatasetIndex
 from tlkit.plans.files import plan_to_dict
 from tlkit.plans.plan import ResolvedPlan
 from tlkit.runs.run import RUNS_FOLDER, Run, as_csv
+from tlkit.runs.standing import STANDING
 from tlkit.runs.unfinished import check_unfinished, check_usable
 
 #: Libraries whose versions can change a result.
@@ -49,7 +52,7 @@ _LIBRARIES = (
 #: Held for a moment by the process that goes on with a run.
 _LOCK = ".going-on.lock"
 #: What only an unfinished run has.
-_UNTIL_FINISHED = ("checkpoint.npz", "trained.json", _LOCK)
+_UNTIL_FINISHED = ("checkpoint.npz", "trained.json", STANDING, _LOCK)
 
 
 @contextlib.contextmanager
@@ -97,13 +100,13 @@ def recorded_run(
     except BaseException as error:
         _write_failure(run, started, error, remove=begun is None)
         raise
-    _remove(run, _UNTIL_FINISHED)
+    _remove(run.path / name for name in _UNTIL_FINISHED)
 
 
 def _say_what_is_kept(run: Run) -> None:
     # The model may be saved although the user pressed Ctrl-C; nobody would
     # look for it otherwise.
-    if run.model_path.exists():
+    if os.path.exists(run.model_path):
         say(f"The best model so far is kept: {run.model_path}")
     else:
         say(f"No epoch was finished, so {run.path} holds no model.")
@@ -115,29 +118,37 @@ def _take_over(run: Run, started: float) -> None:
 
     Of two processes that want to go on with it, one must not.
     """
+    with disk_errors("Cannot write to the run", run.path), _alone(run):
+        check_unfinished(run)
+        _write_status(run, "running", started)
+    _remove(x for x in (run.path, run.plots) for x in _partial(x))
+
+
+@contextlib.contextmanager
+def _alone(run: Run) -> Iterator[None]:
+    """Lets no other process go on with a run meanwhile."""
+    lock: BaseFileLock | None
     try:
-        with filelock.FileLock(run.path / _LOCK):
-            _claim(run, started)
-    except NotImplementedError:  # a disk without locks leaves it to the user
-        _claim(run, started)
-    except OSError as error:
-        raise TlkitError(
-            f"Cannot write to the run: {error.strerror}.", where=run.path
-        ) from error
-    _remove(run, (".partial-*", "plots/.partial-*"))
+        lock = wait_for_lock(run.path / _LOCK)
+    except NoLocksError:  # then it is left to the user
+        lock = None
+    try:
+        yield
+    finally:
+        if lock is not None:
+            lock.release()
 
 
-def _claim(run: Run, started: float) -> None:
-    check_unfinished(run)
-    _write_status(run, "running", started)
+def _partial(folder: Path) -> list[Path]:
+    """Lists what killed processes have left of files they were writing."""
+    return [folder / x for x in names_in(folder) if x.startswith(".partial-")]
 
 
-def _remove(run: Run, names: Sequence[str]) -> None:
+def _remove(paths: Iterable[Path]) -> None:
     """Removes files of a run's own that have served their purpose."""
-    for name in names:
-        for path in run.path.glob(name):
-            with contextlib.suppress(OSError):
-                path.unlink()
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _make_run(
@@ -158,18 +169,15 @@ def _make_run(
     _sweep(parent)
     partial = Run(parent / f".partial-{secrets.token_hex(4)}-run")
     try:
-        partial.path.mkdir()
-        _write_status(partial, "running", started)
-        _write_start(partial, plan, data)
-        if folder is None:
-            path = _rename_to_free(partial.path, f"{plan.way}-{data.name}")
-        else:
-            check_usable(path)
-            partial.path.rename(path)
-    except OSError as error:
-        raise TlkitError(
-            f"Cannot make the run folder: {error.strerror}.", where=path
-        ) from error
+        with disk_errors("Cannot make the run folder", path, AGAIN):
+            partial.path.mkdir()
+            _write_status(partial, "running", started)
+            _write_start(partial, plan, data)
+            if folder is None:
+                path = _rename_to_free(partial.path, f"{plan.way}-{data.name}")
+            else:
+                check_usable(path)
+                partial.path.rename(path)
     finally:
         # After a success there is nothing left to remove.
         shutil.rmtree(partial.path, ignore_errors=True)
@@ -178,10 +186,10 @@ def _make_run(
 
 def _sweep(parent: Path) -> None:
     """Removes what processes have left that were killed making a folder."""
-    for status in parent.glob(".partial-????????-run/status.json"):
+    for path in _partial(parent):
         with contextlib.suppress(TlkitError):
-            if Run(status.parent).state == "dead":
-                shutil.rmtree(status.parent, ignore_errors=True)
+            if path.name.endswith("-run") and Run(path).state == "dead":
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _rename_to_free(partial: Path, title: str) -> Path:
@@ -269,8 +277,8 @@ def _write_failure(
     """Keeps a failed run that can go on; may remove one that has nothing."""
     # The error that is being raised matters more than one of writing it, for
     # which a full disk may be the reason.
-    kept = run.model_path.exists() or run.checkpoint_path.exists()
-    if kept or not remove:
+    kept = map(os.path.exists, (run.model_path, run.checkpoint_path))
+    if any(kept) or not remove:
         with contextlib.suppress(TlkitError):
             _write_status(run, "failed", started, _in_words(error))
     else:

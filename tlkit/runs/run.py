@@ -10,9 +10,12 @@ runs/20260131-094500-scratch-pets/
   metrics.json      accuracy with its interval, per class, log loss
   heads.csv         one line per head that was tried, if heads were compared
   plots/            curves and confusion matrix
+  tensorboard/      logs, if TensorBoard tracks it
+  mlflow.json       its run in MLflow, if that tracks it
 
 and, until it is finished,
 
+  progress.json     how far it is, for `tlkit watch`
   checkpoint.npz    what the training needs to go on after its last epochs
   trained.json      facts of a training that is over, whose model is not judged
 """
@@ -29,6 +32,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tlkit.base.atomic import write_json, write_text
+from tlkit.base.disk import disk_errors, names_in
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.machine import is_gone
 from tlkit.base.records import Shown, Table, shorten
@@ -38,6 +42,8 @@ from tlkit.plans.plan import Plan
 from tlkit.runs.legacy import is_legacy, legacy_plan
 
 RUNS_FOLDER = Path("runs")
+
+_UNREADABLE = "Cannot read this file of a run"
 
 
 @dataclass(frozen=True, repr=False)
@@ -180,10 +186,17 @@ class Run(Shown):
     def history(self) -> dict[str, list[float]]:
         """The columns of `history.csv` by name: one value per epoch."""
         path = self.path / "history.csv"
-        if not path.exists():
-            return {}
-        with open(path, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        try:
+            with (
+                disk_errors(_UNREADABLE, path),
+                open(path, encoding="utf-8", newline="") as file,
+            ):
+                rows = list(csv.DictReader(file))
+        except TlkitError as error:
+            # A run that has just begun has none yet.
+            if isinstance(error.__cause__, FileNotFoundError):
+                return {}
+            raise
         names = rows[0] if rows else ()
         return {name: [float(row[name]) for row in rows] for name in names}
 
@@ -191,9 +204,12 @@ class Run(Shown):
         """Returns the digests of the images that trained or chose the model."""
         # Validation images chose the best epoch, so they count as well.
         path = self.path / "images.csv"
-        if not path.exists():
+        if not os.path.exists(path):
             return set()
-        with open(path, encoding="utf-8", newline="") as file:
+        with (
+            disk_errors(_UNREADABLE, path),
+            open(path, encoding="utf-8", newline="") as file,
+        ):
             return {
                 row["digest"]
                 for row in csv.DictReader(file)
@@ -263,10 +279,10 @@ def find_runs(folder: str | os.PathLike[str] = RUNS_FOLDER) -> list[Run]:
         []
     """
     found = [
-        Run(path.parent)
-        for path in sorted(Path(folder).glob("*/config.json"))
+        Run(Path(folder) / name)
+        for name in names_in(Path(folder))
         # Others are being made, or were when their process was killed.
-        if not path.parent.name.startswith(".partial-")
+        if not name.startswith(".partial-")
     ]
     return sorted(filter(is_run, found), key=_started)
 
@@ -349,12 +365,13 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    # A run that has just begun does not have all of its files yet.
-    if not path.exists():
-        return {}
     try:
         return json.loads(path.read_text(encoding="utf-8"))
+    # A run that has just begun does not have all of its files yet, and those
+    # that only an unfinished one has may go at any moment.
+    except FileNotFoundError:
+        return {}
     except (OSError, ValueError) as error:
         raise TlkitError(
-            "Cannot read this file of a run.", where=path, received=error
+            f"{_UNREADABLE}.", where=path, received=error
         ) from error

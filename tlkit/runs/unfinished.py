@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tlkit.base.disk import is_taken
 from tlkit.base.errors import UsageError
 from tlkit.data.index import DatasetIndex
-from tlkit.plans.files import BESIDE_THE_PLAN, plan_to_dict
+from tlkit.plans.files import (
+    BESIDE_THE_MODEL,
+    BESIDE_THE_PLAN,
+    flat,
+    plan_to_dict,
+)
 from tlkit.plans.plan import ResolvedPlan
 from tlkit.runs.run import RUNS_FOLDER, Run, find_runs, is_run
 
@@ -31,9 +37,7 @@ def check_usable(folder: str | os.PathLike[str]) -> None:
 
     It can if the folder does not exist, or is that of an unfinished run.
     """
-    # Unlike `Path.exists` it sees a link to nowhere, and raises no error for a
-    # name that is too long.
-    if not os.path.lexists(folder):
+    if not is_taken(folder):
         return
     run = Run(Path(folder))
     state = run.state if is_run(run) else ""
@@ -125,32 +129,23 @@ def differences(
 ) -> Iterator[tuple[str, Any, Any]]:
     """Yields in what a run differs: the name, what it has, and what is asked.
 
+    What changes no result is not compared.
+
     Args:
         run: The run.
         plan: The plan that is asked for.
         data: The data that are asked for.
     """
     config = run.config
-    # Whatever computes it, the model is the same but for rounding.
-    beside = {*BESIDE_THE_PLAN, "machine"}
-    has = {n: v for n, v in config.items() if n not in beside}
+    has = {n: v for n, v in config.items() if n not in BESIDE_THE_PLAN}
     # As a file gives it back, without tuples.
     asked = json.loads(json.dumps(plan_to_dict(plan)))
-    asked.pop("machine", None)
-    before, now = dict(_flat(has)), dict(_flat(asked))
+    before, now = dict(flat(has)), dict(flat(asked))
     before["fingerprint"] = run.data.get("fingerprint")
     now["fingerprint"] = data.fingerprint()
     for name in dict.fromkeys([*before, *now]):
-        if before.get(name) != now.get(name):
+        if name not in BESIDE_THE_MODEL and before.get(name) != now.get(name):
             yield name, before.get(name), now.get(name)
-
-
-def _flat(values: Mapping[str, Any], start: str = "") -> Iterator[Any]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{start}{name}.")
-        else:
-            yield start + name, value
 
 
 def _worker(run: Run) -> str:

@@ -26,6 +26,7 @@ from tlkit.base.records import (
     shorten,
     tabulate,
 )
+from tlkit.cluster.engines import keeping_ray
 from tlkit.data.index import TEST, DatasetIndex
 from tlkit.evaluation.intervals import INTERVAL_COLUMN
 from tlkit.features.extract import extract_features
@@ -184,16 +185,27 @@ def compare_bases(
             "is no test split, so the best one's accuracy is higher than it "
             "would be on new images."
         )
-    compared = []
-    for number, plan in enumerate(plans):
-        name = _name(plans, number)
-        if len(plans) > 1:
-            say(f"base {number + 1}/{len(plans)}: {name}")
-        started = time.time()
-        run, search, computed = _train_head(plan, data, grid, places[number])
-        seconds = time.time() - started
-        compared.append(ComparedBase(name, run, computed, seconds, search))
+    with keeping_ray():
+        compared = [
+            _compare(plans, number, data, grid, place)
+            for number, place in enumerate(places)
+        ]
     return BaseComparison(tuple(compared))
+
+
+def _compare(
+    plans: Sequence[Plan],
+    number: int,
+    data: DatasetIndex,
+    grid: HeadGrid | None,
+    place: Place,
+) -> ComparedBase:
+    name = _name(plans, number)
+    if len(plans) > 1:
+        say(f"base {number + 1}/{len(plans)}: {name}")
+    started = time.time()
+    run, search, computed = _train_head(plans[number], data, grid, place)
+    return ComparedBase(name, run, computed, time.time() - started, search)
 
 
 def train_best_head(
@@ -233,7 +245,9 @@ def train_best_head(
     """
     if run_folder is not None:
         check_usable(run_folder)
-    return _train_head(plan, data, grid or HeadGrid(), Place(run_folder))[0]
+    with keeping_ray():
+        place = Place(run_folder)
+        return _train_head(plan, data, grid or HeadGrid(), place)[0]
 
 
 def _train_head(

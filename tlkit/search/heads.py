@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from numbers import Real
 from typing import Any
@@ -26,6 +27,8 @@ from tlkit.base.records import (
     number_as,
     tabulate,
 )
+from tlkit.cluster.engines import RAY
+from tlkit.cluster.tasks import run_tasks
 from tlkit.data.folds import check_folds, make_folds
 from tlkit.data.index import TRAIN
 from tlkit.evaluation.intervals import (
@@ -35,7 +38,7 @@ from tlkit.evaluation.intervals import (
 from tlkit.features.extract import Features
 from tlkit.models.heads import HeadSpec, build_head
 from tlkit.models.precision import computing_in
-from tlkit.plans.plan import Plan
+from tlkit.plans.plan import Plan, ResolvedPlan
 from tlkit.plans.recipe import ResolvedRecipe
 from tlkit.search.kept import KeptScores
 from tlkit.training.engine import compile_model, count_steps, fit
@@ -275,7 +278,8 @@ def search_heads(
     Args:
         features: Features from `tlkit.extract_features`. Their plan says how
             each head is trained, except that the learning rates are those of
-            the grid and that one device is used.
+            the grid and that one device is used. Its engine tries the heads,
+            one after the other or as tasks of Ray.
         grid: Heads to try; None tries twelve that are usually worth it.
 
     Returns:
@@ -295,43 +299,81 @@ def search_heads(
     labels = features.data.splits[TRAIN].labels
     heads = grid.heads()
     say(f"{len(heads)} heads, {grid.folds} trainings each")
-    # Those that are finished are kept, so that a search that was interrupted
-    # goes on with the others.
-    kept = KeptScores((vectors, labels, folds), plan.seed)
-    scores = []
-    for number, head in enumerate(heads, 1):
-        network = replace(
-            plan.network, units=head.units, dropout=head.dropout, l2=head.l2
-        )
-        spec = network.head(len(features.data.class_names))
-        recipe = replace(plan.recipe, learning_rate=head.learning_rate)
-        settings = {"head": asdict(spec), "recipe": asdict(recipe)}
-        row = kept.read(settings)
-        if row is None:
-            with computing_in(plan.recipe.precision):
-                row = _try(vectors, labels, folds, spec, recipe, plan.seed)
-            kept.write(settings, row)
+    classes = len(features.data.class_names)
+    trials = [_trial(head, plan, classes) for head in heads]
+    scores: dict[int, HeadScore] = {}
+    for number, row in _rows(trials, (vectors, labels, folds), plan):
+        head = heads[number]
         score = HeadScore(head, len(labels), int(row[0]), *map(float, row[1:]))
-        scores.append(score)
+        scores[number] = score
         say(
-            f"head {number}/{len(heads)}  {head}: "
+            f"head {len(scores)}/{len(heads)}  {head}: "
             f"{score.accuracy:.1%}, {score.seconds:.1f} s"
         )
-    return HeadSearch(grid, tuple(scores))
+    return HeadSearch(grid, tuple(scores[n] for n in range(len(heads))))
+
+
+_Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
+_Trial = tuple[HeadSpec, ResolvedRecipe]
+
+
+def _trial(head: Head, plan: ResolvedPlan, classes: int) -> _Trial:
+    network = replace(
+        plan.network, units=head.units, dropout=head.dropout, l2=head.l2
+    )
+    recipe = replace(plan.recipe, learning_rate=head.learning_rate)
+    return network.head(classes), recipe
+
+
+def _rows(
+    trials: Sequence[_Trial], arrays: _Arrays, plan: ResolvedPlan
+) -> Iterator[tuple[int, Sequence[float]]]:
+    """Yields numbers and rows of heads, those that are kept first.
+
+    The others are kept as soon as they are finished, so that a search that
+    was interrupted goes on with what is left.
+    """
+    kept = KeptScores(arrays, plan.seed)
+    settings = [
+        {"head": asdict(spec), "recipe": asdict(recipe)}
+        for spec, recipe in trials
+    ]
+    missing = []
+    for number, one in enumerate(settings):
+        row = kept.read(one)
+        if row is None:
+            missing.append(number)
+        else:
+            yield number, row
+    left = [trials[number] for number in missing]
+    with contextlib.closing(_tried(left, arrays, plan)) as tried:
+        for place, row in tried:
+            number = missing[place]
+            kept.write(settings[number], row)
+            yield number, row
+
+
+def _tried(
+    trials: Sequence[_Trial], arrays: _Arrays, plan: ResolvedPlan
+) -> Generator[tuple[int, Sequence[float]], None, None]:
+    """Yields numbers and rows of heads as they are finished."""
+    shared = arrays, plan.seed
+    if plan.machine.engine == RAY and trials:
+        yield from run_tasks(_try, shared, trials)
+        return
+    for number, trial in enumerate(trials):
+        yield number, _try(shared, trial)
 
 
 def _try(
-    vectors: np.ndarray,
-    labels: np.ndarray,
-    folds: np.ndarray,
-    spec: HeadSpec,
-    recipe: ResolvedRecipe,
-    seed: int,
+    shared: tuple[_Arrays, int], trial: _Trial
 ) -> tuple[int, float, float]:
     """Returns how many images a head has right, its log loss, the seconds."""
+    (arrays, seed), (spec, recipe) = shared, trial
     started = time.time()
-    shares = held_out_probabilities(vectors, labels, folds, spec, recipe, seed)
-    return *_score(labels, shares), time.time() - started
+    with computing_in(recipe.precision):
+        shares = held_out_probabilities(*arrays, spec, recipe, seed)
+    return *_score(arrays[1], shares), time.time() - started
 
 
 def held_out_probabilities(

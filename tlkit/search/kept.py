@@ -20,11 +20,12 @@ from typing import Any
 import numpy as np
 
 from tlkit.base.atomic import write_json
+from tlkit.base.disk import names_in
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.outputs import MARK
 from tlkit.data.index import DatasetIndex, digest
 from tlkit.models.digests import weights_digest
-from tlkit.plans.files import plan_to_dict
+from tlkit.plans.files import BESIDE_THE_MODEL, flat, plan_to_dict
 from tlkit.plans.plan import ResolvedPlan
 from tlkit.runs.run import RUNS_FOLDER, Run, find_runs, is_run
 from tlkit.runs.unfinished import check_usable
@@ -65,7 +66,7 @@ class KeptScores:
         """
         name = _name(settings)
         # Another process may prune it between the two.
-        with contextlib.suppress(OSError, KeyError):
+        with contextlib.suppress(OSError, TlkitError):
             if not self._store.lacking([name]):
                 return self._store.open([name]).row(0).tolist()
         return None
@@ -127,7 +128,7 @@ def find_places(
     else:
         _check_ours(Path(folder), names)
         inside = [Path(folder) / name for name in names]
-        found = [Run(path) for path in inside if path.exists()]
+        found = [Run(path) for path in inside if os.path.exists(path)]
         folders = [*inside]
     token, done = _latest(found, key, len(plans))
     if folder is not None and len(done) < sum(map(_is_finished, found)):
@@ -142,11 +143,16 @@ def find_places(
 
 def _key(plans: Sequence[ResolvedPlan], data: DatasetIndex, grid: Any) -> str:
     about = {
-        "plans": [plan_to_dict(plan) for plan in plans],
+        "plans": [_what_it_computes(plan) for plan in plans],
         "data": data.fingerprint(),
         "grid": grid and asdict(grid),
     }
     return digest(json.dumps(about, sort_keys=True).encode())
+
+
+def _what_it_computes(plan: ResolvedPlan) -> dict[str, Any]:
+    settings = flat(plan_to_dict(plan))
+    return {n: v for n, v in settings if n not in BESIDE_THE_MODEL}
 
 
 def _latest(
@@ -179,12 +185,12 @@ def _is_finished(run: Run) -> bool:
 
 def _check_ours(folder: Path, names: Sequence[str]) -> None:
     """Raises UsageError if a folder holds anything but a comparison."""
-    if not folder.exists():
+    if not os.path.exists(folder):
         return check_usable(folder)
-    if not folder.is_dir() or not (folder / MARK).exists():
+    if not os.path.isdir(folder) or not os.path.exists(folder / MARK):
         raise _exists(folder)
-    entries = [x for x in folder.iterdir() if not x.name.startswith(".partial")]
-    if not {x.name for x in entries} <= {MARK, *names}:
+    entries = {x for x in names_in(folder) if not x.startswith(".partial")}
+    if not entries <= {MARK, *names}:
         raise _exists(folder)
     return None
 

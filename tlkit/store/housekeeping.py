@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import secrets
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -12,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import filelock
-
+from tlkit.base.console import say
+from tlkit.base.disk import disk_errors, names_in
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.locks import try_lock
 from tlkit.base.records import (
     COUNT,
     SHAPE,
@@ -25,15 +28,17 @@ from tlkit.base.records import (
     number_as,
     tabulate,
 )
+from tlkit.store.cap import store_cap
 from tlkit.store.store import (
-    file_digest,
+    check_shard,
     read_manifest,
     shard_manifests,
     store_folder,
 )
 
 _KEY = re.compile(r"[0-9a-f]{32}")
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+#: What has been pruned has such a name until it is gone.
+_REMOVED = ".removed-"
 
 
 @dataclass(frozen=True)
@@ -98,13 +103,15 @@ def list_store() -> list[Entry]:
 
     Returns:
         One entry for each identity, the most recently used first.
+
+    Raises:
+        TlkitError: The store cannot be read.
     """
     root = store_folder()
-    folders = root.iterdir() if root.is_dir() else ()
     # Locks and marks lie beside the folders; their names are longer.
-    entries = [
-        _entry(folder) for folder in folders if _KEY.fullmatch(folder.name)
-    ]
+    keys = [name for name in names_in(root) if _KEY.fullmatch(name)]
+    # Another process may prune one meanwhile.
+    entries = [_entry(root / key) for key in keys if os.path.isdir(root / key)]
     return sorted(entries, key=lambda entry: -entry.used)
 
 
@@ -117,10 +124,21 @@ def _entry(folder: Path) -> Entry:
         # Without its identity, a folder counts as unused since 1970: it is the
         # first to be pruned.
         content, used = {}, 0.0
-    files = [path for path in folder.iterdir() if path.is_file()]
-    rows = sum(len(read_manifest(path)[0]) for path in shard_manifests(folder))
-    size = sum(path.stat().st_size for path in files)
+    rows = sum(map(_count_rows, shard_manifests(folder)))
+    size = sum(_size(folder / name) for name in names_in(folder))
     return Entry(folder, content, rows, size, used)
+
+
+def _count_rows(manifest: Path) -> int:
+    with contextlib.suppress(OSError):
+        return len(read_manifest(manifest)[0])
+    return 0
+
+
+def _size(path: Path) -> int:
+    with contextlib.suppress(OSError):
+        return path.stat().st_size
+    return 0
 
 
 def verify_store() -> tuple[int, list[Path]]:
@@ -130,19 +148,18 @@ def verify_store() -> tuple[int, list[Path]]:
     computed again when they are needed.
 
     Returns:
-        The number of shards, and the manifests of the damaged ones.
+        The number of shards, and the manifests of those that are damaged or
+        cannot be read.
+
+    Raises:
+        TlkitError: The store cannot be read.
     """
     manifests = [
         path for entry in list_store() for path in shard_manifests(entry.folder)
     ]
-    return len(manifests), [path for path in manifests if not _is_sound(path)]
-
-
-def _is_sound(manifest: Path) -> bool:
-    digest = read_manifest(manifest)[1]
-    return digest is not None and digest == file_digest(
-        manifest.with_suffix(".npy")
-    )
+    doubtful = [path for path in manifests if not check_shard(path)]
+    # What another process has pruned meanwhile is not damaged.
+    return len(manifests), [path for path in doubtful if os.path.exists(path)]
 
 
 def prune_store(most: int) -> list[Entry]:
@@ -155,7 +172,12 @@ def prune_store(most: int) -> list[Entry]:
 
     Returns:
         The entries that were removed.
+
+    Raises:
+        TlkitError: Something cannot be removed; on a disk without locks,
+            anything, as others may be using it.
     """
+    _finish_removing()
     entries = list_store()
     total = sum(entry.size for entry in entries)
     removed = []
@@ -168,83 +190,71 @@ def prune_store(most: int) -> list[Entry]:
     return removed
 
 
+def prune_to_cap() -> None:
+    """Makes the store as small as its user wants it.
+
+    What cannot be removed is told in a line: the work that has filled the
+    store does not depend on it.
+    """
+    try:
+        prune_store(store_cap())
+    except UsageError:
+        raise
+    except TlkitError as error:
+        say(f"the store is larger than it may be: {error.problem}")
+
+
 def _remove(folder: Path) -> bool:
     """Removes the folder of one identity, unless it is in use.
 
     Returns:
         Whether it was removed.
     """
-    # The lock is beside the folder, so that removing the folder leaves it to
-    # those who wait for it.
-    lock = filelock.FileLock(f"{folder}.lock")
-    # Not waited for: whoever holds it is computing rows that will be used.
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        return False
-    try:
-        if _in_use(folder):
+    with disk_errors(
+        "Cannot remove this part of the store",
+        folder,
+        "Remove it yourself while no process uses the store.",
+    ):
+        # The lock is beside the folder, so that removing the folder leaves it
+        # to those who wait for it. It is not waited for: whoever has it is
+        # computing rows that will be used.
+        lock = try_lock(f"{folder}.lock")
+        if lock is None:
             return False
-        shutil.rmtree(folder)
-        return True
-    except OSError as error:
-        raise TlkitError(
-            f"Cannot remove this part of the store: {error.strerror}.",
-            where=folder,
-        ) from error
-    finally:
-        lock.release()
+        try:
+            return not _in_use(folder) and _take_away(folder)
+        finally:
+            lock.release()
+
+
+def _take_away(folder: Path) -> bool:
+    # All at once, so that nobody finds a half of it.
+    removed = folder.with_name(f"{_REMOVED}{secrets.token_hex(8)}")
+    try:
+        folder.rename(removed)
+    except FileNotFoundError:  # another process was faster
+        return False
+    shutil.rmtree(removed)
+    return True
+
+
+def _finish_removing() -> None:
+    """Removes what processes have left that were killed while they pruned."""
+    root = store_folder()
+    for name in names_in(root):
+        if name.startswith(_REMOVED):
+            shutil.rmtree(root / name, ignore_errors=True)
 
 
 def _in_use(folder: Path) -> bool:
-    for path in folder.parent.glob(f"{folder.name}.*.use"):
-        mark = filelock.FileLock(path)
-        try:
-            mark.acquire(timeout=0)
-        except filelock.Timeout:
-            return True
-        # Nobody holds the mark: its reader was killed before it could remove
-        # it.
-        mark.release()
-        path.unlink(missing_ok=True)
+    for name in names_in(folder.parent):
+        if name.startswith(f"{folder.name}.") and name.endswith(".use"):
+            path = folder.with_name(name)
+            mark = try_lock(path)
+            if mark is None:
+                return True
+            # Nobody holds the mark: its reader was killed before it could
+            # remove it.
+            mark.release()
+            path.unlink(missing_ok=True)
     return False
-
-
-def store_cap() -> int:
-    """Returns how many bytes the store may hold.
-
-    Returns:
-        The value of the environment variable `TLKIT_STORE_CAP`, such as
-        "20G", else 50 GB.
-
-    Raises:
-        UsageError: The variable is not a size.
-    """
-    return read_size(os.environ.get("TLKIT_STORE_CAP", "50G"))
-
-
-def read_size(text: str) -> int:
-    """Reads a number of bytes such as "500M" or "20G".
-
-    Args:
-        text: A number, optionally followed by K, M, G or T (powers of 1,000)
-            and a B.
-
-    Returns:
-        The number of bytes.
-
-    Raises:
-        UsageError: The text is not a size.
-
-    Example:
-        >>> read_size("1.5G")
-        1500000000
-    """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)B?\s*", text.upper())
-    if found is None:
-        raise UsageError(
-            "This is not a size in bytes.",
-            expected="a number, optionally with K, M, G or T, such as 20G",
-            received=text,
-        )
-    return int(float(found[1]) * _UNITS[found[2]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tlkit.base.console import say, steps_bar
+from tlkit.base.console import counting, say
+from tlkit.base.disk import disk_errors
 from tlkit.base.image_size import Frame, ImageSize, as_frame
 from tlkit.data.index import TRAIN, VALIDATION, DatasetIndex, Split
-from tlkit.store.housekeeping import prune_store, store_cap
+from tlkit.store.cap import store_cap
+from tlkit.store.housekeeping import prune_to_cap
 from tlkit.store.store import Store, StoredRows, store_folder
 
 #: To be raised when decoding or resizing changes: the pixels of older versions
@@ -72,13 +75,15 @@ def keep_pixels(
             rows[name] = store.open(split.digests)
     # What has just been opened is marked as in use, so pruning leaves it.
     if computed:
-        prune_store(store_cap())
+        prune_to_cap()
     return {name: kept.row for name, kept in rows.items()}
 
 
 def _fits(count: int, lacking: int, image_size: tuple[int, int]) -> bool:
     one = image_size[0] * image_size[1] * 3
-    free = shutil.disk_usage(_existing(store_folder())).free
+    place = _existing(store_folder())
+    with disk_errors("Cannot ask how much room the disk has", place):
+        free = shutil.disk_usage(place).free
     # A full disk does not matter where all images are kept already.
     if count * one <= _SHARE * store_cap() and lacking * one <= _SHARE * free:
         return True
@@ -87,9 +92,8 @@ def _fits(count: int, lacking: int, image_size: tuple[int, int]) -> bool:
 
 
 def _existing(folder: Path) -> Path:
-    return next(
-        path for path in (folder, *folder.absolute().parents) if path.exists()
-    )
+    above = (folder, *folder.absolute().parents)
+    return next(path for path in above if os.path.exists(path))
 
 
 def _decode(split: Split, frame: Frame) -> Iterator[np.ndarray]:
@@ -97,10 +101,10 @@ def _decode(split: Split, frame: Frame) -> Iterator[np.ndarray]:
 
     Only one batch is in memory at a time.
     """
-    with ThreadPoolExecutor() as pool, steps_bar() as bar:
-        task = bar.add_task("decoding", total=len(split))
-        for start in range(0, len(split), _BATCH):
-            numbers = range(start, min(start + _BATCH, len(split)))
+    count = len(split)
+    with ThreadPoolExecutor() as pool, counting("decoding", count) as advance:
+        for start in range(0, count, _BATCH):
+            numbers = range(start, min(start + _BATCH, count))
             images = pool.map(lambda row: split.read(row, frame), numbers)
             yield np.stack(list(images))
-            bar.advance(task, len(numbers))
+            advance(len(numbers))

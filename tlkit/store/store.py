@@ -9,6 +9,10 @@ its new images; a renamed one costs nothing; and an interruption loses at most
 one shard. A store that this process may not write, such as one that another
 user has filled, serves the rows that it has.
 
+No file is ever changed and no name used twice, so that processes may share a
+store without a lock: two that compute the same write it twice, and that is
+all. Locks spare that work, and keep what is being read from being pruned.
+
     <store>/<key>/recipe.json   what the values depend on
     <store>/<key>/<shard>.npy   array of shape (rows, ...)
     <store>/<key>/<shard>.json  the manifest: the images of the rows, and the
@@ -33,19 +37,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import filelock
 import numpy as np
 import platformdirs
+from filelock import BaseFileLock
 
 from tlkit.base.atomic import atomic_path, write_json
 from tlkit.base.console import say
+from tlkit.base.disk import disk_errors, names_in, reason
 from tlkit.base.errors import TlkitError
+from tlkit.base.locks import NoLocksError, try_lock, wait_for_lock
+from tlkit.store.cap import store_cap
 
 #: Rows in a shard; an interruption loses at most as many.
 SHARD_ROWS = 256
 #: Its name since 0.1, when it was called a recipe.
 _IDENTITY = "recipe.json"
-_SHARD = re.compile(r"[0-9a-f]{16}")
+_MANIFEST = re.compile(r"[0-9a-f]{16}\.json")
+#: Seconds after which a file that is not finished belongs to no living
+#: process: a shard is written in a few.
+_LONG_AGO = 3600
+
+
+_COMPUTED_AGAIN = (
+    "Run the same command again: rows that have gone are computed again."
+)
 
 
 def store_folder() -> Path:
@@ -56,7 +71,9 @@ def store_folder() -> Path:
         `tlkit/store` in the platform's cache folder.
     """
     chosen = os.environ.get("TLKIT_STORE")
-    return Path(chosen or Path(platformdirs.user_cache_dir("tlkit"), "store"))
+    usual = Path(platformdirs.user_cache_dir("tlkit"), "store")
+    # A path that was relative would change with the working folder.
+    return Path(chosen or usual).absolute()
 
 
 class Place(NamedTuple):
@@ -151,22 +168,23 @@ class Store:
         self.key = hashlib.sha256(text.encode()).hexdigest()[:32]
         self.root = root or store_folder()
         self.folder = self.root / self.key
-        # Whether each shard matches its digest. Comparing means reading the
-        # whole shard, so it is done once.
-        self._sound: dict[str, bool] = {}
+        # What `check_shard` says of each shard. It reads the whole shard, so
+        # it is asked once.
+        self._sound: dict[str, bool | None] = {}
         # Why nothing can be written here; None where it can.
-        self._unwritable: Exception | None = None
+        self._unwritable: OSError | None = None
 
     @contextlib.contextmanager
     def computing(self) -> Iterator[None]:
         """Locks this part of the store for writing while the block runs.
 
-        Other processes that want the same rows wait, and then find them.
-        Where nothing can be written there is no lock, and the rows that are
-        there can be used.
+        Other processes that want the same rows wait, and then find them; on
+        a disk without locks they compute them, too. Where nothing can be
+        written there is no lock, and the rows that are there can be used.
 
         Raises:
-            TlkitError: The folder cannot be made.
+            TlkitError: The folder cannot be made or written.
+            UsageError: How large the store may be is no size.
         """
         lock = self._lock_if_writable()
         try:
@@ -175,43 +193,58 @@ class Store:
             if lock is not None:
                 lock.release()
 
-    def _lock_if_writable(self) -> filelock.FileLock | None:
+    def _lock_if_writable(self) -> BaseFileLock | None:
         self._unwritable = None
+        # One that means nothing is an error before hours of work.
+        store_cap()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = self._waited_for()
             try:
                 self._prepare()
             except BaseException:
-                lock.release()
+                if lock is not None:
+                    lock.release()
                 raise
-        # A disk without file locks is a NotImplementedError to filelock.
-        except (OSError, NotImplementedError) as error:
-            if not (self.folder / _IDENTITY).exists():
+        except OSError as error:
+            if not os.path.exists(self.folder / _IDENTITY):
                 raise _cannot_write(
-                    "Cannot make the folder of the store", self.root, error
+                    "Cannot write to the store", self.root, error
                 ) from error
             self._unwritable = error
             return None
         return lock
 
-    def _waited_for(self) -> filelock.FileLock:
-        # The system frees the lock if its holder is killed. Tried without
-        # waiting first, so that a wait can be announced.
-        lock = filelock.FileLock(f"{self.folder}.lock")
+    def _waited_for(self) -> BaseFileLock | None:
+        path = f"{self.folder}.lock"
         try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            say("another process is computing the same; waiting for it")
-            lock.acquire()
+            lock = try_lock(path)
+            if lock is None:
+                say("another process is computing the same; waiting for it")
+                lock = wait_for_lock(path)
+        except NoLocksError:
+            return None
         return lock
 
     def _prepare(self) -> None:
         # Pruning may have removed the folder while this process waited.
         self.folder.mkdir(exist_ok=True)
-        self._sweep()
-        if not (self.folder / _IDENTITY).exists():
+        if not os.path.exists(self.folder / _IDENTITY):
             write_json(self.folder / _IDENTITY, self.identity)
+        self._sweep(self._use())
+
+    def _use(self) -> float:
+        """Notes that this part is used; returns the time that it is now.
+
+        It is the time of the identity file, by which pruning goes. The disk
+        itself gives it, so that the clocks of several machines do not matter.
+        """
+        identity = self.folder / _IDENTITY
+        # Where nothing can be written, nothing needs to be kept from pruning.
+        with contextlib.suppress(OSError):
+            os.utime(identity)
+            return identity.stat().st_mtime
+        return 0.0
 
     def fill(self, ids: Sequence[str], batches: Iterable[np.ndarray]) -> None:
         """Writes rows in shards, each as soon as it is full.
@@ -232,17 +265,20 @@ class Store:
                 self.add(ids[start:stop], np.concatenate(waiting))
                 start, waiting = stop, []
 
-    def _sweep(self) -> None:
-        """Removes what a killed process has left.
+    def _sweep(self, now: float) -> None:
+        """Removes what processes have left that were killed long ago.
 
-        Called only under the lock, so no file of a living process is removed.
+        What is young may be another's that is writing it: the lock does not
+        reach other machines on every disk.
         """
-        for path in [*self.folder.glob(".partial-*"), *self._orphans()]:
-            path.unlink(missing_ok=True)
-
-    def _orphans(self) -> list[Path]:
-        arrays = self.folder.glob("*.npy")
-        return [x for x in arrays if not x.with_suffix(".json").exists()]
+        names = names_in(self.folder)
+        for name in names:
+            orphan = name.endswith(".npy") and f"{name[:-4]}.json" not in names
+            if orphan or name.startswith(".partial-"):
+                path = self.folder / name
+                with contextlib.suppress(OSError):
+                    if now - path.stat().st_mtime > _LONG_AGO:
+                        path.unlink()
 
     def lacking(self, ids: Iterable[str]) -> list[str]:
         """Lists the rows that are not there, and changes nothing.
@@ -283,11 +319,13 @@ class Store:
                     self._unwritable,
                 ) from self._unwritable
             return []
-        for name, sound in self._sound.items():
-            if not sound:
-                for suffix in (".json", ".npy"):
-                    path = self.folder / f"{name}{suffix}"
-                    path.unlink(missing_ok=True)
+        # One that cannot be read now may be readable again later.
+        damaged = [x for x, sound in self._sound.items() if sound is False]
+        for name in damaged:
+            for suffix in (".json", ".npy"):
+                # It does not count, whether it is there or not.
+                with contextlib.suppress(OSError):
+                    (self.folder / f"{name}{suffix}").unlink()
         return lacking
 
     def add(self, ids: Sequence[str], rows: np.ndarray) -> None:
@@ -327,40 +365,44 @@ class Store:
             The rows, in the order of `ids`.
 
         Raises:
-            KeyError: A row is missing.
+            TlkitError: A row is missing, or cannot be read.
         """
-        # The time of the identity file is the last use, by which pruning goes.
-        # Where nothing can be written, nothing needs to be kept from pruning.
-        with contextlib.suppress(OSError):
-            os.utime(self.folder / _IDENTITY)
+        self._use()
         known = self._places()
+        gone = [name for name in ids if name not in known]
+        if gone:
+            raise TlkitError(
+                f"{len(gone)} rows of the store have gone or cannot be read.",
+                where=self.folder,
+                remedy=_COMPUTED_AGAIN,
+            )
         places = [known[name] for name in ids]
         names = list(dict.fromkeys(place.shard for place in places))
         numbers = {name: number for number, name in enumerate(names)}
         found = [(numbers[shard], row) for shard, row in places]
-        rows = StoredRows(
-            [
+        with disk_errors(
+            "Cannot open a shard of the store", None, _COMPUTED_AGAIN
+        ):
+            shards = [
                 np.load(self.folder / f"{name}.npy", mmap_mode="r")
                 for name in names
-            ],
-            np.array(found, np.int64).reshape(-1, 2),
-        )
-        # The mark goes when the rows are no longer referred to, or at exit.
-        with contextlib.suppress(OSError, NotImplementedError):
-            weakref.finalize(rows, _put_back, self._mark_as_used())
+            ]
+        rows = StoredRows(shards, np.array(found, np.int64).reshape(-1, 2))
+        # Where nothing can be written, or locked, nothing is pruned.
+        with contextlib.suppress(OSError):
+            self._mark_as_used(rows)
         return rows
 
-    def _mark_as_used(self) -> filelock.FileLock:
-        """Takes a lock of this reader's own, which tells others not to prune.
+    def _mark_as_used(self, rows: StoredRows) -> None:
+        """Takes a lock of these rows' own, which tells others not to prune.
 
-        The system frees it if the reader is killed. It is not bound to a
-        thread, because garbage collection may release it from another one.
+        It goes when they are no longer referred to, or at exit. It is not
+        bound to a thread, as garbage collection may release it from another.
         """
-        mark = filelock.FileLock(
-            f"{self.folder}.{secrets.token_hex(4)}.use", thread_local=False
-        )
-        mark.acquire()
-        return mark
+        name = f"{self.folder}.{secrets.token_hex(4)}.use"
+        mark = try_lock(name, any_thread=True)
+        if mark is not None:
+            weakref.finalize(rows, _put_back, mark)
 
     def _places(self) -> dict[str, Place]:
         """Returns where the rows of all undamaged shards are."""
@@ -373,28 +415,29 @@ class Store:
 
     def _ids(self, manifest: Path) -> list[str]:
         """Returns the ids of a shard's rows; none if it is damaged."""
-        ids, digest = read_manifest(manifest)
         if manifest.stem not in self._sound:
-            sound = digest is not None and digest == file_digest(
-                manifest.with_suffix(".npy")
-            )
-            self._sound[manifest.stem] = sound
-        return ids if self._sound[manifest.stem] else []
+            self._sound[manifest.stem] = check_shard(manifest)
+        # It is small, and was readable a moment ago.
+        with contextlib.suppress(OSError):
+            if self._sound[manifest.stem]:
+                return read_manifest(manifest)[0]
+        return []
 
 
-def _cannot_write(problem: str, root: Path, error: Exception) -> TlkitError:
-    reason = getattr(error, "strerror", None) or error
+def _cannot_write(problem: str, root: Path, error: OSError) -> TlkitError:
     return TlkitError(
-        f"{problem}: {reason}.",
+        f"{problem}: {reason(error)}.",
         where=root,
         remedy="Name a folder that can be written, with --store or in the "
         "environment variable TLKIT_STORE.",
     )
 
 
-def _put_back(mark: filelock.FileLock) -> None:
-    mark.release(force=True)
-    Path(mark.lock_file).unlink(missing_ok=True)
+def _put_back(mark: BaseFileLock) -> None:
+    # A mark that nobody holds is removed by whoever prunes.
+    with contextlib.suppress(OSError):
+        mark.release(force=True)
+        os.unlink(mark.lock_file)
 
 
 def shard_manifests(folder: Path) -> list[Path]:
@@ -404,9 +447,33 @@ def shard_manifests(folder: Path) -> list[Path]:
 
     Args:
         folder: Folder of one identity.
+
+    Raises:
+        TlkitError: The folder cannot be read.
     """
-    found = folder.glob("*.json")
-    return sorted(path for path in found if _SHARD.fullmatch(path.stem))
+    names = names_in(folder)
+    return [folder / name for name in names if _MANIFEST.fullmatch(name)]
+
+
+def check_shard(manifest: Path) -> bool | None:
+    """Reads a shard and compares it with its digest.
+
+    Args:
+        manifest: The manifest of the shard.
+
+    Returns:
+        Whether it is what was written; None if it cannot be read, or is no
+        longer there, as another process has removed it.
+    """
+    try:
+        digest = read_manifest(manifest)[1]
+        return digest is not None and digest == file_digest(
+            manifest.with_suffix(".npy")
+        )
+    except FileNotFoundError:
+        return False if os.path.exists(manifest) else None
+    except OSError:
+        return None
 
 
 def read_manifest(path: Path) -> tuple[list[str], str | None]:
@@ -418,6 +485,9 @@ def read_manifest(path: Path) -> tuple[list[str], str | None]:
     Returns:
         The ids of the rows and the SHA-256 of the array; an empty list and
         None if the manifest is damaged.
+
+    Raises:
+        OSError: It cannot be read.
     """
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -427,7 +497,7 @@ def read_manifest(path: Path) -> tuple[list[str], str | None]:
         if manifest.get("check") != _check(body):
             return [], None
         return body["ids"], body["sha256"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return [], None
 
 
@@ -436,13 +506,14 @@ def _check(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def file_digest(path: Path) -> str | None:
-    """Returns the SHA-256 of a file; None if it cannot be read."""
-    try:
-        digest = hashlib.sha256()
-        with open(path, "rb") as file:
-            while part := file.read(1 << 20):
-                digest.update(part)
-    except OSError:
-        return None
+def file_digest(path: Path) -> str:
+    """Returns the SHA-256 of a file.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
     return digest.hexdigest()

@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from tlkit.tensor.meeting import meet
 _CONFIG, _TASKS = "TF_CONFIG", "SLURM_STEP_NUM_TASKS"
 #: The first port of a host that SLURM describes; it names none.
 _PORT = 8888
+_LIBRARIES = ("tlkit", "tensorflow", "keras", "numpy")
 
 
 #: Seconds for which hosts that have met wait for each other.
@@ -74,7 +76,7 @@ def find_hosts() -> Hosts | None:
     )
     if number:
         be_silent()  # the same lines as the chief's
-    meet(addresses, number)
+    meet(addresses, number, _alike())
     _limit_joining(len(addresses))
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
@@ -83,6 +85,12 @@ def find_hosts() -> Hosts | None:
     # TensorFlow has taken SIGTERM over, and does nothing with it.
     listen_again()
     return Hosts(strategy, len(addresses), number)
+
+
+def _alike() -> dict[str, Any]:
+    """Returns what all hosts must have alike."""
+    gpus = len(tf.config.get_visible_devices("GPU"))
+    return {"GPUs": gpus, **{name: version(name) for name in _LIBRARIES}}
 
 
 def _limit_joining(count: int) -> None:

@@ -9,8 +9,7 @@ import contextlib
 import json
 import socket
 import time
-from collections.abc import Iterator, Sequence
-from importlib.metadata import version
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tlkit.base.errors import TlkitError, UsageError
@@ -22,10 +21,11 @@ MOST_SECONDS = 600.0
 _PAUSE = 0.1
 #: Bytes that a message has at most.
 _LONGEST = 1000
-_SAME = ("tlkit", "tensorflow", "keras", "numpy")
 
 
-def meet(addresses: Sequence[str], number: int) -> None:
+def meet(
+    addresses: Sequence[str], number: int, alike: Mapping[str, Any]
+) -> None:
     """Returns when all hosts are there, and can start together.
 
     The others call the chief, who answers all of them when the last has come.
@@ -33,19 +33,22 @@ def meet(addresses: Sequence[str], number: int) -> None:
     Args:
         addresses: Addresses of the hosts, "HOST:PORT" each, the chief's first.
         number: Number of this host, from 0.
+        alike: What all hosts must have alike, by name, as JSON can hold it.
 
     Raises:
-        UsageError: A host has another version of a library.
+        UsageError: A host has something else.
         TlkitError: Some do not come, or the chief's port is in use.
     """
     until = time.monotonic() + MOST_SECONDS
     if number == 0:
-        _receive(addresses, until)
+        _receive(addresses, alike, until)
     else:
-        _call(addresses[0], number, until)
+        _call(addresses[0], {"number": number, **alike}, until)
 
 
-def _receive(addresses: Sequence[str], until: float) -> None:
+def _receive(
+    addresses: Sequence[str], alike: Mapping[str, Any], until: float
+) -> None:
     callers: dict[int, socket.socket] = {}
     with contextlib.ExitStack() as open_ones:
         door = open_ones.enter_context(_door(addresses[0]))
@@ -64,7 +67,8 @@ def _receive(addresses: Sequence[str], until: float) -> None:
             if caller is not None and told.get("number") in range(
                 1, len(addresses)
             ):
-                _check_same(told, caller, addresses[told["number"]])
+                place = addresses[told["number"]]
+                _check_alike(alike, told, caller, place)
                 callers[told["number"]] = caller
         for caller in callers.values():
             _write(caller, {"go": True})
@@ -86,7 +90,7 @@ def _door(address: str) -> Iterator[socket.socket]:
         yield door
 
 
-def _call(chief: str, number: int, until: float) -> None:
+def _call(chief: str, told: Mapping[str, Any], until: float) -> None:
     """Calls the chief until he answers."""
     host, _, port = chief.rpartition(":")
     while True:
@@ -97,14 +101,14 @@ def _call(chief: str, number: int, until: float) -> None:
             contextlib.suppress(OSError, ValueError),
             socket.create_connection((host, int(port)), timeout=1) as line,
         ):
-            _write(line, {"number": number, **_versions()})
+            _write(line, told)
             answer = _answer(line, chief, until)
         if "go" in answer:
             return
         if "refused" in answer:
             needed = answer["refused"]
-            found = {name: _versions()[name] for name in needed}
-            raise _not_the_same(needed, "this host", found)
+            found = {name: told[name] for name in needed}
+            raise _not_alike(needed, "this host", found)
         time.sleep(_PAUSE)
 
 
@@ -126,32 +130,30 @@ def _check_time(until: float, missing: Sequence[str]) -> None:
         )
 
 
-def _versions() -> dict[str, str]:
-    return {name: version(name) for name in _SAME}
-
-
-def _check_same(
-    told: dict[str, Any], caller: socket.socket, address: str
+def _check_alike(
+    alike: Mapping[str, Any],
+    told: Mapping[str, Any],
+    caller: socket.socket,
+    address: str,
 ) -> None:
-    """Raises UsageError, here and there, if a host has other libraries."""
-    here = _versions()
-    other = {n: told.get(n) for n, v in here.items() if told.get(n) != v}
+    """Raises UsageError, here and there, if a host has something else."""
+    other = {n: told.get(n) for n, v in alike.items() if told.get(n) != v}
     if other:
-        needed = {name: here[name] for name in other}
+        needed = {name: alike[name] for name in other}
         _write(caller, {"refused": needed})
-        raise _not_the_same(needed, address, other)
+        raise _not_alike(needed, address, other)
 
 
-def _not_the_same(needed: object, where: str, received: object) -> UsageError:
+def _not_alike(needed: object, where: str, received: object) -> UsageError:
     return UsageError(
-        "The hosts have not the same libraries.",
+        "The hosts are not alike.",
         where=where,
         expected=needed,
         received=received,
     )
 
 
-def _write(line: socket.socket, message: dict[str, Any]) -> None:
+def _write(line: socket.socket, message: Mapping[str, Any]) -> None:
     line.sendall(json.dumps(message).encode() + b"\n")
 
 

@@ -31,7 +31,7 @@ _NEEDED: dict[str, Any] = {
 }
 
 
-def start_tensorflow() -> None:
+def start_tensorflow(threads: int | None = None) -> None:
     """Imports TensorFlow and hides what it prints meanwhile.
 
     Some of its messages are written to the process's standard error before
@@ -39,23 +39,35 @@ def start_tensorflow() -> None:
     tlkit's own lines. Its later warnings are about the code that calls it,
     which the user has not written.
 
+    Args:
+        threads: Number of threads that an operation is divided among, and of
+            operations at the same time; None leaves it to TensorFlow, which
+            takes all cores.
+
     Raises:
         UsageError: Keras is set to compute in another way; see
             `settle_keras`.
+        RuntimeError: TensorFlow has computed already, and cannot change the
+            number of its threads.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     settle_keras()
-    with _silence():
+    with silence():
         tensorflow = _import("tensorflow")
+        if threads is not None:
+            own = tensorflow.config.threading
+            own.set_intra_op_parallelism_threads(threads)
+            own.set_inter_op_parallelism_threads(threads)
         # Looking for GPUs prints an error on machines that have none.
         tensorflow.config.list_physical_devices()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Sends standard error nowhere for a while."""
-    # TensorFlow's C++ code writes to file descriptor 2 itself, so replacing
+def silence() -> Iterator[None]:
+    """Sends standard error nowhere while the block runs."""
+    # The C++ code of TensorFlow, and of Ray, writes to file descriptor 2
+    # itself, so replacing
     # sys.stderr would not be enough.
     sys.stderr.flush()
     standard_error = os.dup(2)
@@ -167,7 +179,7 @@ def _set_aside(other: dict[str, Any]) -> None:
 def _import(name: str) -> Any:
     """Imports Keras, or TensorFlow, which reads Keras's file by itself."""
     try:
-        with _silence():
+        with silence():
             return importlib.import_module(name)
     except (AssertionError, AttributeError, TypeError, ValueError) as error:
         if not _keras_json().is_file():

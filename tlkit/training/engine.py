@@ -6,8 +6,7 @@ short for `fit`: see `tlkit.experiments.training`. Both take the same recipe.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,8 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tlkit.base.errors import TlkitError
 from tlkit.plans.recipe import ResolvedRecipe
+from tlkit.tensor.failures import errors_in_words
 from tlkit.training.meters import Meters
 from tlkit.training.objective import make_loss, make_optimizer, weight_table
 from tlkit.training.replicated import Loop, Replicas
@@ -189,29 +188,3 @@ def _weighed(data: Data, table: np.ndarray) -> Data:
     return data.map(
         lambda images, labels: (images, labels, tf.gather(table, labels))
     )
-
-
-@contextlib.contextmanager
-def errors_in_words() -> Iterator[None]:
-    """Turns TensorFlow's errors back into the `TlkitError` that caused them.
-
-    Raises:
-        TlkitError: Reading an image failed inside tf.data, or the device ran
-            out of memory. Other errors pass unchanged.
-    """
-    try:
-        yield
-    except tf.errors.ResourceExhaustedError as error:
-        raise TlkitError(
-            "The device has too little memory.",
-            remedy="Choose a smaller batch size or image size.",
-        ) from error
-    except tf.errors.OpError as error:
-        # An error inside `tf.numpy_function` arrives as one text, with
-        # Python's traceback in front of and behind tlkit's own message.
-        _, found, words = str(error).partition("TlkitError: ")
-        if not found:
-            raise
-        problem, *lines = words.split("\nTraceback")[0].splitlines()
-        details = [line for line in lines if line.startswith("  ")]
-        raise TlkitError("\n".join([problem, *details[:4]])) from error

@@ -13,6 +13,7 @@ from tlkit.base.image_size import ImageSize
 from tlkit.data.index import TEST, VALIDATION, DatasetIndex
 from tlkit.evaluation.metrics import measure
 from tlkit.runs.run import Run
+from tlkit.tensor.failures import errors_in_words
 from tlkit.tensor.pipeline import make_batches
 
 
@@ -34,9 +35,13 @@ def predict_split(
     Returns:
         A float32 array of shape `(count, classes)`, in the order of the
         index.
+
+    Raises:
+        TlkitError: An image has become unreadable, or memory was short.
     """
     batches = make_batches(data, split, image_size, batch_size=32)
-    return np.asarray(model.predict(batches, verbose=0))
+    with errors_in_words():
+        return np.asarray(model.predict(batches, verbose=0))
 
 
 def final_split(data: DatasetIndex) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tlkit.base.console import say
-from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.errors import TlkitError
 from tlkit.base.interruption import delayed
 from tlkit.data.augment import View
 from tlkit.data.index import TRAIN, VALIDATION, DatasetIndex
@@ -43,7 +43,7 @@ from tlkit.tensor.strategy import make_strategy
 from tlkit.training.best_epoch import BestEpoch
 from tlkit.training.checkpoint import Checkpoints
 from tlkit.training.engine import Span, compile_model, count_steps, fit
-from tlkit.training.epoch_lines import EpochLines
+from tlkit.training.following import followed
 from tlkit.training.frozen import frozen_stays_frozen
 from tlkit.training.joining import check_join
 from tlkit.training.meters import meters_of
@@ -113,11 +113,14 @@ def train_parts(
         if parts.cut
         else _Pixels(plan, data, share)
     )
-    with _recorded(plan, data, run_folder, begun) as run:
+    with _recorded(plan, data, run_folder, begun, before, callbacks) as (
+        run,
+        followers,
+    ):
         if on_start is not None and run.writes:
             on_start(run)
         about = {**before.trained} or _fit(
-            plan, data, parts, source, run, before, callbacks
+            plan, data, parts, source, run, before, followers
         )
         if not run.writes:
             leave_hosts()  # when the chief has judged the model
@@ -142,14 +145,24 @@ def _recorded(
     data: DatasetIndex,
     folder: str | os.PathLike[str] | None,
     begun: Run | None,
-) -> Iterator[Run]:
-    """Makes the run, or goes on with it; on one of several hosts alone."""
-    if is_chief():
-        with recorded_run(plan, data, folder, begun) as run:
-            from_chief(os.fsencode(run.path.absolute()))
-            yield run
-    else:
-        yield RunElsewhere(Path(os.fsdecode(from_chief(b""))))
+    before: Progress,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> Iterator[tuple[Run, Sequence[keras.callbacks.Callback]]]:
+    """Makes the run, or goes on with it; on one of several hosts alone.
+
+    Yields:
+        The run, and the callbacks to train with.
+    """
+    if not is_chief():
+        path = Path(os.fsdecode(from_chief(b"")))
+        yield RunElsewhere(path), callbacks
+        return
+    with (
+        recorded_run(plan, data, folder, begun) as run,
+        followed(plan, data, run, before, callbacks) as followers,
+    ):
+        from_chief(os.fsencode(run.path.absolute()))
+        yield run, followers
 
 
 def _build(plan: ResolvedPlan, data: DatasetIndex, build: Build) -> Parts:
@@ -175,7 +188,7 @@ def _fit(
     source: _Pixels | _Rows,
     run: Run,
     before: Progress,
-    callbacks: Sequence[keras.callbacks.Callback],
+    followers: Sequence[keras.callbacks.Callback],
 ) -> dict[str, Any]:
     """Trains the parts and leaves the best epoch's weights in them.
 
@@ -198,11 +211,6 @@ def _fit(
     )
     if before.state is not None:
         kept.go_on(before.state)
-        if callbacks:
-            say("callbacks of your own begin anew: no checkpoint has them")
-    ours = [keeper, EpochLines(recipe.epochs, keeper.best_loss)]
-    if plan.machine.tensorboard and run.writes:
-        ours.append(_tensorboard(run))
     together = find_hosts() is not None
     with frozen_stays_frozen(parts.whole), delayed(together):
         try:
@@ -212,7 +220,7 @@ def _fit(
                     batches,
                     source.validation,
                     recipe,
-                    [*ours, *callbacks, kept],
+                    [keeper, *followers, kept],
                     class_weights(recipe, data.splits[TRAIN].labels),
                     replace(span, meters=meters),
                 )
@@ -276,17 +284,6 @@ def _in_float32(parts: Parts) -> Parts:
         for model in (parts.cut.whole, parts.cut.prefix, parts.cut.suffix)
     )
     return Parts(whole, CutModel(whole, prefix, suffix, parts.cut.at))
-
-
-def _tensorboard(run: Run) -> keras.callbacks.Callback:
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError as error:
-        raise UsageError(
-            "TensorBoard is not installed.",
-            remedy="pip install 'tlkit[tensorboard]'",
-        ) from error
-    return keras.callbacks.TensorBoard(run.path / "tensorboard")
 
 
 class _Pixels:
@@ -400,6 +397,7 @@ def _extract(plan: ResolvedPlan, data: DatasetIndex, cut: CutModel) -> ViewRows:
         plan.network.frame,
         cut.whole.distribute_strategy,
         plan.views.dtype,
+        plan.machine.engine,
     )
     return extract_views(
         part, data, plan.augmentation, plan.seed, plan.views.count

@@ -18,10 +18,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from tlkit.base.atomic import atomic_path
+from tlkit.base.disk import disk_errors
 from tlkit.base.errors import TlkitError, UsageError
+from tlkit.base.locks import try_lock, wait_for_lock
 from tlkit.data.arrays import read_npz
 from tlkit.data.layout import MARKER
 from tlkit.data.public.catalogue import PUBLIC as PUBLIC
@@ -30,6 +30,11 @@ from tlkit.data.public.catalogue import RemoteFile as RemoteFile
 from tlkit.data.public.catalogue import public_dataset
 from tlkit.data.public.remote import Progress, obtain, reporting
 from tlkit.data.public.unpack import Sizes, pack_arrays, unpack_photographs
+
+_REMEDY = (
+    "Free some space, or name another folder in the environment variable "
+    "TLKIT_DATA, then run the same command again; what was downloaded is kept."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,7 +175,7 @@ def fetch_dataset(
         folder = target.parent / "archives"
         with (
             reporting(progress) as report,
-            _disk_errors(target.parent),
+            disk_errors("Cannot work in the data folder", None, _REMEDY),
             _locked(folder, dataset.name, report),
         ):
             # Another process may have made it while this one waited.
@@ -288,32 +293,15 @@ def _occupied(target: Path, received: str) -> UsageError:
 
 
 @contextlib.contextmanager
-def _disk_errors(home: Path) -> Iterator[None]:
-    """Turns errors of the file system into messages for the user."""
-    try:
-        yield
-    except OSError as error:
-        raise TlkitError(
-            f"Cannot work in the data folder: {error.strerror or error}.",
-            where=error.filename or home,
-            remedy="Free some space, or name another folder in the "
-            "environment variable TLKIT_DATA, then run the same command "
-            "again; what was downloaded is kept.",
-        ) from error
-
-
-@contextlib.contextmanager
 def _locked(folder: Path, name: str, report: Progress) -> Iterator[None]:
     """Lets only one process at a time fetch a data set."""
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / f"{name}.lock")
-    # Tried without waiting first, so that a wait can be announced.
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        waiting = f"Waiting for another fetch of {name}"
+    path = folder / f"{name}.lock"
+    waiting = f"Waiting for another fetch of {name}"
+    lock = try_lock(path)
+    if lock is None:
         report(waiting, 0, 1)
-        lock.acquire()
+        lock = wait_for_lock(path)
         report(waiting, 1, 1)
     try:
         yield

@@ -9,13 +9,13 @@ import http.client
 import os
 import re
 import shutil
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 
+from tlkit.base.console import Bar, Display, drawable, say
 from tlkit.base.errors import TlkitError
 from tlkit.data.public.catalogue import RemoteFile
 
@@ -74,7 +74,7 @@ def reporting(progress: Progress | None) -> Iterator[Progress]:
     """
     if progress is not None:
         yield progress
-    elif sys.stderr.isatty():
+    elif drawable():
         with _bars() as report:
             yield report
     else:
@@ -83,20 +83,13 @@ def reporting(progress: Progress | None) -> Iterator[Progress]:
 
 @contextlib.contextmanager
 def _bars() -> Iterator[Progress]:
-    # Imported here, because only a terminal needs it.
-    from rich.console import Console
-    from rich.progress import Progress as Bars
-    from rich.progress import TaskID
-
-    tasks: dict[str, TaskID] = {}
-    with Bars(console=Console(stderr=True)) as bars:
-
-        def report(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done)
-
-        yield report
+    display = Display()
+    try:
+        yield lambda what, done, total: display.show(
+            lambda: Bar(what, done, total, unit=None)
+        )
+    finally:
+        display.close()
 
 
 def _plain_lines() -> Progress:
@@ -110,7 +103,7 @@ def _plain_lines() -> Progress:
         quarter = 4 * done // max(total, 1)
         if quarter > printed.get(what, -1):
             printed[what] = quarter
-            print(f"{what}: {25 * quarter} %", file=sys.stderr, flush=True)
+            say(f"{what}: {25 * quarter} %")
 
     return report
 

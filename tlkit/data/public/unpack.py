@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tlkit.base.atomic import atomic_path, write_json
+from tlkit.base.atomic import atomic_path, sync_files, write_json
 from tlkit.base.errors import TlkitError
 from tlkit.data.decode import why_not_an_image
 from tlkit.data.index import SPLITS, TEST, TRAIN, VALIDATION
@@ -75,6 +75,7 @@ def unpack_photographs(
         counts = _into_splits(kept, staging, wanted)
         result = {"counts": counts, "left_out": left_out}
         write_json(staging / MARKER, {**record, **result})
+        sync_files(staging)
         os.rename(staging, target)
     except (zipfile.BadZipFile, _UnusableError) as error:
         raise TlkitError(
