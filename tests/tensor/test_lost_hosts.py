@@ -10,8 +10,9 @@ import pytest
 
 CHIEF = """
 import json, sys
+from tlkit.tensor.hosts import _alike
 from tlkit.tensor.meeting import meet
-meet(json.loads(sys.argv[1]), 0)
+meet(json.loads(sys.argv[1]), 0, _alike())
 """
 OTHER = """
 from tlkit.tensor import hosts
