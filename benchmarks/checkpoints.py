@@ -23,7 +23,7 @@ from tlkit.drawn.make import write_sample
 from tlkit.tensor.strategy import describe_devices
 from tlkit.training import checkpoint, train
 
-COUNTS, TURNS = {"train": 320, "validation": 80, "test": 16}, 7
+COUNTS, TURNS = {"train": 320, "validation": 80, "test": 16}, 5
 PLANS = {
     "scratch": tlkit.Plan(
         "scratch",

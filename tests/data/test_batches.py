@@ -6,6 +6,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tlkit
 from tlkit.base.errors import TlkitError, UsageError
@@ -258,3 +259,13 @@ def test_gray_arrays_from_a_file_are_resized_and_augmented(tmp_path):
     assert np.ptp(found, axis=-1).max() == 0
     counts = data.counts()["train"]
     assert np.bincount(found_labels).tolist() == [counts["0"], counts["1"]]
+
+
+def test_a_strategy_of_the_user_gets_the_same_batches(pets):
+    """TensorFlow would make batches of the size of a worker's chunks."""
+    batches = tlkit.make_batches(pets, "train", 16, 10)
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    given = strategy.experimental_distribute_dataset(batches)
+    for (images, labels), (same, equal) in zip(given, batches, strict=True):
+        np.testing.assert_array_equal(images, same)
+        np.testing.assert_array_equal(labels, equal)

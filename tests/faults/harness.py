@@ -5,9 +5,10 @@
 Each trial is a command of its own, in a fork of this process, which has only
 imported TensorFlow, so that a trial takes no seconds of imports. It is killed
 at a random moment, up to three times, and the same command is given again
-until it ends. After every kill each file that is there must be whole; at the
-end weights, history and figures must be those of a command that nobody has
-killed. POSIX only.
+until it ends. Of several hosts one is killed, and the others must end by
+themselves. After every kill each file that is there must be whole; at the end
+weights, history and figures must be those of a command that nobody has killed.
+POSIX only.
 """
 
 import argparse
@@ -17,8 +18,10 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,18 +29,21 @@ import time
 import traceback
 import zipfile
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import h5py
 import numpy as np
+import tensorflow as tf
 
 import tlkit
 import tlkit.cli
 import tlkit.search.bases
 import tlkit.ways.train
 from tlkit.drawn.make import write_sample
+from tlkit.runs.run import is_run
 from tlkit.store.housekeeping import verify_store
 from tlkit.tensor.strategy import describe_devices
 from tlkit.training.checkpoint import read_state
@@ -50,35 +56,90 @@ SIGNALS = {
 }
 #: What a command says where it goes on, by the column of the page.
 WAYS_ON = {
-    "after an epoch": "goes on after epoch",
+    "after a step": r"goes on after epoch \d+ of \d+, step",
+    "after an epoch": r"goes on after epoch \d+ of \d+$",
     "trained already": "is judged now",
     "anew": "begins anew",
+    "cells": r"of which [1-9]\d* are kept",
 }
+WAITING = "waiting for the others"
 ENDS = {signal.SIGTERM: 143, signal.SIGINT: 130}
 BASE = ["--base", "minivgg", "--image-size", "32", "--pooling", "average"]
 SMALL = [*BASE, "--units", "8"]
 #: What is different each time: what it cost.
-COSTS = ("seconds_training", "images_through_base")
-#: By name: the verb and its options. `START` is a finished run.
+COSTS = (
+    "seconds_training",
+    "images_through_base",
+    "seconds",
+    "images_per_second",
+)
+#: Seconds within which a host ends when another one is gone.
+MOST_SECONDS = 90
+#: Seconds after which one that has met no other is told not to wait.
+WAITS = 20
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command that is killed.
+
+    Args:
+        words: The verb, its data and its options. START is a finished run,
+            and RUN the folder of the trial.
+        devices: Number of logical CPU devices that it has.
+        hosts: Number of processes that do it together.
+    """
+
+    words: tuple[str, ...]
+    devices: int = 1
+    hosts: int = 1
+
+
+def training(verb, *options, devices=1, hosts=1):
+    return Case((verb, "pets", *options, "--run", "RUN"), devices, hosts)
+
+
+CONVNET = ("--image-size", "48", "--epochs", "8")
+TWO = ("--devices", "2")
 CASES = {
-    "scratch": ["scratch", "--image-size", "48", "--epochs", "8"],
-    "scratch, augmented": [
-        *("scratch", "--image-size", "48", "--epochs", "8"),
-        *("--augment", "book", "--schedule", "cosine"),
-    ],
-    "features": ["features", *SMALL, "--epochs", "20", "--batch-size", "16"],
-    "augmented": ["augmented", *SMALL, "--epochs", "8", "--views", "2"],
-    "augmented, end to end": [
+    "scratch": training("scratch", *CONVNET),
+    "scratch, augmented": training(
+        *("scratch", *CONVNET, "--augment", "book", "--schedule", "cosine"),
+    ),
+    "features": training(
+        *("features", *SMALL, "--epochs", "20", "--batch-size", "16"),
+    ),
+    "augmented": training("augmented", *SMALL, "--epochs", "8", "--views", "2"),
+    "augmented, end to end": training(
         *("augmented", *SMALL, "--epochs", "6", "--views", "0"),
-    ],
-    "finetune": ["finetune", "--start", "START", "--epochs", "6"],
-    "head grid": [
+    ),
+    "finetune": training("finetune", "--start", "START", "--epochs", "6"),
+    "head grid": training(
         *("features", *SMALL, "--head-grid", "--l2", "0", "--epochs", "3"),
-    ],
-    "comparison": [
+    ),
+    "comparison": training(
         *("features", "--base", "minivgg,minivgg", "--weights", "tlkit,none"),
         *("--epochs", "3", *SMALL[2:]),
-    ],
+    ),
+    "study": Case(
+        (
+            *("study", "sweep.json", "--data", "drawn.npz"),
+            *("--processes", "1", "--output", "RUN"),
+        )
+    ),
+    "scratch, two devices": training(
+        *("scratch", *CONVNET, "--batch-size", "7", *TWO), devices=2
+    ),
+    "augmented, two devices": training(
+        *("augmented", *SMALL, "--epochs", "8", "--batch-size", "7", *TWO),
+        devices=2,
+    ),
+    "scratch, two hosts": training(
+        *("scratch", *CONVNET, "--augment", "book"), hosts=2
+    ),
+    "features, two hosts": training(
+        *("features", *SMALL, "--epochs", "20", "--batch-size", "7"), hosts=2
+    ),
 }
 
 
@@ -100,7 +161,7 @@ def main(arguments):
             os.chdir(place)
             report = run_trials(names, asked.kills, asked.seed, until)
     if asked.write:
-        write_part(asked.write, page(report, asked.seed))
+        write_part(asked.write, part(report, asked.seed))
     print(json.dumps(report))
     return bool(report["problems"])
 
@@ -130,10 +191,8 @@ def side_by_side(asked):
 def run_trials(names, kills, seed, until):
     """Returns counts by case, and every problem in words."""
     chance = random.Random(seed)
-    counts = {"train": 40, "validation": 20, "test": 12}
-    write_sample(Path("pets"), counts, image_size=48)
-    words = on_pets([*CASES["augmented"], "--run", "START"])
-    ended(start(words, "start-store"))
+    make_data()
+    ended(start(CASES["augmented"], "START", "start-store"))
     report = {"cases": {}, "problems": [], "seconds": time.time()}
     wholes = {}
     done = trials = 0
@@ -154,6 +213,26 @@ def run_trials(names, kills, seed, until):
     return report
 
 
+def make_data():
+    """Draws images in folders, and arrays with a sweep over small networks."""
+    counts = {"train": 40, "validation": 20, "test": 12}
+    write_sample(Path("pets"), counts, image_size=48)
+    numbers = np.random.default_rng(0)
+    arrays = {}
+    for split, count in (("train", 300), ("test", 60)):
+        arrays[f"x_{split}"] = numbers.integers(
+            0, 256, (count, 14, 14, 1), np.uint8
+        )
+        arrays[f"y_{split}"] = np.arange(count, dtype=np.uint8) % 3
+    np.savez("drawn.npz", **arrays)
+    sweep = {
+        "network": "lenet",
+        "base": {"epochs": 8, "kernel_size": 3},
+        "axes": {"batch_size": [16, 32, 64], "activation": ["tanh", "relu"]},
+    }
+    Path("sweep.json").write_text(json.dumps(sweep))
+
+
 def kills_in(counts):
     return sum(counts.get(name, 0) for name in SIGNALS.values())
 
@@ -162,12 +241,11 @@ class Whole:
     """A command that nobody kills: its facts, and how long it takes."""
 
     def __init__(self, name):
-        self.name = name
+        self.case = CASES[name]
         slug = f"whole-{list(CASES).index(name)}"
         started = time.time()
-        words = on_pets([*CASES[name], "--run", slug])
-        code, said = ended(start(words, f"{slug}-st"))
-        assert code == 0, said
+        for code, said in ended(start(self.case, slug, f"{slug}-st")):
+            assert code == 0, said
         self.seconds = time.time() - started
         self.facts = facts(Path(slug))
 
@@ -175,22 +253,26 @@ class Whole:
 def one_trial(whole, trial, chance):
     """Kills a command up to three times, and lets it end."""
     folder, store = Path(f"run-{trial}"), f"store-{trial}"
-    words = on_pets([*CASES[whole.name], "--run", str(folder)])
     killed, problems = Counter(), []
     for _ in range(chance.randint(1, MOST_KILLS)):
         number = chance.choice(list(SIGNALS))
         moment = chance.uniform(0, whole.seconds)
-        fate, said = killed_after(start(words, store), number, moment)
-        killed.update(way_on(said))
-        if fate is None:
+        which = chance.randrange(whole.case.hosts)
+        started = start(whole.case, folder, store)
+        if not killed_after(started, which, number, moment):
+            killed.update(way_on(ended(started)))
             break  # it had ended before
         killed[SIGNALS[number]] += 1
-        problems += [*wrong_ends(number, fate, said), *damages(folder, store)]
+        problems += outlasting(started, which)
+        ends = ended(started)
+        killed.update(way_on(ends))
+        problems += wrong_ends(which, number, ends)
+        problems += damages(folder, store)
     if not is_finished(folder):
-        code, said = ended(start(words, store))
-        killed.update(way_on(said))
-        if code != 0:
-            problems.append(f"did not go on: {code}, {said[-500:]}")
+        ends = ended(start(whole.case, folder, store))
+        killed.update(way_on(ends))
+        if any(code for code, _ in ends):
+            problems.append(f"did not go on: {in_short(ends)}")
             return killed, problems
     problems += differing(facts(folder), whole.facts)
     problems += [
@@ -199,35 +281,84 @@ def one_trial(whole, trial, chance):
         if path.name.startswith(".partial")
     ]
     shutil.rmtree(folder)
-    shutil.rmtree(store)
+    shutil.rmtree(store, ignore_errors=True)
     return killed, problems
 
 
-def on_pets(words):
-    """Returns the words of a case as those of a command."""
-    return [words[0], "pets", *words[1:]]
+class Started:
+    """A process of a command, and its log.
 
-
-def start(words, store, prepare=lambda: None):
-    """Starts a command in a fork; returns its number and its log.
-
-    What `prepare` does is done in the fork, before the command.
+    Attributes:
+        code: Its exit code; None while it runs.
     """
-    log = Path(f"{store}.log")
+
+    def __init__(self, child, log):
+        self.child, self.log, self.code = child, log, None
+
+    def look(self, options=os.WNOHANG):
+        """Returns the exit code, if there is one."""
+        if self.code is None:
+            child, status = os.waitpid(self.child, options)
+            if child:
+                self.code = os.waitstatus_to_exitcode(status)
+        return self.code
+
+    @property
+    def said(self):
+        # The log may not be there yet.
+        return self.log.read_text() if self.log.exists() else ""
+
+
+def start(case, folder, store):
+    """Starts a command in a fork for each host."""
+    addresses = free_addresses(case.hosts)
+    return [
+        start_host(case, folder, store, addresses, number)
+        for number in range(case.hosts)
+    ]
+
+
+def free_addresses(count):
+    """Returns addresses of this machine that are not in use."""
+    doors = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    addresses = [f"127.0.0.1:{door.getsockname()[1]}" for door in doors]
+    for door in doors:
+        door.close()
+    return addresses
+
+
+def start_host(case, folder, store, addresses, number):
+    words = [str(folder) if word == "RUN" else word for word in case.words]
+
+    def prepare():
+        os.environ["TLKIT_STORE"] = str(Path(store).absolute())
+        take_place(case, addresses, number)
+
+    return forked(words, Path(f"{store}-{number}.log"), prepare)
+
+
+def forked(words, log, prepare):
+    """Starts a command in a fork of this process.
+
+    Args:
+        words: The verb and what follows it.
+        log: File for what it prints.
+        prepare: Function that is called in the fork, before the command.
+    """
+    log.unlink(missing_ok=True)
     child = os.fork()
     if child:
-        return child, log
+        return Started(child, log)
     code = 1
     try:
-        for number, handler in (
+        for signum, handler in (
             (signal.SIGINT, signal.default_int_handler),
             (signal.SIGTERM, signal.SIG_DFL),
         ):
-            signal.signal(number, handler)
+            signal.signal(signum, handler)
         written = os.open(log, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
         os.dup2(written, 1)
         os.dup2(written, 2)
-        os.environ["TLKIT_STORE"] = str(Path(store).absolute())
         sys.argv = ["tlkit", *words]
         prepare()
         tlkit.cli.main()
@@ -237,47 +368,100 @@ def start(words, store, prepare=lambda: None):
         code = 130  # it came before the command listened
     except BaseException:
         traceback.print_exc()
-        sys.stderr.flush()
     finally:
         sys.stdout.flush()
         os._exit(code)
 
 
+def take_place(case, addresses, number):
+    """Makes this process one of the hosts, with its logical devices."""
+    if case.devices > 1:
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0],
+            [tf.config.LogicalDeviceConfiguration()] * case.devices,
+        )
+    if case.hosts > 1:
+        cluster = {"worker": addresses}
+        task = {"type": "worker", "index": number}
+        os.environ["TF_CONFIG"] = json.dumps({"cluster": cluster, "task": task})
+
+
 def ended(started):
-    """Waits for a command; returns its exit code and what it has said."""
-    child, log = started
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status), log.read_text()
+    """Waits for a command; returns exit code and words of each process."""
+    return [(one.look(0), one.said) for one in started]
 
 
-def killed_after(started, number, seconds):
-    """Sends a signal; returns the exit code, or None if it ended before."""
-    child, log = started
+def killed_after(started, which, number, seconds):
+    """Sends a signal to one; returns whether it was still there."""
+    one = started[which]
     until = time.time() + seconds
     while time.time() < until:
-        if os.waitpid(child, os.WNOHANG)[0]:
-            return None, log.read_text()
+        if one.look() is not None:
+            return False
         time.sleep(0.005)
-    os.kill(child, number)
-    _, status = os.waitpid(child, 0)
-    # The log may not be there yet.
-    said = log.read_text() if log.exists() else ""
-    return os.waitstatus_to_exitcode(status), said
+    if one.look() is not None:
+        return False
+    os.kill(one.child, number)
+    one.look(0)
+    return True
 
 
-def way_on(said):
-    """Counts where a command has gone on, by what it has said."""
-    return {column: said.count(words) for column, words in WAYS_ON.items()}
+def outlasting(started, which):
+    """Yields the hosts that do not end when one is gone, and ends them."""
+    until = time.time() + MOST_SECONDS
+    for number, one in enumerate(started):
+        wait_for(one, until - MOST_SECONDS + WAITS)
+        # One that waits for the others to come would wait for long, and
+        # rightly so: they may be started later.
+        if one.look() is None and one.said.rstrip().endswith(WAITING):
+            os.kill(one.child, signal.SIGTERM)
+        wait_for(one, until)
+        if one.look() is None:
+            os.kill(one.child, signal.SIGKILL)
+            yield f"host {number} goes on without {which}: {one.said[-500:]}"
 
 
-def wrong_ends(number, code, said):
-    """Yields what is wrong with the end of a command that was told to end."""
+def wait_for(one, until):
+    while one.look() is None and time.time() < until:
+        time.sleep(0.1)
+
+
+def way_on(ends):
+    """Counts where a command has gone on, by what its first process says."""
+    _, said = ends[0]
+    return {
+        column: len(re.findall(words, said, re.MULTILINE))
+        for column, words in WAYS_ON.items()
+    }
+
+
+def wrong_ends(which, number, ends):
+    """Yields what is wrong with the ends after one got a signal."""
+    for host, (code, said) in enumerate(ends):
+        if "Traceback" in said:
+            yield f"{SIGNALS[number]} gave a traceback: {said[-1500:]}"
+        if host == which:
+            right = code in right_ends(number)
+        else:
+            # They end together, or this one says that the other is gone. It
+            # may also have done everything, or waited for the other.
+            right = code in (*right_ends(number), *right_ends(signal.SIGTERM))
+            right = right or (code == 1 and said.count("Error:") == 1)
+        if not right:
+            yield f"{SIGNALS[number]} to {which} of {in_short(ends)}"
+
+
+def right_ends(number):
+    """Returns the exit codes that a signal may give."""
+    if number == signal.SIGKILL:
+        return (-number, 0)
     # By the signal itself where the command did not listen yet; 0 where it
     # had just done everything.
-    if number != signal.SIGKILL and code not in (ENDS[number], -number, 0):
-        yield f"{SIGNALS[number]} gave exit code {code}: {said[-500:]}"
-    if number != signal.SIGKILL and "Traceback" in said:
-        yield f"{SIGNALS[number]} gave a traceback: {said[-1500:]}"
+    return (ENDS[number], -number, 0)
+
+
+def in_short(ends):
+    return "; ".join(f"exit code {code}, {said[-500:]}" for code, said in ends)
 
 
 def damages(folder, store):
@@ -310,6 +494,7 @@ def read_whole(path):
 
 
 def is_finished(folder):
+    """Returns whether the same command would be refused."""
     runs = runs_in(folder)
     expected = 2 if (folder / "minivgg").exists() else 1
     return len(runs) == expected and all(r.state == "finished" for r in runs)
@@ -317,8 +502,8 @@ def is_finished(folder):
 
 def runs_in(folder):
     """Returns the run, or those of the bases that were compared."""
-    found = [folder] if (folder / "config.json").exists() else []
-    return [tlkit.Run(path) for path in found] or tlkit.find_runs(folder)
+    run = tlkit.Run(folder)
+    return [run] if is_run(run) else tlkit.find_runs(folder)
 
 
 def facts(folder):
@@ -333,7 +518,17 @@ def facts(folder):
         found[name, "metrics"] = metrics
         for table in ("history.csv", "heads.csv"):
             found[name, table] = rows_of(run.path / table)
+    for path in [*folder.glob("cells/*.json"), *folder.glob("results.csv")]:
+        found[path.name] = without_costs(path)
     return found
+
+
+def without_costs(path):
+    """Returns what a study has found."""
+    if path.suffix == ".csv":
+        return rows_of(path)
+    found = json.loads(path.read_text())
+    return {n: v for n, v in found.items() if n not in COSTS}
 
 
 def weights_of(path):
@@ -358,7 +553,7 @@ def rows_of(path):
         return None
     with path.open() as file:
         return [
-            {n: v for n, v in row.items() if n != "seconds"}
+            {n: v for n, v in row.items() if n not in COSTS}
             for row in csv.DictReader(file)
         ]
 
@@ -367,13 +562,26 @@ def differing(found, expected):
     names = {*found, *expected}
     return [
         f"{name} differs: {found.get(name)} instead of {expected.get(name)}"
-        for name in sorted(names)
+        for name in sorted(names, key=str)
         if found.get(name) != expected.get(name)
     ]
 
 
-def page(report, seed):
-    """Returns the page of figures."""
+BEGIN, END = "<!-- written by make faults -->", "<!-- up to here -->"
+
+
+def write_part(path, text, mark=BEGIN):
+    """Replaces what stands between a mark of a page and the next `END`."""
+    page = path.read_text(encoding="utf-8")
+    before, begin, rest = page.partition(mark)
+    _, end, after = rest.partition(END)
+    assert end, f"{path} has no {mark} before {END}"
+    whole = "".join([before, begin, text, end, after])
+    path.write_text(whole, encoding="utf-8")
+
+
+def part(report, seed):
+    """Returns the part of the page that has the figures."""
     cases = report["cases"]
     columns = [*SIGNALS.values(), *WAYS_ON, "trials", "equal"]
     rows = [
@@ -382,7 +590,7 @@ def page(report, seed):
     ]
     killed = sum(map(kills_in, cases.values()))
     problems = report["problems"]
-    return PAGE.format(
+    return PART.format(
         killed=killed,
         rows="\n".join(rows),
         problems="\n".join(f"- {x}" for x in problems) or "None.",
@@ -392,54 +600,17 @@ def page(report, seed):
     )
 
 
-def write_part(path, text):
-    """Puts a part of a page in the place of the one with its title."""
-    whole = path.read_text(encoding="utf-8") if path.exists() else ""
-    parts = [f"# {x}" for x in f"\n{whole}".split("\n# ")[1:]]
-    title = text.partition("\n")[0]
-    titles = [part.partition("\n")[0] for part in parts]
-    if title in titles:
-        parts[titles.index(title)] = text
-    else:
-        parts.append(text)
-    joined = "\n\n".join(part.strip() for part in parts)
-    path.write_text(joined + "\n", encoding="utf-8")
-
-
-PAGE = """# Runs that cannot be lost
-
-    make faults
-
-kills real trainings at random moments and gives the same command again until \
-it ends; `tests/faults/harness.py` says how. The page is written by that \
-command.
-
-After each kill every file in the run folder and in the store was read: \
-JSON and CSV, the sums of `model.keras`, the digest of `checkpoint.npz` and \
-those of the store's shards. At the end the SHA-256 of the weights, the \
-history without its column of seconds, `metrics.json` and `heads.csv` were \
-compared with those of a command that nobody had killed. What a training cost, \
-its seconds and the number of images that were computed just now, is not \
-compared.
-
+PART = """
 {killed} kills; a trial has up to three. Seeds from {seed} on, {minutes} \
 minutes, {machine}.
 
-| training | SIGKILL | SIGTERM | SIGINT | went on after an epoch | trained \
-already, judged | began anew | trials | equal to the bit |
-|---|---|---|---|---|---|---|---|---|
+| command | SIGKILL | SIGTERM | SIGINT | went on after a step | after an \
+epoch | trained already, judged | began anew | with finished cells | trials \
+| equal to the bit |
+|---|---|---|---|---|---|---|---|---|---|---|
 {rows}
 
-Where a command neither went on nor began anew, the one before it had not come \
-to its run folder yet; what it had put into the store was used.
-
 Damaged, lost or different: {problems}
-
-An epoch is the smallest part that is kept: of an epoch that was interrupted \
-nothing is left, however long it is. Callbacks of your own begin anew, as a \
-checkpoint does not have what they keep in memory. A run whose process was on \
-another machine counts as running until somebody says that it is gone; the \
-error says how.
 """
 
 

@@ -252,6 +252,28 @@ def test_a_full_disk_that_is_freed_loses_nothing(
     assert_same(tlkit.resume(run.path), runs["scratch"])
 
 
+def test_what_fails_in_its_first_epoch_keeps_its_steps(
+    runs, pets, tmp_path, monkeypatch, capsys
+):
+    """Such an epoch may take hours, and there is no model yet."""
+    monkeypatch.setattr(checkpoint, "_SECONDS_WITHIN", 0)
+
+    class Fail(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 1:
+                raise TlkitError("Another host is gone.")
+
+    with pytest.raises(TlkitError, match="host"):
+        tlkit.train(runs["scratch"].plan, pets, tmp_path / "run", [Fail()])
+    run = tlkit.open_run(tmp_path / "run")
+    assert run.state == "failed"
+    assert not run.model_path.exists()
+    monkeypatch.undo()
+    again = tlkit.resume(run.path)
+    assert "after epoch 0 of 2, step 1" in capsys.readouterr().err
+    assert_same(again, runs["scratch"])
+
+
 @pytest.mark.parametrize("damage", ["cut", "gone", "other images"])
 def test_without_a_sound_checkpoint_it_begins_anew(
     damage, runs, pets, tmp_path, capsys

@@ -274,10 +274,11 @@ def _write_status(
 def _write_failure(
     run: Run, started: float, error: BaseException, remove: bool
 ) -> None:
-    """Keeps a failed run that has a model; may remove one that has nothing."""
+    """Keeps a failed run that can go on; may remove one that has nothing."""
     # The error that is being raised matters more than one of writing it, for
     # which a full disk may be the reason.
-    if os.path.exists(run.model_path) or not remove:
+    kept = run.model_path, run.checkpoint_path
+    if any(map(os.path.exists, kept)) or not remove:
         with contextlib.suppress(TlkitError):
             _write_status(run, "failed", started, _in_words(error))
     else:

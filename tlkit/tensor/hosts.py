@@ -30,6 +30,10 @@ _PORT = 8888
 _LIBRARIES = ("tlkit", "tensorflow", "keras", "numpy")
 
 
+#: Seconds for which hosts that have met wait for each other.
+_JOINING = 60
+
+
 @dataclass(frozen=True, eq=False)
 class Hosts:
     """The hosts of this training.
@@ -66,13 +70,14 @@ def find_hosts() -> Hosts | None:
     resolver = _resolver()
     addresses = _addresses(resolver)
     number = int(resolver.task_id)
-    if number:
-        be_silent()  # the same lines as the chief's
     say(
         f"host {number + 1} of {len(addresses)}, {addresses[number]}: waiting "
         "for the others"
     )
+    if number:
+        be_silent()  # the same lines as the chief's
     meet(addresses, number, _alike())
+    _limit_joining(len(addresses))
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
     except (RuntimeError, tf.errors.OpError) as error:
@@ -86,6 +91,24 @@ def _alike() -> dict[str, Any]:
     """Returns what all hosts must have alike."""
     gpus = len(tf.config.get_visible_devices("GPU"))
     return {"GPUs": gpus, **{name: version(name) for name in _LIBRARIES}}
+
+
+def _limit_joining(count: int) -> None:
+    """Lets TensorFlow wait for a minute for hosts that are known to be there.
+
+    One may be killed while they join, and TensorFlow (2.21) would wait for an
+    hour, in which it hears no signal. Only its internals can change that.
+    """
+    from tensorflow.python.eager import context
+
+    config = tf.compat.v1.ConfigProto().experimental.coordination_config
+    config.coordinated_job_list.add(name="worker", num_tasks=count)
+    context.context().configure_coordination_service(
+        service_type="standalone",
+        service_leader="/job:worker/replica:0/task:0",
+        cluster_register_timeout_in_ms=1000 * _JOINING,
+        coordinated_jobs=list(config.coordinated_job_list),
+    )
 
 
 def _cannot_join(error: Exception) -> TlkitError:
@@ -217,6 +240,21 @@ def wait_for_hosts() -> None:
         TlkitError: Another host is gone.
     """
     from_chief(b"")
+
+
+def leave_hosts() -> None:
+    """Returns when all hosts can end.
+
+    The first one to end closes its connections, perhaps before others have
+    read what was sent last. So there is a second wait, in which nobody waits
+    for a result, and which may fail.
+
+    Raises:
+        TlkitError: Another host is gone, and did not come here.
+    """
+    wait_for_hosts()
+    with contextlib.suppress(TlkitError):
+        wait_for_hosts()
 
 
 def _sum(hosts: Hosts, numbers: np.ndarray) -> np.ndarray:

@@ -34,7 +34,7 @@ from tlkit.tensor.hosts import (
     from_chief,
     gone_in_words,
     is_chief,
-    wait_for_hosts,
+    leave_hosts,
 )
 from tlkit.tensor.pipeline import make_epochs, make_view_batches
 from tlkit.tensor.row_batches import make_row_batches
@@ -123,7 +123,7 @@ def train_parts(
             plan, data, parts, source, run, before, followers
         )
         if not run.writes:
-            wait_for_hosts()  # while the chief judges the model
+            leave_hosts()  # when the chief has judged the model
             return run
         about["trained_layers"] = [
             layer.name
@@ -133,7 +133,9 @@ def train_parts(
         final = _in_float32(parts)
         about |= source.check(final)
         write_results(run, data, lambda s: source.predict(final, s), about)
-    wait_for_hosts()
+    # The run is finished, whatever has become of the other hosts.
+    with contextlib.suppress(TlkitError):
+        leave_hosts()
     return run
 
 
