@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from failing import Failing
-from harness import SMALL, damages, ended, facts, is_finished, start
+from harness import SMALL, damages, facts, forked, is_finished
 
 # Imported before the forks, so that none of them waits for it.
 from tlkit.drawn.make import write_sample
@@ -70,7 +70,7 @@ def prepare():
         "have-half", "rename", number=2, lasting=True, name="history.csv"
     )
     with inside("have-half"):
-        code, said = ended(start(SCRATCH.split(), "../a-store", half.install))
+        code, said = done_by(SCRATCH, "../a-store", half.install)
     assert code == 1, said
 
 
@@ -89,8 +89,18 @@ def arrays():
 
 
 def done(words, store):
-    code, said = ended(start(words.split(), store))
+    code, said = done_by(words, store)
     assert code == 0, said
+
+
+def done_by(words, store, prepare=lambda: None):
+    """Runs a command here; returns its exit code and its words."""
+    return ended(begin(words, Path.cwd(), Path(store).absolute(), prepare))
+
+
+def ended(started):
+    """Waits for a command; returns its exit code and its words."""
+    return started.look(0), started.said
 
 
 class Whole:
@@ -159,7 +169,7 @@ def begin(words, folder, store, prepare=lambda: None, log="trial"):
         os.chdir(folder)
         prepare()
 
-    return start(words.split(), log, in_fork)
+    return forked(words.split(), Path(f"{log}.log").absolute(), in_fork)
 
 
 def wrong_end(code, said, answer):

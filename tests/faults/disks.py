@@ -55,7 +55,7 @@ def main(arguments):
     with tempfile.TemporaryDirectory() as place, inside(place):
         report = run_trials(names, kinds, asked)
     if asked.write:
-        write_part(asked.write, page(report, asked.every))
+        write_part(asked.write, page(report, asked.every), MARK)
     print(json.dumps(report))
     return bool(report["problems"])
 
@@ -153,7 +153,9 @@ def page(report, every):
     )
 
 
-PART = """# Disks that refuse
+MARK = "<!-- written by tests/faults/disks.py -->"
+PART = """
+# Disks that refuse
 
     make faults
 

@@ -161,7 +161,7 @@ def main(arguments):
             os.chdir(place)
             report = run_trials(names, asked.kills, asked.seed, until)
     if asked.write:
-        write_part(asked.write, page(report, asked.seed))
+        write_part(asked.write, part(report, asked.seed))
     print(json.dumps(report))
     return bool(report["problems"])
 
@@ -192,7 +192,7 @@ def run_trials(names, kills, seed, until):
     """Returns counts by case, and every problem in words."""
     chance = random.Random(seed)
     make_data()
-    ended_all(start_hosts(CASES["augmented"], "START", "start-store"))
+    ended(start(CASES["augmented"], "START", "start-store"))
     report = {"cases": {}, "problems": [], "seconds": time.time()}
     wholes = {}
     done = trials = 0
@@ -244,7 +244,7 @@ class Whole:
         self.case = CASES[name]
         slug = f"whole-{list(CASES).index(name)}"
         started = time.time()
-        for code, said in ended_all(start_hosts(self.case, slug, f"{slug}-st")):
+        for code, said in ended(start(self.case, slug, f"{slug}-st")):
             assert code == 0, said
         self.seconds = time.time() - started
         self.facts = facts(Path(slug))
@@ -258,18 +258,18 @@ def one_trial(whole, trial, chance):
         number = chance.choice(list(SIGNALS))
         moment = chance.uniform(0, whole.seconds)
         which = chance.randrange(whole.case.hosts)
-        started = start_hosts(whole.case, folder, store)
+        started = start(whole.case, folder, store)
         if not killed_after(started, which, number, moment):
-            killed.update(way_on(ended_all(started)))
+            killed.update(way_on(ended(started)))
             break  # it had ended before
         killed[SIGNALS[number]] += 1
         problems += outlasting(started, which)
-        ends = ended_all(started)
+        ends = ended(started)
         killed.update(way_on(ends))
         problems += wrong_ends(which, number, ends)
         problems += damages(folder, store)
     if not is_finished(folder):
-        ends = ended_all(start_hosts(whole.case, folder, store))
+        ends = ended(start(whole.case, folder, store))
         killed.update(way_on(ends))
         if any(code for code, _ in ends):
             problems.append(f"did not go on: {in_short(ends)}")
@@ -309,20 +309,13 @@ class Started:
         return self.log.read_text() if self.log.exists() else ""
 
 
-def start_hosts(case, folder, store):
+def start(case, folder, store):
     """Starts a command in a fork for each host."""
     addresses = free_addresses(case.hosts)
-    words = [str(folder) if word == "RUN" else word for word in case.words]
-
-    def start_host(number):
-        def take_place():
-            # All have one store, but logs of their own.
-            os.environ["TLKIT_STORE"] = str(Path(store).absolute())
-            become(case, addresses, number)
-
-        return start(words, f"{store}-{number}", take_place)
-
-    return [start_host(number) for number in range(case.hosts)]
+    return [
+        start_host(case, folder, store, addresses, number)
+        for number in range(case.hosts)
+    ]
 
 
 def free_addresses(count):
@@ -334,27 +327,38 @@ def free_addresses(count):
     return addresses
 
 
-def start(words, store, prepare=lambda: None):
-    """Starts a command in a fork; its log has the name of the store.
+def start_host(case, folder, store, addresses, number):
+    words = [str(folder) if word == "RUN" else word for word in case.words]
 
-    What `prepare` does is done in the fork, before the command.
+    def prepare():
+        os.environ["TLKIT_STORE"] = str(Path(store).absolute())
+        take_place(case, addresses, number)
+
+    return forked(words, Path(f"{store}-{number}.log"), prepare)
+
+
+def forked(words, log, prepare):
+    """Starts a command in a fork of this process.
+
+    Args:
+        words: The verb and what follows it.
+        log: File for what it prints.
+        prepare: Function that is called in the fork, before the command.
     """
-    log = Path(f"{store}.log")
     log.unlink(missing_ok=True)
     child = os.fork()
     if child:
         return Started(child, log)
     code = 1
     try:
-        for number, handler in (
+        for signum, handler in (
             (signal.SIGINT, signal.default_int_handler),
             (signal.SIGTERM, signal.SIG_DFL),
         ):
-            signal.signal(number, handler)
+            signal.signal(signum, handler)
         written = os.open(log, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
         os.dup2(written, 1)
         os.dup2(written, 2)
-        os.environ["TLKIT_STORE"] = str(Path(store).absolute())
         sys.argv = ["tlkit", *words]
         prepare()
         tlkit.cli.main()
@@ -364,13 +368,12 @@ def start(words, store, prepare=lambda: None):
         code = 130  # it came before the command listened
     except BaseException:
         traceback.print_exc()
-        sys.stderr.flush()
     finally:
         sys.stdout.flush()
         os._exit(code)
 
 
-def become(case, addresses, number):
+def take_place(case, addresses, number):
     """Makes this process one of the hosts, with its logical devices."""
     if case.devices > 1:
         tf.config.set_logical_device_configuration(
@@ -383,13 +386,9 @@ def become(case, addresses, number):
         os.environ["TF_CONFIG"] = json.dumps({"cluster": cluster, "task": task})
 
 
-def ended(one):
-    """Waits for a process; returns its exit code and what it has said."""
-    return one.look(0), one.said
-
-
-def ended_all(started):
-    return [ended(one) for one in started]
+def ended(started):
+    """Waits for a command; returns exit code and words of each process."""
+    return [(one.look(0), one.said) for one in started]
 
 
 def killed_after(started, which, number, seconds):
@@ -568,8 +567,21 @@ def differing(found, expected):
     ]
 
 
-def page(report, seed):
-    """Returns the part of the page that is about kills."""
+BEGIN, END = "<!-- written by make faults -->", "<!-- up to here -->"
+
+
+def write_part(path, text, mark=BEGIN):
+    """Replaces what stands between a mark of a page and the next `END`."""
+    page = path.read_text(encoding="utf-8")
+    before, begin, rest = page.partition(mark)
+    _, end, after = rest.partition(END)
+    assert end, f"{path} has no {mark} before {END}"
+    whole = "".join([before, begin, text, end, after])
+    path.write_text(whole, encoding="utf-8")
+
+
+def part(report, seed):
+    """Returns the part of the page that has the figures."""
     cases = report["cases"]
     columns = [*SIGNALS.values(), *WAYS_ON, "trials", "equal"]
     rows = [
@@ -578,7 +590,7 @@ def page(report, seed):
     ]
     killed = sum(map(kills_in, cases.values()))
     problems = report["problems"]
-    return PAGE.format(
+    return PART.format(
         killed=killed,
         rows="\n".join(rows),
         problems="\n".join(f"- {x}" for x in problems) or "None.",
@@ -588,40 +600,7 @@ def page(report, seed):
     )
 
 
-def write_part(path, text):
-    """Puts a part of a page in the place of the one with its title."""
-    whole = path.read_text(encoding="utf-8") if path.exists() else ""
-    parts = [f"# {x}" for x in f"\n{whole}".split("\n# ")[1:]]
-    title = text.partition("\n")[0]
-    titles = [part.partition("\n")[0] for part in parts]
-    if title in titles:
-        parts[titles.index(title)] = text
-    else:
-        parts.append(text)
-    joined = "\n\n".join(part.strip() for part in parts)
-    path.write_text(joined + "\n", encoding="utf-8")
-
-
-PAGE = """# Runs that cannot be lost
-
-    make faults
-
-kills real trainings at random moments and gives the same command again until \
-it ends; `tests/faults/harness.py` says how, and writes the table.
-
-After each kill every file in the run folder and in the store was read: JSON \
-and CSV, the sums of `model.keras`, the digest of `checkpoint.npz` and those \
-of the store's shards. At the end the SHA-256 of the weights, the history \
-without its column of seconds, `metrics.json`, `heads.csv` and what a study \
-has found were compared with those of a command that nobody had killed. What a \
-training cost, its seconds and the number of images that were computed just \
-now, is not compared.
-
-Where a command has two hosts, two processes on this machine train together, \
-and the signal goes to one of them at random. The other one has to end by \
-itself: with the same step where the first was asked to end, and with one \
-error where it was killed. Two devices are logical ones of the same processor.
-
+PART = """
 {killed} kills; a trial has up to three. Seeds from {seed} on, {minutes} \
 minutes, {machine}.
 
@@ -632,21 +611,6 @@ epoch | trained already, judged | began anew | with finished cells | trials \
 {rows}
 
 Damaged, lost or different: {problems}
-
-Where a command neither went on nor began anew, the one before it had not come \
-to its run folder yet; what it had put into the store was used. A head grid \
-keeps every head that is finished, and a study every network.
-
-What is kept of a training that ends in the middle of an epoch depends on how \
-it ends. SIGTERM and Ctrl-C keep the step: the training goes on with the next \
-one. After a SIGKILL or a power cut it goes on from the last checkpoint: they \
-are written after epochs, so seldom that they cost 2 % of the time at most, \
-and in epochs that take longer than five minutes every five minutes. Where one \
-host of several is gone, the chief writes the last one that it has taken.
-
-Callbacks of your own begin anew, as a checkpoint does not have what they keep \
-in memory. A run whose process was on another machine counts as running until \
-somebody says that it is gone; the error says how.
 """
 
 

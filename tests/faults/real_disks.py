@@ -18,12 +18,13 @@ from commands import (
     attempt,
     begin,
     different,
+    ended,
     losses,
     outcome,
     trial,
     wrong_end,
 )
-from harness import damages, ended
+from harness import damages
 
 #: Kilobytes that are free on a disk of two megabytes.
 FREE = (0, 8, 60, 300, 900, 2000)
@@ -208,15 +209,13 @@ def emptied_meanwhile(store, running, chance):
         What all have said but the one that was killed.
     """
     moment = time.time() + chance.uniform(0, 8)
-    *others, (victim, _) = running
-    said, left = [], {one.child for one in others}
-    while left or victim:
-        if victim and time.time() > moment:
-            os.kill(victim, signal.SIGKILL)
-            os.waitpid(victim, 0)
-            victim = None
-        left -= {child for child in left if os.waitpid(child, os.WNOHANG)[0]}
+    *others, victim = running
+    said = []
+    while any(one.look() is None for one in running):
+        if victim.look() is None and time.time() > moment:
+            os.kill(victim.child, signal.SIGKILL)
+            victim.look(0)
         words = "store prune --to 0"
         said.append(ended(begin(words, Path.cwd(), store, log="prune"))[1])
         time.sleep(chance.uniform(0, 0.3))
-    return said + [log.read_text() for _, log in others]
+    return said + [one.said for one in others]

@@ -277,8 +277,8 @@ def _write_failure(
     """Keeps a failed run that can go on; may remove one that has nothing."""
     # The error that is being raised matters more than one of writing it, for
     # which a full disk may be the reason.
-    kept = map(os.path.exists, (run.model_path, run.checkpoint_path))
-    if any(kept) or not remove:
+    kept = run.model_path, run.checkpoint_path
+    if any(map(os.path.exists, kept)) or not remove:
         with contextlib.suppress(TlkitError):
             _write_status(run, "failed", started, _in_words(error))
     else:

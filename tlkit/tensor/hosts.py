@@ -313,8 +313,8 @@ def gone_in_words() -> Iterator[None]:
         raise TlkitError(
             "Another host is gone, or does not answer.",
             received=_reason(error),
-            remedy="Give all hosts the same command again: the run goes on "
-            "from its checkpoint.",
+            remedy="See what the other hosts say, and give all of them the "
+            "same command again: the run goes on from its checkpoint.",
         ) from error
 
 
@@ -322,4 +322,4 @@ def _reason(error: tf.errors.OpError) -> str:
     """Returns the line of TensorFlow's message that says something."""
     lines = [line.strip() for line in str(error).splitlines()]
     telling = [line for line in lines if "aborted by" in line]
-    return (telling or lines)[0][-200:]
+    return (telling or lines)[0].rpartition("aborted by: ")[2][:200]
