@@ -5,11 +5,13 @@
 The same flags as `tlkit study`, and the same code beneath.
 """
 
+from tlkit.base.console import use_log
 from tlkit.cli import run_script
 from tlkit.tensor.starting import start_tensorflow
 
 
-def study(name, options):
+def study(name, options, telling):
+    use_log(telling.log)
     start_tensorflow()
     from tlkit.experiments.studied import run_study
 

@@ -288,8 +288,9 @@ def plan_to_toml(plan: Plan) -> str:
         balance = false
         <BLANKLINE>
         [machine]
-        devices = 1
+        devices = "auto"
         track = []
+        engine = "local"
     """
     return tomli_w.dumps(plan_to_dict(plan))
 
