@@ -132,7 +132,8 @@ class Machine(Checked):
         AUTO,
         Option(
             "Number of devices that train together, all of them, no GPU "
-            "(cpu), or one GPU if there is one (auto).",
+            "(cpu), or one GPU if there is one (auto). Several hosts, by "
+            "TF_CONFIG or SLURM, take all of theirs.",
             at_least=1,
             choices=lambda: DEVICES,
             parse=read_devices,
