@@ -62,7 +62,7 @@ def plan_of(way, folder, machine):
         epochs=2,
         batch_size=13,
         precision="float32",
-        optimizer="momentum",
+        optimizer="sgd",
         learning_rate=0.01,
         balance=way == "scratch",
     )
