@@ -52,8 +52,10 @@ def main():
 
 def measure(name, plan, data, place):
     seconds, written = {"with": [], "without": []}, []
+    sides = [("with", USUAL), ("without", math.inf)]
     for turn in range(TURNS + 1):
-        for side, rarely in (("with", USUAL), ("without", math.inf)):
+        # By turns also which of them is the first.
+        for side, rarely in sides[:: 1 if turn % 2 else -1]:
             checkpoint._RARELY = rarely
             folder = place / f"{name}-{turn}-{side}"
             took, count = timed(plan, data, folder)
