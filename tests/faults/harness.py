@@ -21,7 +21,6 @@ import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -37,6 +36,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import h5py
 import numpy as np
 import tensorflow as tf
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from hosts_here import described, free_addresses
 
 import tlkit
 import tlkit.cli
@@ -318,15 +321,6 @@ def start(case, folder, store):
     ]
 
 
-def free_addresses(count):
-    """Returns addresses of this machine that are not in use."""
-    doors = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    addresses = [f"127.0.0.1:{door.getsockname()[1]}" for door in doors]
-    for door in doors:
-        door.close()
-    return addresses
-
-
 def start_host(case, folder, store, addresses, number):
     words = [str(folder) if word == "RUN" else word for word in case.words]
 
@@ -381,9 +375,7 @@ def take_place(case, addresses, number):
             [tf.config.LogicalDeviceConfiguration()] * case.devices,
         )
     if case.hosts > 1:
-        cluster = {"worker": addresses}
-        task = {"type": "worker", "index": number}
-        os.environ["TF_CONFIG"] = json.dumps({"cluster": cluster, "task": task})
+        os.environ |= described(addresses, number)
 
 
 def ended(started):

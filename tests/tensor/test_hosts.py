@@ -14,9 +14,9 @@ from tlkit.base.errors import TlkitError, UsageError
 from tlkit.tensor import hosts, meeting
 from tlkit.tensor.meeting import meet
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from together import free_port
+from hosts_here import free_addresses
 
 SHARE = """
 import hashlib, os, sys
@@ -32,7 +32,7 @@ print(hosts.find_hosts().count, hosts.find_hosts().number)
 """
 
 
-def slurm(number, port):
+def slurm(number, addresses):
     return {
         "SLURM_PROCID": str(number),
         "SLURM_STEP_NUM_TASKS": "2",
@@ -41,8 +41,7 @@ def slurm(number, port):
     }
 
 
-def tf_config(number, port):
-    addresses = [f"127.0.0.1:{port}", f"127.0.0.1:{port + 1}"]
+def tf_config(number, addresses):
     # A chief apart from the workers is the first of all.
     kind = ("chief", "worker")[number]
     cluster = {"chief": addresses[:1], "worker": addresses[1:]}
@@ -53,11 +52,11 @@ def tf_config(number, port):
 @pytest.mark.parametrize("described", [tf_config, slurm])
 def test_hosts_learn_what_the_chief_has(described):
     """Keras 3.15.1 and TensorFlow 2.21; two processes on one machine."""
-    port = free_port()
+    addresses = free_addresses(2)
     started = [
         subprocess.Popen(
             [sys.executable, "-c", SHARE, f"host {number}"],
-            env={**os.environ, **described(number, port)},
+            env={**os.environ, **described(number, addresses)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -120,14 +119,6 @@ def test_a_description_that_is_wrong_is_a_usage_error(
         hosts.find_hosts()
 
 
-def addresses(count):
-    doors = [socket.create_server(("", 0)) for _ in range(count)]
-    found = [f"127.0.0.1:{door.getsockname()[1]}" for door in doors]
-    for door in doors:
-        door.close()
-    return found
-
-
 def in_threads(calls):
     """Runs calls side by side; returns for each what it has raised."""
     raised = [None] * len(calls)
@@ -151,7 +142,7 @@ def in_threads(calls):
 
 
 def test_three_hosts_meet_whoever_else_calls():
-    places = addresses(3)
+    places = free_addresses(3)
     host, port = places[0].split(":")
 
     def stranger():
@@ -169,14 +160,14 @@ def test_three_hosts_meet_whoever_else_calls():
 @pytest.mark.parametrize("number", [0, 1])
 def test_who_does_not_come_is_named(monkeypatch, number):
     monkeypatch.setattr(meeting, "MOST_SECONDS", 0.5)
-    places = addresses(2)
+    places = free_addresses(2)
     with pytest.raises(TlkitError, match="Not all hosts") as raised:
         meet(places, number, {})
     assert places[1 - number] in str(raised.value)
 
 
 def test_hosts_that_are_not_alike_are_an_error_on_both_sides():
-    places = addresses(2)
+    places = free_addresses(2)
     chief, other = in_threads(
         [
             lambda: meet(places, 0, {"GPUs": 1, "keras": "1"}),

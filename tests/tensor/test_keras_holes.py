@@ -15,9 +15,9 @@ import keras
 import pytest
 import tensorflow as tf
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from together import free_port
+from hosts_here import described, free_addresses
 
 pytestmark = [
     pytest.mark.slow,
@@ -130,20 +130,11 @@ def test_fewer_images_than_devices_fail(facts):
 
 
 def test_fit_fails_on_two_hosts():
-    port = free_port()
-    addresses = [f"127.0.0.1:{port}", f"127.0.0.1:{port + 1}"]
+    addresses = free_addresses(2)
     started = [
         subprocess.Popen(
             [sys.executable, "-c", TWO_HOSTS],
-            env={
-                **os.environ,
-                "TF_CONFIG": json.dumps(
-                    {
-                        "cluster": {"worker": addresses},
-                        "task": {"type": "worker", "index": number},
-                    }
-                ),
-            },
+            env={**os.environ, **described(addresses, number)},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

@@ -2,11 +2,15 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from hosts_here import described, free_addresses
 
 CHIEF = """
 import json, sys
@@ -24,15 +28,10 @@ hosts.find_hosts()
 @pytest.mark.slow
 def test_a_chief_that_is_lost_after_the_meeting():
     """TensorFlow itself would wait for an hour."""
-    doors = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-    places = [f"127.0.0.1:{door.getsockname()[1]}" for door in doors]
-    for door in doors:
-        door.close()
-    task = {"type": "worker", "index": 1}
-    config = {"cluster": {"worker": places}, "task": task}
+    places = free_addresses(2)
     other = subprocess.Popen(
         [sys.executable, "-c", OTHER],
-        env={**os.environ, "TF_CONFIG": json.dumps(config)},
+        env={**os.environ, **described(places, 1)},
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -1,18 +1,21 @@
 """Trains every way on one device, on two, or on two hosts, to be compared.
 
-    python together.py one|two|hosts DATA FOLDER [NUMBER PORT]
+    python together.py one|two|hosts DATA FOLDER [NUMBER ADDRESS...]
 
 Each in a process of its own, as TensorFlow has one set of devices in each.
 """
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from hosts_here import described, free_addresses
 
 #: Whether all hosts have the same store.
 SHARED = "store"
@@ -25,15 +28,8 @@ def main(kind, data, folder, *host):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["TLKIT_STORE"] = str(folder / SHARED)
     if host:
-        number, port = map(int, host)
-        os.environ["TF_CONFIG"] = json.dumps(
-            {
-                "cluster": {
-                    "worker": [f"127.0.0.1:{port + n}" for n in range(2)]
-                },
-                "task": {"type": "worker", "index": number},
-            }
-        )
+        number, *addresses = host
+        os.environ |= described(addresses, int(number))
     import tensorflow as tf
 
     if kind == "two":
@@ -103,23 +99,12 @@ def facts_of(run, folder):
     }
 
 
-def free_port():
-    """Returns a port that is free, as is the one after it."""
-    with socket.create_server(("", 0)) as one:
-        port = one.getsockname()[1]
-    try:
-        socket.create_server(("", port + 1)).close()
-    except OSError:
-        return free_port()
-    return port
-
-
 def start(kind, data, folder):
     """Starts the processes of a kind."""
     folder.mkdir(exist_ok=True)
     command = [sys.executable, __file__, kind, str(data), str(folder)]
-    port = free_port()
-    hosts = [[str(number), str(port)] for number in range(2)]
+    addresses = free_addresses(2)
+    hosts = [[str(number), *addresses] for number in range(2)]
     return [
         subprocess.Popen(
             [*command, *host],

@@ -13,6 +13,25 @@ AUTO, CPU, ALL = DEVICES = ("auto", "cpu", "all")
 """Words for a number of devices that compute; a plan's `Machine` explains."""
 
 
+#: Libraries whose versions can change a result.
+_LIBRARIES = (
+    "tlkit",
+    "tensorflow",
+    "keras",
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+)
+
+
+def library_versions() -> dict[str, str]:
+    """Returns the versions of the libraries that can change a result."""
+    # It takes longer to import than the help of the command needs.
+    from importlib.metadata import version
+
+    return {name: version(name) for name in _LIBRARIES}
+
+
 def cores() -> int:
     """Returns the number of cores that this process may use."""
     # In a container or a batch job it may be fewer than the machine has.

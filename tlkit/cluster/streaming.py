@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from tlkit.base.errors import TlkitError
+from tlkit.base.machine import library_versions
 from tlkit.cluster.engines import failures_in_words, keeping_ray, started_ray
 from tlkit.cluster.shares import find_share
-from tlkit.cluster.worker import prepare, versions
+from tlkit.cluster.worker import prepare
 
 Work = Callable[[Any], Iterator[np.ndarray]]
 """A function from an item to its arrays, such as an object with a network."""
@@ -55,7 +56,7 @@ def stream(
         tries = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(
             _Tries
         ).remote()
-        given = [made, tries], versions()
+        given = [made, tries], library_versions()
         rows = _dataset(ray, given, items).iter_rows()
         with failures_in_words(ray):
             for row in rows:

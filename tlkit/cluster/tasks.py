@@ -6,9 +6,10 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from tlkit.base.errors import TlkitError
+from tlkit.base.machine import library_versions
 from tlkit.cluster.engines import failures_in_words, keeping_ray, started_ray
 from tlkit.cluster.shares import find_share
-from tlkit.cluster.worker import prepare, versions
+from tlkit.cluster.worker import prepare
 
 
 def run_tasks(
@@ -58,7 +59,7 @@ def _submission(
     """Returns the function that makes a task of an item."""
     gpus = find_share(ray, 1).gpus
     task = ray.remote(num_cpus=1, num_gpus=gpus)(_run)
-    sent, here = ray.put((work, shared)), versions()
+    sent, here = ray.put((work, shared)), library_versions()
     return lambda item: task.remote([sent, ray.put(item)], 1, here)
 
 

@@ -5,25 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import platform
-from importlib.metadata import version
 
 from tlkit.base.errors import TlkitError
+from tlkit.base.machine import library_versions
 from tlkit.tensor.starting import start_tensorflow
-
-#: Libraries whose versions can change a result.
-_LIBRARIES = (
-    "tlkit",
-    "tensorflow",
-    "keras",
-    "numpy",
-    "opencv-python-headless",
-    "pillow",
-)
-
-
-def versions() -> dict[str, str]:
-    """Returns the versions of the libraries that can change a result."""
-    return {name: version(name) for name in _LIBRARIES}
 
 
 def prepare(threads: int, expected: dict[str, str]) -> None:
@@ -33,12 +18,12 @@ def prepare(threads: int, expected: dict[str, str]) -> None:
 
     Args:
         threads: Number of threads that TensorFlow computes with.
-        expected: What `versions` returns where the command was given.
+        expected: What `library_versions` returns where the command was given.
 
     Raises:
         TlkitError: This host has other versions.
     """
-    found = versions()
+    found = library_versions()
     if found != expected:
         names = [name for name in expected if found[name] != expected[name]]
         raise TlkitError(

@@ -30,7 +30,7 @@ from tlkit.base.disk import disk_errors, names_in
 from tlkit.base.errors import TlkitError
 from tlkit.base.filenames import file_name
 from tlkit.base.locks import NoLocksError, wait_for_lock
-from tlkit.base.machine import process_mark
+from tlkit.base.machine import library_versions, process_mark
 from tlkit.base.outputs import make_output_folder
 from tlkit.data.index import DatasetIndex
 from tlkit.plans.files import plan_to_dict
@@ -38,16 +38,6 @@ from tlkit.plans.plan import ResolvedPlan
 from tlkit.runs.run import RUNS_FOLDER, Run, as_csv
 from tlkit.runs.standing import STANDING
 from tlkit.runs.unfinished import check_unfinished, check_usable
-
-#: Libraries whose versions can change a result.
-_LIBRARIES = (
-    "tlkit",
-    "tensorflow",
-    "keras",
-    "numpy",
-    "opencv-python-headless",
-    "pillow",
-)
 
 #: Held for a moment by the process that goes on with a run.
 _LOCK = ".going-on.lock"
@@ -239,7 +229,7 @@ def _environment() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "libraries": {name: version(name) for name in _LIBRARIES},
+        "libraries": library_versions(),
         **describe_devices(),
     }
 

@@ -13,7 +13,6 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -22,14 +21,12 @@ import tensorflow as tf
 from tlkit.base.console import be_silent, say
 from tlkit.base.errors import TlkitError, UsageError
 from tlkit.base.interruption import listen_again
+from tlkit.base.machine import library_versions
 from tlkit.tensor.meeting import meet
 
 _CONFIG, _TASKS = "TF_CONFIG", "SLURM_STEP_NUM_TASKS"
 #: The first port of a host that SLURM describes; it names none.
 _PORT = 8888
-_LIBRARIES = ("tlkit", "tensorflow", "keras", "numpy")
-
-
 #: Seconds for which hosts that have met wait for each other.
 _JOINING = 60
 
@@ -90,7 +87,7 @@ def find_hosts() -> Hosts | None:
 def _alike() -> dict[str, Any]:
     """Returns what all hosts must have alike."""
     gpus = len(tf.config.get_visible_devices("GPU"))
-    return {"GPUs": gpus, **{name: version(name) for name in _LIBRARIES}}
+    return {"GPUs": gpus, **library_versions()}
 
 
 def _limit_joining(count: int) -> None:
