@@ -35,7 +35,7 @@ from commands import (
     wrong_end,
 )
 from failing import ANSWERS, Failing
-from harness import write_part
+from harness import is_finished, write_part
 
 from tlkit.tensor.strategy import describe_devices
 
@@ -106,7 +106,7 @@ def one_trial(whole, kind, call, lasting):
         if code:
             again, told = attempt(whole.name, folder)
             # It may have been finished when its figures could not be read.
-            if again and "This run is finished" not in told:
+            if again and not is_finished(folder / "run"):
                 problems.append(f"then it could not be done: {told[-700:]}")
         if not problems:
             found = outcome(folder)

@@ -20,7 +20,7 @@ from tlkit.plans.plan import Plan, ResolvedPlan
 from tlkit.plans.resolve import resolve
 from tlkit.store.housekeeping import prune_to_cap
 from tlkit.store.store import StoredRows
-from tlkit.tensor.hosts import gone_in_words
+from tlkit.tensor.hosts import gone_in_words, leave_hosts
 from tlkit.tensor.strategy import make_strategy
 
 
@@ -128,6 +128,7 @@ def extract_features(plan: Plan | str, data: DatasetIndex | Source) -> Features:
     # Only new rows can have made the store larger than its cap.
     if computed:
         prune_to_cap()
+    leave_hosts()  # a program may end here
     return Features(data, resolved, base, arrays, computed)
 
 
